@@ -210,7 +210,7 @@ def test_pairs_are_trained_on_after_the_kept_rows(
 
 
 @pytest.mark.parametrize(
-    "stage", ["star.finetune.save", "star.finetune._stats", "star.loop.ask_validation"]
+    "stage", ["star.finetune.save", "star.finetune._stats", "star.validating.ask_validation"]
 )
 def test_a_loop_stopped_while_it_trains_goes_on_to_the_same_weights(
     tiny_model: Path, numbers_file: Path, tutor: Any, tmp_path: Path,
@@ -225,7 +225,7 @@ def test_a_loop_stopped_while_it_trains_goes_on_to_the_same_weights(
         raise Killed
 
     with monkeypatch.context() as patch:
-        if stage == "star.loop.ask_validation":
+        if stage == "star.validating.ask_validation":
             train(config.model_copy(update={"method": "base"}), tmp_path / "base", load=tutor)
             (tmp_path / "cut").mkdir()
             (tmp_path / "base" / "iteration_000").rename(tmp_path / "cut" / "iteration_000")

@@ -1,0 +1,56 @@
+"""An iteration's fine-tuning: which rows it sees, and the weights that come of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from star.examples import direct_rows, renderer, train_rows
+from star.models import base_weights
+from star.pairs import rejected_for
+from star.phases import Phases
+from star.records import Sample, TrainingStats, TrainRow
+from star.storage import Iteration
+from star.turning import balanced
+from star.work import Work
+
+
+def rows_of(
+    work: Work, iteration: Iteration, samples: Sequence[Sample], rationalized: Sequence[Sample]
+) -> list[TrainRow]:
+    """What is trained on, fixed in train.jsonl."""
+    if not iteration.has("train.jsonl"):
+        render = renderer(work.sampler(iteration.number))
+        if work.config.method == "direct":
+            chosen = [work.questions[name] for name in work.splits.train]
+            made = direct_rows(chosen, work.config, render)
+        else:
+            kept = [one for one in (*samples, *rationalized) if one.kept]
+            if work.config.turns:
+                kept = balanced(kept, work.questions, work.config)
+            rejected = rejected_for(samples) if work.config.pairs else {}
+            made = train_rows(kept, work.questions, work.config, render, rejected)
+        iteration.write("train.jsonl", made)
+    return iteration.train_rows()
+
+
+def fit(
+    work: Work, iteration: Iteration, rows: Sequence[TrainRow], phases: Phases
+) -> TrainingStats:
+    """Fine-tunes, unless that is done; the sampling model is closed before."""
+    stats = iteration.training()
+    if stats is None or not iteration.adapter.exists():
+        from star.finetune import finetune
+
+        work.models.close()
+        previous = None
+        if work.config.restart == "previous" and iteration.number > 1:
+            previous = work.training.iteration(iteration.number - 1).adapter
+        base = base_weights(work.config.model)
+        with phases.timed("training"):
+            stats = finetune(
+                rows, base, work.config, iteration.number, iteration.adapter, work.watcher,
+                previous,
+            )  # fmt: skip
+        phases.count("training", stats.tokens)
+        iteration.write("training.json", stats)
+    return stats

@@ -1,0 +1,86 @@
+"""An iteration's material: samples and rationalizations with their fates, a stage a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bench.backends.base import Request, ScoringBackend
+from probes.errors import InputError
+from star.filters import apply_filters, drop_over_share
+from star.likelihood import check
+from star.measure import solved_questions
+from star.phases import Phases
+from star.prompts import ask
+from star.records import Generated, Sample
+from star.schedule import questions_to_ask
+from star.storage import Iteration
+from star.work import Work
+
+
+def gather(work: Work, iteration: Iteration, phases: Phases) -> tuple[list[Sample], list[Sample]]:
+    """The iteration's samples and rationalizations with their fates."""
+    if work.config.method != "star":
+        return [], []
+    if not iteration.has("samples.jsonl"):
+        with phases.timed("sampling") as count:
+            rows = work.generate(iteration, "samples", ask_all(work, iteration.number))
+            count(rows)
+        iteration.write("samples.jsonl", apply_filters(work.reads(rows), work.config))
+    samples = iteration.samples()
+    if not iteration.has("rationalized.jsonl"):
+        with phases.timed("rationalizing") as count:
+            asked = ask_hinted(work, iteration.number, samples)
+            rows = work.generate(iteration, "rationalized", asked) if asked else []
+            count(rows)
+        kept = apply_filters(work.reads(rows), work.config)
+        if "likelihood" in work.config.filters and any(one.kept for one in kept):
+            kept = check_likelihood(work, iteration.number, kept)
+        own = sum(sample.kept for sample in samples)
+        share = work.config.max_rationalized_share
+        iteration.write("rationalized.jsonl", drop_over_share(kept, own, share))
+    return samples, iteration.rationalized()
+
+
+def check_likelihood(work: Work, number: int, samples: Sequence[Sample]) -> list[Sample]:
+    """Drops rationalizations that do not help where the hint is not seen.
+
+    Raises:
+        InputError: the sampling backend cannot score.
+    """
+    backend = work.sampler(number)
+    if not isinstance(backend, ScoringBackend):
+        raise InputError(
+            f"the filter likelihood needs a backend that scores text, which "
+            f"{backend.info().name} does not; take it out of filters or use hf:"
+        )
+    return check(samples, work.questions, work.config, backend)
+
+
+def ask_all(work: Work, number: int) -> list[tuple[Generated, Request]]:
+    """Every sample of an iteration, still to be made."""
+    history = [work.training.samples(before) for before in range(1, number)]
+    chosen = questions_to_ask(work.splits.train, history, work.config)
+    return [
+        ask(work.questions[name], work.config, number, index, "sampled")
+        for name in chosen
+        for index in range(work.config.samples)
+    ]
+
+
+def ask_hinted(
+    work: Work, number: int, samples: Sequence[Sample]
+) -> list[tuple[Generated, Request]]:
+    """The rationalizations of an iteration: of what it did not solve, or nobody ever did."""
+    if work.config.rationalize == "none":
+        return []
+    solved = set(solved_questions(samples))
+    if work.config.rationalize == "unsolved":
+        for before in range(1, number):
+            solved |= work.solved_in(before)
+    asked = dict.fromkeys(sample.question_id for sample in samples)
+    return [
+        ask(work.questions[name], work.config, number, index, "rationalized")
+        for name in asked
+        if name not in solved and work.questions[name].options
+        for index in range(work.config.rationalize_samples)
+    ]

@@ -1,0 +1,34 @@
+"""Some weights on the validation questions: asked plainly, read, and counted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from star.filters import decide
+from star.measure import validation_numbers
+from star.phases import Phases
+from star.prompts import ask_validation
+from star.sampling import generate_missing
+from star.storage import Iteration
+from star.work import Work
+
+
+def validate(
+    work: Work, iteration: Iteration, weights: Path | None, phases: Phases
+) -> dict[str, object]:
+    """The validation numbers of some weights; empty where no question is held out."""
+    held = work.splits.validation
+    if not held:
+        return {}
+    if not iteration.has("validation.jsonl"):
+        asked = [
+            ask_validation(work.questions[name], work.config, index)
+            for index, name in enumerate(held)
+        ]
+        with phases.timed("validating") as count:
+            backend = work.models.get(weights)
+            rows = generate_missing(iteration, "validation", asked, backend, work.watcher)
+            count(rows)
+        samples = [decide(one, ()) for one in work.reads(rows)]
+        iteration.write("validation.jsonl", samples)
+    return validation_numbers(iteration.validation(), work.questions)

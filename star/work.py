@@ -1,0 +1,80 @@
+"""What every stage of a training shares: its folder, its questions, and the model that samples."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+from bench.backends.base import Backend, Request
+from bench.classifiers import DEFAULT_CLASSIFIER, load_classifier
+from probes.errors import FolderError
+from probes.loading import load_probe_set
+from probes.schema import ProbeSet, Question
+from star.measure import solved_questions
+from star.models import Models
+from star.questions import split
+from star.reading import Read, read
+from star.records import Generated
+from star.sampling import Watcher, generate_missing
+from star.storage import Iteration, Splits, Training
+
+
+class Work:
+    """One training folder being worked on."""
+
+    def __init__(self, training: Training, models: Models, watcher: Watcher) -> None:
+        self.training = training
+        self.config = training.config
+        self.models = models
+        self.watcher = watcher
+        self.classifier = load_classifier(DEFAULT_CLASSIFIER)
+
+    @cached_property
+    def questions(self) -> dict[str, Question]:
+        """Id -> question, of all questions of the set."""
+        return {one.id: one for one in self._probe_set.questions}
+
+    @cached_property
+    def splits(self) -> Splits:
+        """Which are trained on and which are held out; decided once.
+
+        Raises:
+            FolderError: the questions changed since.
+        """
+        stored = self.training.splits()
+        if stored is None:
+            barred = [load_probe_set(name) for name in self.config.decontaminate]
+            stored = split(self._probe_set, barred, self.config)
+            self.training.write_splits(stored)
+            if stored.removed:
+                self.watcher.say(f"{len(stored.removed)} questions left out: see questions.json")
+        elif stored.hash != self._probe_set.hash:
+            raise FolderError(
+                f"{self.config.questions} is not what {self.training.path} was begun with (hash "
+                f"{self._probe_set.hash}, then {stored.hash}); name another --out folder"
+            )
+        return stored
+
+    @cached_property
+    def _probe_set(self) -> ProbeSet:
+        return load_probe_set(self.config.questions)
+
+    def sampler(self, number: int) -> Backend:
+        """The model that samples in this iteration: that of the one before."""
+        weights = self.training.iteration(number - 1).adapter if number > 1 else None
+        return self.models.get(weights)
+
+    def generate(
+        self, iteration: Iteration, kind: str, asked: Sequence[tuple[Generated, Request]]
+    ) -> list[Generated]:
+        """The generations of this iteration's sampling model."""
+        backend = self.sampler(iteration.number)
+        return generate_missing(iteration, kind, asked, backend, self.watcher)
+
+    def reads(self, rows: Sequence[Generated]) -> list[Read]:
+        """Each generation as bench's reader reads it."""
+        return [read(row, self.questions[row.question_id], self.classifier) for row in rows]
+
+    def solved_in(self, number: int) -> frozenset[str]:
+        """The questions that an iteration solved without a hint."""
+        return solved_questions(self.training.samples(number))
