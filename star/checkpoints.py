@@ -24,8 +24,7 @@ tags: [starprobe, star, rationales]
 
 # {title}
 
-Trained with starprobe's STaR loop (Zelikman et al. 2022): sampled rationales of the model itself,
-kept where their answer was right, {rationalized}and trained on from {restart}.
+{how} Trained on from {restart}.
 
 | | |
 | --- | --- |
@@ -79,7 +78,7 @@ def card(training: Training, library: str) -> str:
         base=config.model,
         license=base_licence(base_weights(config.model)),
         title=f"{config.model} after {best.iteration} iterations of STaR",
-        rationalized=_rationalized(config),
+        how=_how(config),
         restart="the base each time" if config.restart == "base" else "the iteration before",
         questions=config.questions,
         trained_on=len(splits.train) if splits else 0,
@@ -125,10 +124,19 @@ def _load(adapter: Path, base: str) -> tuple[Any, Any]:
     ), tokenizer
 
 
-def _rationalized(config: StarConfig) -> str:
-    if config.rationalize == "none":
-        return ""
-    return "with the hint where it never was (the hint is not in the training text), "
+def _how(config: StarConfig) -> str:
+    if config.method == "direct":
+        return "A control, trained with starprobe: on right answers alone, no rationale."
+    if config.method == "supervised":
+        return (
+            "A control, trained with starprobe: on rationales that the model did not make itself."
+        )
+    hinted = "with the hint where it never was (the hint is not in the training text)"
+    return (
+        "Trained with starprobe's STaR loop (Zelikman et al. 2022): sampled rationales of the "
+        "model itself, kept where their answer was right"
+        + ("." if config.rationalize == "none" else f", {hinted}.")
+    )
 
 
 def _share(share: Interval | None) -> str:

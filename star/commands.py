@@ -30,7 +30,7 @@ def train(
         str, typer.Option(help="A built-in set or a JSONL file, with answers.")
     ] = "numbers:train",
     preset: Annotated[
-        str, typer.Option(help="rest, paper, ada, irpo, direct, base, demo.")
+        str, typer.Option(help="rest, paper, ada, irpo, supervised, direct, base, demo.")
     ] = "rest",
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="May be given again.")

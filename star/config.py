@@ -40,8 +40,9 @@ class StarConfig(Record):
     questions: str
     """A built-in set or a JSONL file."""
     preset: str = DEFAULT_PRESET
-    method: Literal["star", "direct", "base"] = "star"
-    """star: learn from rationales; direct: from answers alone (control); base: no training."""
+    method: Literal["star", "supervised", "direct", "base"] = "star"
+    """star: learn from its own rationales; supervised: from rationales of templates or of the file
+    (control); direct: from answers alone (control); base: no training."""
     style: RationaleStyle = "option_by_option"
     """Of the worked examples: which behaviour is taught, apart from how."""
     iterations: int = Field(3, ge=1)

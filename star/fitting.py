@@ -10,6 +10,7 @@ from star.pairs import rejected_for
 from star.phases import Phases
 from star.records import Sample, TrainingStats, TrainRow
 from star.storage import Iteration
+from star.supervised import supervised_rows
 from star.turning import balanced
 from star.work import Work
 
@@ -20,9 +21,10 @@ def rows_of(
     """What is trained on, fixed in train.jsonl."""
     if not iteration.has("train.jsonl"):
         render = renderer(work.sampler(iteration.number))
-        if work.config.method == "direct":
+        if work.config.method != "star":
+            make = direct_rows if work.config.method == "direct" else supervised_rows
             chosen = [work.questions[name] for name in work.splits.train]
-            made = direct_rows(chosen, work.config, render)
+            made = make(chosen, work.config, render)
         else:
             kept = [one for one in (*samples, *rationalized) if one.kept]
             if work.config.turns:

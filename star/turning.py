@@ -2,8 +2,9 @@
 
 A weak model chooses a place (often the last) more than an option; what it gets right is then right
 in that place, and training on it would teach the place. A rationale that weighs each option on a
-line of its own says the same in any order: its lines are put into the new order and relabelled.
-Rationales of any other form are left as they are.
+line of its own says the same in any order: its lines are put into the new order and relabelled. One
+that names no label but that of its closing sentence is relabelled there. Rationales of any other
+form are left as they are.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ def turned(sample: Sample, question: Question, order: int, config: StarConfig) -
     lines = sample.text.strip().split("\n")
     found = {match[1]: line for line in lines if (match := _LINE.match(line))}
     labels = list(sample.shown)
-    if set(found) != set(labels) or len(found) != sum(bool(_LINE.match(one)) for one in lines):
+    weighed = set(found) == set(labels) and len(found) == sum(bool(_LINE.match(x)) for x in lines)
+    # Of a rationale for the chosen option alone, nothing but the closing sentence names a label.
+    closed_only = not found and len(_LABEL.findall(sample.text)) == 1 and _LABEL.search(lines[-1])
+    if not weighed and not closed_only:
         return None
     arranged = [option.id for option in arrange(question, order, config.seed)]
     shown = dict(zip(labels, arranged, strict=True))

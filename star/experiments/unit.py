@@ -1,0 +1,119 @@
+"""One part of an experiment in this process: train, probe, read; the same again goes on.
+
+`python -m star.experiments.unit FOLDER NAME` does the part NAME of the experiment in FOLDER; it is
+what `star.experiments.sign` starts several of at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.files import write_atomic
+from probes.errors import FolderError, InputError, UserError
+from star.experiments.config import Experiment, Unit, units
+from star.storage import read_record
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from bench.run_config import RunConfig
+
+TIED = "--tied"
+"""Given by whoever started this process: it is to end when that one does."""
+
+
+def done(unit: Unit, out: Path) -> bool:
+    """Whether all of it is there, made with these very settings."""
+    path = out / unit.name / "DONE"
+    return path.exists() and path.read_text(encoding="utf-8") == unit.model_dump_json()
+
+
+def work(unit: Unit, out: Path, console: Console | None = None) -> None:
+    """Trains what is to be trained, asks the probes and reads the responses.
+
+    Raises:
+        UserError: what the user can cure; what is done stays.
+    """
+    from bench.reading import classify_run
+    from bench.runner import run
+
+    if done(unit, out):
+        return
+    folder = out / unit.name
+    responses = run(_with_model(unit, folder, console), folder / "run", console)
+    failed = [row for row in responses.responses().values() if row.error is not None]
+    if failed:
+        raise FolderError(
+            f"{len(failed)} responses of {unit.name} failed ({failed[0].error}); the same command "
+            f"again asks them again"
+        )
+    classify_run(responses)
+    write_atomic(folder / "DONE", unit.model_dump_json())
+
+
+def _with_model(unit: Unit, folder: Path, console: Console | None) -> RunConfig:
+    """What is asked, its model trained first where it has to be."""
+    from star import train
+    from star.models import base_weights, sampling_name
+
+    if unit.star is None:
+        return unit.asked
+    weights = train(unit.star, folder / "training", console).best_adapter
+    options = unit.asked.options
+    if weights is not None and (weights / "adapter_config.json").exists():
+        options = options.model_copy(update={"base_model": base_weights(unit.star.model)})
+    named = {"models": (sampling_name(unit.star, weights),), "options": options}
+    return unit.asked.model_copy(update=named)
+
+
+def find(out: Path, name: str) -> Unit:
+    """The part of this name of the experiment in a folder.
+
+    Raises:
+        FolderError: no experiment is there.
+        InputError: it has no such part.
+    """
+    experiment = read_record(out / "experiment.json", Experiment)
+    if experiment is None:
+        raise FolderError(f"{out} is no experiment: it has no experiment.json")
+    for unit in units(experiment):
+        if unit.name == name:
+            return unit
+    raise InputError(f"{out} has no part {name!r}")
+
+
+def end_with_parent() -> None:
+    """Ends this process when the one that started it is gone, however that ended.
+
+    Standard input is a pipe from it: its end means that nobody waits for us any more. Whatever is
+    half done here resumes.
+    """
+
+    def wait() -> None:
+        sys.stdin.buffer.read()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
+def main(arguments: list[str]) -> int:
+    """Does one part; gives the exit code."""
+    from rich.console import Console
+
+    if TIED in arguments:
+        end_with_parent()
+    out, name = [one for one in arguments if one != TIED]
+    try:
+        work(find(Path(out), name), Path(out), Console(stderr=True, width=100))
+    except UserError as error:
+        print(f"starprobe: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
