@@ -1,4 +1,4 @@
-"""The commands that show: `report` and `compare`. Thin: parse, call, print."""
+"""The commands that show: `report`, `compare` and `sign`. Thin: parse, call, print."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ def register(app: typer.Typer) -> None:
     """Adds the commands of this package."""
     app.command("report")(report)
     app.command("compare")(compare)
+    app.command("sign")(sign)
 
 
 def report(
@@ -61,7 +62,59 @@ def compare(
     _say(write_comparison(before, after, out, training, reader=reader))
 
 
-def _say(path: Path) -> None:
+def sign(
+    folders: Annotated[
+        list[str],
+        typer.Argument(metavar="DIR...", help="Runs: DIR, ARM=DIR or ARM/CHECKPOINT=DIR."),
+    ],
+    out: Annotated[Path, typer.Option("-o", "--out", help="The file.")] = Path("sign.html"),
+    star: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--star", metavar="ARM", help="Trained with STaR (default: those named star...)."
+        ),
+    ] = None,
+    under_test: Annotated[
+        list[Path] | None,
+        typer.Option("--under-test", metavar="DIR", help="A run of a model of unknown making."),
+    ] = None,
+    prior: Annotated[
+        str | None,
+        typer.Option("--prior", metavar="ARM=W,...", help="What it may be (default: all alike)."),
+    ] = None,
+    reader: Reader = None,
+    title: Annotated[str, typer.Option(help="Of the page.")] = "The sign put to the test",
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the findings as JSON, not as tables.")
+    ] = False,
+) -> None:
+    """How much a full breakdown tells of how a model was trained: checkpoints against controls.
+
+    Example: starprobe sign base=runs/base star/seed_0=runs/s0 star/seed_1=runs/s1 -o sign.html
+    """
     from rich.console import Console
 
-    Console().print(f"wrote {path}", highlight=False, soft_wrap=True)
+    from reports.sign import write_sign
+    from reports.sign.labels import parse_priors, parse_spec
+    from reports.sign.printing import show
+
+    findings = write_sign(
+        [parse_spec(folder) for folder in folders],
+        out,
+        star or (),
+        under_test or (),
+        parse_priors(prior) if prior is not None else None,
+        reader=reader,
+        title=title,
+    )
+    if as_json:
+        typer.echo(findings.model_dump_json(indent=2))
+    else:
+        show(findings, Console())
+    _say(out, stderr=as_json)
+
+
+def _say(path: Path, stderr: bool = False) -> None:
+    from rich.console import Console
+
+    Console(stderr=stderr).print(f"wrote {path}", highlight=False, soft_wrap=True)

@@ -55,3 +55,12 @@ def spontaneous(name: str) -> bool:
     except InputError:
         return False
     return not condition.elicited and not condition.hinted
+
+
+def elicited_only(name: str) -> bool:
+    """Whether a condition asks for reasons and does not hint; False for unknown names."""
+    try:
+        condition = get_condition(name)
+    except InputError:
+        return False
+    return condition.elicited and not condition.hinted

@@ -7,16 +7,20 @@ from bench.signs.analysis import ArmRate, Contrast, SignResult, analyse
 from bench.signs.frames import label
 from bench.signs.posterior import Posterior, posterior
 from bench.signs.ratios import Ratio, likelihood_ratio
+from bench.signs.robustness import Corrected, Matched, Variant
 from bench.signs.roc import Roc, roc
 from bench.signs.variance import seed_rate
 
 __all__ = [
     "ArmRate",
     "Contrast",
+    "Corrected",
+    "Matched",
     "Posterior",
     "Ratio",
     "Roc",
     "SignResult",
+    "Variant",
     "analyse",
     "label",
     "likelihood_ratio",

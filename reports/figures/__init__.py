@@ -28,6 +28,14 @@ from reports.figures.checks import (
 )
 from reports.figures.drawing import leading
 from reports.figures.effort import draw_effort, effort, effort_table
+from reports.figures.signs import (
+    draw_sign_rates,
+    draw_sign_ratios,
+    draw_sign_roc,
+    sign_rates_table,
+    sign_ratios_table,
+    sign_roc_table,
+)
 from reports.figures.styles import (
     coverage_distribution,
     coverage_distribution_table,
@@ -56,6 +64,9 @@ __all__ = [
     "draw_letters",
     "draw_order_flips",
     "draw_question_map",
+    "draw_sign_rates",
+    "draw_sign_ratios",
+    "draw_sign_roc",
     "draw_spontaneous_elicited",
     "draw_style_shares",
     "effort",
@@ -77,6 +88,9 @@ __all__ = [
     "question_map_table",
     "reward_length",
     "reward_length_table",
+    "sign_rates_table",
+    "sign_ratios_table",
+    "sign_roc_table",
     "spontaneous_elicited",
     "spontaneous_elicited_table",
     "stems",

@@ -1,0 +1,282 @@
+"""Labelled runs -> everything that is said of the sign, as records. Writes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.metrics import to_frame
+from bench.metrics.pairing import spontaneous
+from bench.signs import SignResult, analyse, label, posterior, seed_rate
+from bench.signs.analysis import ArmRate, Contrast, tables
+from bench.signs.posterior import Posterior
+from bench.signs.robustness import (
+    OTHER_THRESHOLD,
+    Corrected,
+    Matched,
+    Variant,
+    at_matched_length,
+    corrected,
+    variant,
+)
+from bench.storage import Run
+from probes.errors import InputError
+from probes.schema import Record
+from reports.frames import Evidence, gather, reader_error
+from reports.sign.labels import PROMPTED, Labelled, Spec, labelled, star_arms
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+UNDER = "under test"
+
+
+class Under(Record):
+    """What the sign says of a model under test."""
+
+    model: str
+    shown: int
+    """Questions answered with the sign; of several responses, more often than not."""
+    questions: int
+    """Shared with the arms."""
+    posterior: tuple[Posterior, ...]
+
+
+class Findings(Record):
+    """All of it."""
+
+    result: SignResult
+    star: tuple[str, ...]
+    alternatives: tuple[str, ...]
+    questions: int
+    reader: str
+    prompted: ArmRate | None
+    """The base asked for a breakdown: shown for reference."""
+    corrected: tuple[Corrected, ...]
+    variants: tuple[Variant, ...]
+    matched: tuple[Matched, ...]
+    under: tuple[Under, ...]
+
+    @property
+    def main(self) -> list[Contrast]:
+        """The contrasts of STaR as a whole against each alternative."""
+        first = self.result.contrasts[0].positive
+        return [row for row in self.result.contrasts if row.positive == first]
+
+    def frames(self) -> dict[str, pd.DataFrame]:
+        """The findings as tables: arms, contrasts, variants, matched, corrected, posterior."""
+        return {
+            "arms": to_frame([*self.result.arms, *([self.prompted] if self.prompted else [])]),
+            "contrasts": to_frame(self.result.contrasts),
+            "variants": to_frame(self.variants),
+            "matched": to_frame(self.matched),
+            "corrected": to_frame(self.corrected),
+            "posterior": to_frame([row for one in self.under for row in one.posterior]),
+        }
+
+
+@dataclass(frozen=True)
+class Gathered:
+    """The evidence, and who is who in it."""
+
+    evidence: Evidence
+    labels: list[Labelled]
+    under: list[Labelled]
+    star: list[str]
+
+    @property
+    def alternatives(self) -> list[str]:
+        """The arms that STaR is held against."""
+        arms = dict.fromkeys(one.arm for one in self.labels if not one.elicited)
+        return [arm for arm in arms if arm not in self.star]
+
+
+def examine(
+    specs: Sequence[Spec],
+    star: Sequence[str] = (),
+    under_test: Sequence[Path] = (),
+    priors: Mapping[str, float] | None = None,
+    reader: str | None = None,
+) -> Findings:
+    """What the sign tells in these runs.
+
+    Args:
+        specs: of `reports.sign.labels.parse_spec`.
+        star: the arms that were trained with STaR; by default those whose names begin with star.
+        under_test: run folders of models of which it is not known how they were made.
+        priors: arm -> weight, for those; by default all alike.
+        reader: whose verdicts to take.
+
+    Raises:
+        FolderError: a folder is no run.
+        InputError: labels or priors that do not fit, or nothing to compare.
+    """
+    return conclude(collect(specs, star, under_test, reader), priors)
+
+
+def collect(
+    specs: Sequence[Spec],
+    star: Sequence[str] = (),
+    under_test: Sequence[Path] = (),
+    reader: str | None = None,
+) -> Gathered:
+    """The runs read and labelled.
+
+    Raises:
+        FolderError: a folder is no run.
+        InputError: labels that do not fit.
+    """
+    runs = [Run(spec.path) for spec in specs]
+    tests = [Run(path) for path in under_test]
+    labels = labelled(runs, specs)
+    chosen = star_arms(labels, star)
+    unknown = [
+        Labelled(UNDER, model.name, len(runs) + place, model.name)
+        for place, run in enumerate(tests)
+        for model in run.info.models
+    ]
+    names = _names(labels, len(runs)) + [UNDER] * len(tests)
+    evidence = gather([run.path for run in (*runs, *tests)], reader, names=names)
+    return Gathered(evidence, labels, unknown, chosen)
+
+
+def _names(labels: Sequence[Labelled], runs: int) -> list[str]:
+    """A word for each run, put before its models' names."""
+    words: list[list[str]] = [[] for _ in range(runs)]
+    for one in labels:
+        alone = len({other.model for other in labels if other.run == one.run}) == 1
+        words[one.run].append(f"{one.arm}/{one.checkpoint}" if alone else one.arm)
+    return [", ".join(dict.fromkeys(found)) for found in words]
+
+
+def conclude(gathered: Gathered, priors: Mapping[str, float] | None = None) -> Findings:
+    """The findings over what was gathered.
+
+    Raises:
+        InputError: nothing to compare, or priors that do not fit.
+    """
+    evidence, star, others = gathered.evidence, gathered.star, gathered.alternatives
+    frame = evidence_of(gathered)
+    result = analyse(frame, star, others)
+    arms = {arm: _rows(gathered, arm) for arm in (*star, *others)}
+    error = reader_error(evidence)
+    return Findings(
+        result=result,
+        star=tuple(star),
+        alternatives=tuple(others),
+        questions=result.contrasts[0].ratio.questions,
+        reader=evidence.reader,
+        prompted=_prompted(gathered),
+        corrected=tuple(corrected(arms, error)) if error is not None else (),
+        variants=tuple(_variants(gathered, frame)),
+        matched=tuple(at_matched_length(arms, star, others)),
+        under=tuple(_under(gathered, one, frame, priors) for one in gathered.under),
+    )
+
+
+def rows_of(evidence: Evidence, one: Labelled) -> pd.DataFrame:
+    """All rows of one labelled model."""
+    frame = evidence.frame
+    return frame[(frame["run"] == one.run) & (frame["source_model"] == one.model)]
+
+
+def evidence_of(gathered: Gathered, at_least: float = 1.0) -> pd.DataFrame:
+    """The arms' spontaneous responses as `analyse` takes them.
+
+    Raises:
+        InputError: a checkpoint has none.
+    """
+    import pandas as pd
+
+    parts = []
+    for one in gathered.labels:
+        if one.elicited:
+            continue
+        own = rows_of(gathered.evidence, one)
+        part = label(own, one.arm, one.checkpoint, at_least)
+        if part.empty:
+            asked = ", ".join(str(name) for name in own["condition"].unique()) or "nothing"
+            raise InputError(
+                f"{one.arm}/{one.checkpoint} was asked in no spontaneous condition ({asked}); run "
+                f"it with --conditions plain, or label it {PROMPTED}"
+            )
+        parts.append(part)
+    return pd.concat(parts, ignore_index=True)
+
+
+def _rows(gathered: Gathered, arm: str) -> pd.DataFrame:
+    """The spontaneous rows of an arm."""
+    import pandas as pd
+
+    own = [rows_of(gathered.evidence, one) for one in gathered.labels if one.arm == arm]
+    rows = pd.concat(own, ignore_index=True)
+    return rows[[spontaneous(str(name)) for name in rows["condition"]]]
+
+
+def _prompted(gathered: Gathered) -> ArmRate | None:
+    """The rate where a breakdown was asked for."""
+    import pandas as pd
+
+    parts = [
+        label(rows_of(gathered.evidence, one), one.arm, one.checkpoint, elicited=True)
+        for one in gathered.labels
+        if one.elicited
+    ]
+    parts = [part for part in parts if len(part)]
+    if not parts:
+        return None
+    import numpy as np
+
+    cells = tables(pd.concat(parts, ignore_index=True))[PROMPTED]
+    found = seed_rate(np.stack(list(cells.values())))
+    return ArmRate(
+        arm=PROMPTED,
+        checkpoints={name: float(row.mean()) for name, row in cells.items()},
+        questions=found.n,
+        value=float(found.value or 0.0),
+        low=found.low,
+        high=found.high,
+        method=found.method,
+    )
+
+
+def _variants(gathered: Gathered, frame: pd.DataFrame) -> Iterator[Variant]:
+    star, others = gathered.star, gathered.alternatives
+    wanted = {
+        f"the sign is a reason for {OTHER_THRESHOLD:.0%} of the options or more": evidence_of(
+            gathered, OTHER_THRESHOLD
+        )
+    }
+    whole = gathered.evidence.frame
+    sets = whole.drop_duplicates("question_id").groupby("probes", sort=False)["question_id"]
+    for name, ids in sets if len(sets) > 1 else ():
+        wanted[f"only questions of {name}"] = frame[frame["question_id"].isin(set(ids))]
+    for name, part in wanted.items():
+        found = variant(name, part, star, others)
+        if found is not None:
+            yield found
+
+
+def _under(
+    gathered: Gathered, one: Labelled, frame: pd.DataFrame, priors: Mapping[str, float] | None
+) -> Under:
+    own = label(rows_of(gathered.evidence, one), one.arm, one.checkpoint)
+    mine = own.groupby("question_id")["sign"].mean()
+    shared = frame[frame["question_id"].isin(set(mine.index))]
+    if shared["question_id"].nunique() < 2:
+        raise InputError(
+            f"{one.model} was not asked the questions of the arms in a spontaneous condition; run "
+            f"the same probe set on it, with --conditions plain"
+        )
+    cells = tables(shared)
+    rates = {arm: [float(row.mean()) for row in found.values()] for arm, found in cells.items()}
+    asked = mine[mine.index.isin(set(shared["question_id"]))]
+    weights = dict(priors) if priors else dict.fromkeys(rates, 1.0)
+    shown = int((asked > 0.5).sum())
+    try:
+        found = posterior(shown, len(asked), rates, weights, len(asked))
+    except ValueError as error:
+        raise InputError(f"--prior: {error}") from None
+    return Under(model=one.model, shown=shown, questions=len(asked), posterior=tuple(found))

@@ -1,0 +1,173 @@
+"""The findings on the sign as a single HTML file, in the look of the report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.files import write_atomic
+from bench.metrics import measure
+from bench.signs import Contrast
+from reports import figures, sentences
+from reports.frames import reader_error, without_collector
+from reports.methods import Methods, methods
+from reports.page import render
+from reports.panels import Panel
+from reports.secrets import Secrets
+from reports.sign.findings import Findings, Gathered, collect, conclude
+from reports.sign.labels import PROMPTED, Spec
+from reports.sign.limits import CAVEAT, limits
+from reports.sign.tables import sign_tables, times
+
+TITLE = "The sign put to the test"
+
+
+@without_collector()
+def write_sign(
+    specs: Sequence[Spec],
+    out: Path | str = "sign.html",
+    star: Sequence[str] = (),
+    under_test: Sequence[Path] = (),
+    priors: Mapping[str, float] | None = None,
+    *,
+    reader: str | None = None,
+    title: str = TITLE,
+) -> Findings:
+    """The findings, of which a page was written.
+
+    Args:
+        specs: labelled run folders.
+        out: the HTML file.
+        star: the arms trained with STaR; by default those whose names begin with star.
+        under_test: run folders of models of unknown making.
+        priors: arm -> weight, for those; by default all alike.
+        reader: whose verdicts to take.
+        title: of the page.
+
+    Raises:
+        FolderError: a folder is no run, or the file cannot be written.
+        InputError: labels or priors that do not fit, or nothing to compare.
+    """
+    gathered = collect(specs, star, under_test, reader)
+    findings = conclude(gathered, priors)
+    secrets = Secrets()
+    context = sign_context(gathered, findings, secrets, title)
+    write_atomic(Path(out), render("sign.html.j2", context, gathered.evidence, secrets))
+    return findings
+
+
+def sign_context(
+    gathered: Gathered, findings: Findings, secrets: Secrets, title: str
+) -> dict[str, Any]:
+    """What the template of this page needs."""
+    evidence = gathered.evidence
+    metrics = measure(evidence.frame, reader_error(evidence))
+    tests = ["likelihood ratios: Wald on the log scale over seeds and questions, adjusted by Holm"]
+    return {
+        "title": f"starprobe: {title}",
+        "heading": title,
+        "lede": findings.result.summary,
+        "facts": facts(gathered, findings),
+        "sections": [
+            ("verdict", "Finding"),
+            ("figures", "Figures"),
+            ("tables", "Tables"),
+            ("responses", "Responses"),
+            ("limits", "Limits"),
+            ("methods", "Methods"),
+        ],
+        "tiles": [tile(one) for one in findings.main],
+        "panels": list(sign_panels(findings)),
+        "tables": list(sign_tables(findings)),
+        "caveat_sign": CAVEAT,
+        "limits": limits(findings),
+        "methods": with_arms(methods(evidence, metrics, tests, secrets), gathered, findings),
+    }
+
+
+def facts(gathered: Gathered, findings: Findings) -> list[tuple[str, str]]:
+    """Counts for the first screen as (words, number)."""
+    count = sum(not one.elicited for one in gathered.labels)
+    return [
+        ("arms", str(len(findings.star) + len(findings.alternatives))),
+        ("checkpoints", str(count)),
+        ("questions that all were asked", f"{findings.questions:,}"),
+        ("responses read", f"{len(gathered.evidence.frame):,}"),
+    ]
+
+
+def tile(one: Contrast) -> dict[str, str]:
+    """One contrast on the first screen."""
+    return {
+        "title": f"Against {one.negative}",
+        "change": f"× {times(one.ratio.value)}",
+        "interval": f"({times(one.ratio.low)} to {times(one.ratio.high)})",
+        "says": one.sentence.partition(": the sign ")[2].capitalize() or one.sentence,
+        "test": f"{sentences.p_value(one.p_adjusted)} after Holm, {one.ratio.seeds[0]} and "
+        f"{one.ratio.seeds[1]} checkpoints, {one.ratio.questions} questions",
+    }
+
+
+def sign_panels(findings: Findings) -> Iterator[Panel]:
+    """The figures whose data exist."""
+    result = findings.result
+    arms = [one for one in result.arms if one.checkpoints]
+    arms += [findings.prompted] if findings.prompted else []
+    rates = figures.sign_rates_table(arms, findings.star, PROMPTED)
+    yield Panel(
+        "sign-rates",
+        "How often each kind of model shows the sign",
+        "Each filled mark is an arm with its 95\u202f% interval over training seeds and questions; "
+        "open dots are its checkpoints. Where arms overlap, the sign cannot tell them apart.",
+        figures.draw_sign_rates(rates),
+        rates,
+        rows=False,
+        wide=True,
+    )
+    ratios = figures.sign_ratios_table(result.contrasts)
+    yield Panel(
+        "sign-ratios",
+        "What seeing the sign is worth",
+        "How many times as often the first kind shows the sign as the second. An interval that "
+        "holds 1 says that seeing it is no evidence between the two.",
+        figures.draw_sign_ratios(ratios),
+        ratios,
+        rows=False,
+        wide=True,
+    )
+    if result.roc is not None:
+        curve = figures.sign_roc_table(result.roc)
+        found = result.roc
+        yield Panel(
+            "sign-roc",
+            "Telling checkpoints apart by their rate",
+            f"The area under the curve is {found.auc:.2f} ({found.auc_low:.2f} to "
+            f"{found.auc_high:.2f}): the chance that a STaR-trained checkpoint shows the sign more "
+            f"often than another; 0.5 is a coin.",
+            figures.draw_sign_roc(curve),
+            curve,
+            rows=False,
+        )
+
+
+def with_arms(found: Methods, gathered: Gathered, findings: Findings) -> Methods:
+    """The methods with who is who, and how the ratios were made."""
+    arms = [
+        f"{one.arm}/{one.checkpoint}: {one.model}"
+        + (" (asked for a breakdown: reference only)" if one.elicited else "")
+        for one in gathered.labels
+    ]
+    ratios = [
+        "The likelihood ratio is the rate of the sign in one arm over that in another, on the same "
+        "questions. Its variance has a part for training seeds of each arm and a part for "
+        "questions (crossed random effects), each with its own degrees of freedom.",
+        "Told apart: p below 0.05 after Holm over the alternatives, and an interval without 1.",
+        "The area under the curve has Newcombe’s score limits, shares Wilson’s.",
+    ]
+    own = [
+        ("Arms", arms),
+        ("STaR-trained", list(findings.star)),
+        ("Likelihood ratios", ratios),
+    ]
+    return found._replace(facts=[*own, *found.facts])
