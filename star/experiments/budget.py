@@ -16,6 +16,7 @@ from star.experiments.config import Experiment, Unit, units
 from star.experiments.machines import (
     Cost,
     Rates,
+    Shape,
     rates,
     sampling_memory,
     training_memory,
@@ -24,6 +25,9 @@ from star.questions import VALIDATION_AT_MOST
 
 ANSWER_TOKENS = 12
 """Of a closing sentence alone."""
+FOUR_BITS = 0.516
+"""Bytes a weight in NF4, its scales included (Dettmers et al. 2023, section 3: 0.127 bits a weight
+with double quantization)."""
 
 
 class UnitBudget(Record):
@@ -79,27 +83,42 @@ def budget(experiment: Experiment) -> Budget:
         _unit(unit, questions, probes, experiment.cost, known) for unit in units(experiment)
     )
     seconds = [unit.seconds for unit in found if unit.seconds is not None]
+    trainings = [unit.star for unit in units(experiment) if unit.star is not None]
     shape = experiment.cost.shape
-    biggest = next(one.star for one in units(experiment) if one.star is not None)
-    longest = max(one.star.max_tokens for one in units(experiment) if one.star is not None)
-    length = experiment.cost.prompt_tokens * (biggest.shots + 1) + longest * (biggest.shots + 1)
-    width = 2 if biggest.dtype == "bfloat16" or biggest.device != "cpu" else 4
     return Budget(
         units=found,
-        trainings=sum(unit.star is not None for unit in units(experiment)),
+        trainings=len(trainings),
         hours=sum(seconds) / 3600 if known is not None else None,
         flops=_flops(found, shape.parameters) if shape is not None else None,
-        training_gib=None
-        if shape is None
-        else training_memory(
-            shape, biggest.lora_r, biggest.train_batch_size, biggest.max_length,
-            0.55 if biggest.tuning == "qlora" else width,
-        ),
-        sampling_gib=None
-        if shape is None
-        else sampling_memory(shape, biggest.batch_size, length, width),
+        training_gib=max(_training_gib(one, experiment.cost, shape) for one in trainings)
+        if shape is not None
+        else None,
+        sampling_gib=max(_sampling_gib(one, experiment.cost, shape) for one in trainings)
+        if shape is not None
+        else None,
         notes=tuple(dict.fromkeys(notes)),
-    )  # fmt: skip
+    )
+
+
+def _training_gib(config: StarConfig, cost: Cost, shape: Shape) -> float:
+    """With rows as long as a question and the limit of tokens allow."""
+    row = cost.prompt_tokens + config.max_tokens
+    if config.few_shot_in_training:
+        row += config.shots * (cost.prompt_tokens + (cost.response_tokens or config.max_tokens))
+    width = FOUR_BITS if config.tuning == "qlora" else _width(config)
+    length = min(config.max_length, row)
+    return training_memory(shape, config.lora_r, config.train_batch_size, length, width)
+
+
+def _sampling_gib(config: StarConfig, cost: Cost, shape: Shape) -> float:
+    shown = config.shots * (cost.prompt_tokens + (cost.response_tokens or config.max_tokens))
+    length = shown + cost.prompt_tokens + config.max_tokens
+    return sampling_memory(shape, config.batch_size, length, _width(config))
+
+
+def _width(config: StarConfig) -> int:
+    """Bytes a weight: float32 where nothing else is said and no GPU is meant."""
+    return 2 if config.dtype == "bfloat16" else 4
 
 
 def _limit(experiment: Experiment) -> int | None:

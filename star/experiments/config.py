@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -78,13 +79,38 @@ class Unit(Record):
 
 def ready() -> dict[str, str]:
     """Name -> text of the configurations that come with the package."""
+    return {name: text for name, text in _shipped().items() if not name.startswith("_")}
+
+
+@cache
+def _shipped() -> dict[str, str]:
+    """Those, and what they extend."""
     folder = files("star").joinpath("experiments", "configs")
     found = {entry.name: entry for entry in folder.iterdir() if entry.name.endswith(".toml")}
     return {name.removesuffix(".toml"): found[name].read_text("utf-8") for name in sorted(found)}
 
 
+def _table(source: str) -> dict[str, Any]:
+    """A configuration's table over those of what it extends."""
+    text = _shipped().get(source)
+    table = tomllib.loads(Path(source).read_text(encoding="utf-8") if text is None else text)
+    extended = table.pop("extends", None)
+    return table if extended is None else _over(_table(str(extended)), table)
+
+
+def _over(under: dict[str, Any], table: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(under)
+    for key, value in table.items():
+        below = merged.get(key)
+        both = isinstance(value, dict) and isinstance(below, dict)
+        merged[key] = _over(below, value) if both and below is not None else value
+    return merged
+
+
 def load_experiment(source: str, changed: Mapping[str, Any] | None = None) -> Experiment:
     """The experiment of a TOML file or of a ready configuration's name.
+
+    A file may name another, or a ready one, that it `extends`: its own fields go over those.
 
     Args:
         source: the file or the name.
@@ -93,14 +119,13 @@ def load_experiment(source: str, changed: Mapping[str, Any] | None = None) -> Ex
     Raises:
         InputError: no such file, or a field that does not fit.
     """
-    text = ready().get(source)
     try:
-        table = tomllib.loads(Path(source).read_text(encoding="utf-8") if text is None else text)
+        table = _table(source)
         experiment = Experiment(**{"name": Path(source).stem, **table, **(changed or {})})
     except OSError as error:
         raise InputError(
-            f"--config {source}: cannot be read ({error.strerror}); ready ones are "
-            f"{', '.join(ready())}"
+            f"--config {source}: {error.filename} cannot be read ({error.strerror}); ready ones "
+            f"are {', '.join(ready())}"
         ) from None
     except UnicodeDecodeError:
         raise InputError(f"--config {source}: is not UTF-8 text") from None

@@ -131,5 +131,5 @@ def training_memory(shape: Shape, rank: int, batch: int, length: int, weight_byt
 
 def sampling_memory(shape: Shape, batch: int, length: int, weight_bytes: float) -> float:
     """GiB that generation takes: weights, and keys and values of every sequence at full length."""
-    cache = 2 * shape.layers * shape.kv_heads * shape.head_dim * 2 * batch * length
-    return (shape.parameters * weight_bytes + cache) / GIB
+    cache = 2 * shape.layers * shape.kv_heads * shape.head_dim * batch * length
+    return weight_bytes * (shape.parameters + cache) / GIB
