@@ -16,6 +16,7 @@ from star.config import StarConfig
 from star.examples import Render, answer_sentence, completion
 from star.prompts import order_of, training_prompt
 from star.records import TrainRow
+from star.worked_numbers import worked_like_examples
 
 FIELD = "rationale"
 """The field of a question file that holds a teacher's rationale."""
@@ -53,22 +54,36 @@ def worked_answer(question: Question, prompt: Prompt, config: StarConfig) -> str
     """A rationale in the configured style under the labels that this prompt shows.
 
     A file's own rationale is taken as it is, and gets the closing sentence where it has none;
-    number questions are worked out by template.
+    number questions are worked out by template, in the wording of the worked examples that STaR
+    would be shown.
 
     Raises:
         InputError: neither is to be had.
     """
+    check_worked([question], config)
     taught = question.metadata.get(FIELD)
     if isinstance(taught, str) and taught.strip():
         end = answer_sentence(question, prompt)
         taught = taught.strip()
         return taught if taught.endswith(end) else f"{taught}\n{end}"
-    if "operands" not in question.metadata or not question.options:
-        raise InputError(
-            f"method=supervised: question {question.id!r} of {config.questions} has no worked "
-            f"answer; give each row a field {FIELD!r}, or take number questions (numbers:train)"
-        )
     labels = {shown.option_id: shown.label for shown in prompt.shown}
     places = {one.id: f"o{number}" for number, one in enumerate(question.options, start=1)}
     named = {places[option]: label for option, label in labels.items()}
-    return rationale(worked(question), config.style, named)
+    make = worked_like_examples if config.examples == "numbers" else worked
+    return rationale(make(question), config.style, named)
+
+
+def check_worked(questions: Sequence[Question], config: StarConfig) -> None:
+    """Refuses questions that nobody has worked out.
+
+    Raises:
+        InputError: the first of them.
+    """
+    for question in questions:
+        taught = question.metadata.get(FIELD)
+        by_hand = isinstance(taught, str) and taught.strip()
+        if not by_hand and not ("operands" in question.metadata and question.options):
+            raise InputError(
+                f"method=supervised: question {question.id!r} of {config.questions} has no worked "
+                f"answer; give each row a field {FIELD!r}, or take number questions (numbers:train)"
+            )

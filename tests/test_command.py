@@ -37,7 +37,8 @@ def test_help_loads_nothing_heavy() -> None:
 
 COMMANDS = (
     "demo", "ask", "read", "run", "import", "classify", "judge", "metrics", "plan", "models",
-    "report", "compare", "train", "probes list", "probes show", "probes check", "tasks export",
+    "report", "compare", "sign", "train", "probes list", "probes show", "probes check",
+    "tasks export",
 )  # fmt: skip
 
 

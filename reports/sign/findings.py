@@ -190,6 +190,7 @@ def evidence_of(gathered: Gathered, at_least: float = 1.0) -> pd.DataFrame:
     """
     import pandas as pd
 
+    check_same(gathered.evidence.frame)
     parts = []
     for one in gathered.labels:
         if one.elicited:
@@ -204,6 +205,21 @@ def evidence_of(gathered: Gathered, at_least: float = 1.0) -> pd.DataFrame:
             )
         parts.append(part)
     return pd.concat(parts, ignore_index=True)
+
+
+def check_same(frame: pd.DataFrame) -> None:
+    """Refuses runs in which one id stands for several questions.
+
+    Raises:
+        InputError: which id.
+    """
+    stems = frame.groupby(["question_id", "condition"], sort=False)["stem"].nunique()
+    several = stems[stems > 1]
+    if len(several):
+        name = several.index[0][0]
+        raise InputError(
+            f"{name!r} is not the same question in all runs; ask every checkpoint the same sets"
+        )
 
 
 def _rows(gathered: Gathered, arm: str) -> pd.DataFrame:

@@ -170,4 +170,6 @@ def with_arms(found: Methods, gathered: Gathered, findings: Findings) -> Methods
         ("STaR-trained", list(findings.star)),
         ("Likelihood ratios", ratios),
     ]
-    return found._replace(facts=[*own, *found.facts])
+    # Checkpoints of one experiment are asked by the same command but for its model.
+    commands = list({str(command): (words, command) for words, command in found.commands}.values())
+    return found._replace(facts=[*own, *found.facts], commands=commands)

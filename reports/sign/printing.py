@@ -39,21 +39,25 @@ def parts(findings: Findings) -> Iterator[RenderableType]:
 def arms(findings: Findings) -> Table:
     """Rates by arm."""
     table = _table("Shows a reason for every option, unasked", "arm", "rate", "95 %", "seeds")
-    table.add_column("corrected", justify="right")
     corrected = {one.arm: one for one in findings.corrected}
+    if corrected:
+        table.add_column("corrected", justify="right")
     reference = [findings.prompted] if findings.prompted else []
     for one in (*findings.result.arms, *reference):
         known = corrected.get(one.arm)
-        table.add_row(
+        cells = [
             f"{one.arm} (asked: no sign)" if one in reference else one.arm,
             percent(one.value),
             between(one.low, one.high),
             str(len(one.checkpoints) or ""),
-            f"{percent(known.value)} ({between(known.low, known.high)})" if known else "",
-        )
+        ]
+        if known:
+            cells.append(f"{percent(known.value)} ({between(known.low, known.high)})")
+        table.add_row(*cells)
     table.caption = (
         f"{findings.questions} questions, read by {findings.reader}; intervals over seeds and "
-        f"questions; corrected: for the reader's errors, over questions only"
+        f"questions"
+        + ("; corrected: for the reader's errors, over questions only" if corrected else "")
     )
     return table
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bench.signs import ArmRate, Ratio
+from bench.signs import ArmRate, Corrected, Ratio
 from reports.sentences import percent
 from reports.sign.findings import Findings
 from reports.tables import Cell, Row, Table
@@ -53,7 +53,7 @@ def contrasts_table(findings: Findings) -> Table:
 
 
 def arms_table(findings: Findings) -> Table:
-    """Rates by arm."""
+    """Rates by arm; corrected ones beside them where the reader's errors are known."""
     corrected = {one.arm: one for one in findings.corrected}
     arms = [*findings.result.arms, *([findings.prompted] if findings.prompted else [])]
     rows = [
@@ -62,29 +62,34 @@ def arms_table(findings: Findings) -> Table:
                 Cell(one.arm),
                 share(one.value),
                 Cell(between(one.low, one.high), ""),
+                *(_corrected(corrected.get(one.arm)) if corrected else ()),
                 Cell(len(one.checkpoints) or "–", len(one.checkpoints)),
                 Cell(one.questions, one.questions),
                 Cell(_checkpoints(one)),
-                share(corrected[one.arm].value if one.arm in corrected else None),
-                Cell(
-                    between(corrected[one.arm].low, corrected[one.arm].high)
-                    if one.arm in corrected
-                    else "–",
-                    "",
-                ),
                 Cell(one.method),
             ]
         )
         for one in arms
     ]
-    columns = [("arm", ""), ("rate", "n"), ("95 % interval", "n"), ("checkpoints", "n")]
-    columns += [("questions", "n"), ("each checkpoint", "w"), ("corrected for the reader", "n")]
-    columns += [("95 % interval", "n"), ("interval by", "")]
+    columns = [("arm", ""), ("rate", "n"), ("95 % interval", "n")]
+    columns += [("corrected", "n"), ("95 % interval", "n")] if corrected else []
+    columns += [("checkpoints", "n"), ("questions", "n"), ("each checkpoint", "w")]
+    columns += [("interval by", "")]
     caption = (
-        "Share of responses with a reason for every option, unasked (the arm prompted: asked). "
-        "Corrected: Rogan and Gladen’s rate with Lang and Reiczigel’s interval, over questions."
+        "Share of responses with a reason for every option, unasked (the arm prompted: asked)."
     )
+    if corrected:
+        caption += (
+            " Corrected for the reader’s errors: Rogan and Gladen’s rate with Lang and Reiczigel’s "
+            "interval, over questions."
+        )
     return Table("arms", "Rates by arm", caption, columns, rows)
+
+
+def _corrected(found: Corrected | None) -> list[Cell]:
+    if found is None:
+        return [Cell("–", ""), Cell("–", "")]
+    return [share(found.value), Cell(between(found.low, found.high), "")]
 
 
 def variants_table(findings: Findings) -> Table:

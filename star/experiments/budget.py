@@ -7,8 +7,8 @@ and every question to need its retry.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from probes.errors import InputError
 from probes.loading import load_probe_set
 from probes.schema import Record
 from star.config import StarConfig
@@ -70,7 +70,7 @@ def budget(experiment: Experiment) -> Budget:
     """The estimate, from the configuration alone.
 
     Raises:
-        InputError: a set that is not there and has no limit to count with.
+        InputError: an unknown set, or a file that is not there and has no limit to count with.
     """
     notes: list[str] = []
     questions = _count(experiment.questions, None, _limit(experiment), notes)
@@ -127,13 +127,10 @@ def _limit(experiment: Experiment) -> int | None:
 
 
 def _count(name: str, limit: int | None, stated: int | None, notes: list[str]) -> int:
-    try:
-        count = len(load_probe_set(name).questions)
-    except InputError:
-        if stated is None:
-            raise
+    if stated is not None and name.endswith((".jsonl", ".json")) and not Path(name).exists():
         notes.append(f"{name} is not there yet; counted as {stated} questions, its limit")
         return stated
+    count = len(load_probe_set(name).questions)
     return count if limit is None else min(limit, count)
 
 

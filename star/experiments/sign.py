@@ -20,11 +20,20 @@ from rich.console import Console
 from bench.files import write_json
 from bench.locking import only_writer
 from probes.errors import FolderError, UserError
+from probes.loading import load_probe_set
 from star.experiments.budget import Budget, budget, lines
-from star.experiments.config import Experiment, Unit, load_experiment, star_arms, units
+from star.experiments.config import (
+    Experiment,
+    Unit,
+    arm_config,
+    load_experiment,
+    star_arms,
+    units,
+)
 from star.experiments.jobs import Finished, run_jobs
 from star.experiments.unit import done
 from star.models import base_weights
+from star.supervised import check_worked
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 PAGE = "sign.html"
@@ -39,6 +48,7 @@ def run_experiment(
         UserError: before anything is begun, for what is wrong with the model or the folder.
     """
     base_weights(experiment.model)
+    check_questions(experiment)
     with only_writer(prepared(out)):
         write_json(out / "experiment.json", experiment)
         found = budget(experiment)
@@ -56,6 +66,21 @@ def run_experiment(
 
         finished = run_jobs([unit.name for unit in wanted], out, jobs, tell)
         return [end for end in finished if end.code != 0]
+
+
+def check_questions(experiment: Experiment) -> None:
+    """Refuses sets that are not there, and questions without what an arm needs of them.
+
+    Raises:
+        InputError: which set or question.
+    """
+    for name in experiment.probes.sets:
+        load_probe_set(name)
+    questions = load_probe_set(experiment.questions).questions
+    for arm in experiment.arms:
+        config = arm_config(experiment, arm, experiment.seeds[0])
+        if config.method == "supervised":
+            check_worked(questions, config)
 
 
 def prepared(out: Path) -> Path:
@@ -94,9 +119,18 @@ def said(end: Finished, count: int, total: int, left: float | None) -> str:
     return f"[{count}/{total}] {end.name}: {how}{rest}"
 
 
-def page_command(experiment: Experiment, out: Path) -> list[str]:
-    """The command that writes the page over the parts that are done."""
+def write_page(experiment: Experiment, out: Path, console: Console) -> int:
+    """Writes the page over the parts that are done, where any are; gives the exit code."""
     ready = [unit for unit in units(experiment) if done(unit, out)]
+    if not ready:
+        return 1
+    command = page_command(experiment, out, ready)
+    console.print(shlex.join(["starprobe", *command[3:]]), highlight=False, markup=False)
+    return subprocess.run(command, check=False).returncode
+
+
+def page_command(experiment: Experiment, out: Path, ready: list[Unit]) -> list[str]:
+    """The command that writes the page; reports is above this package, hence a process."""
     runs = [f"{unit.name}={out / unit.name / 'run'}" for unit in ready]
     stars = [part for arm in star_arms(experiment) for part in ("--star", arm)]
     title = ["--title", f"The sign put to the test: {experiment.name}"]
@@ -125,9 +159,7 @@ def sign(
     out = out or Path(experiment.name)
     began = time.monotonic()
     failed = run_experiment(experiment, out, jobs, console)
-    command = page_command(experiment, out)
-    console.print(shlex.join(["starprobe", *command[3:]]), highlight=False, markup=False)
-    written = subprocess.run(command, check=False).returncode
+    written = write_page(experiment, out, console)
     console.print(f"{(time.monotonic() - began) / 60:.1f} minutes", highlight=False)
     if failed:
         names = ", ".join(end.name for end in failed)

@@ -88,3 +88,18 @@ def test_what_is_not_a_line_for_each_option_stays_as_it_is(text: str) -> None:
 def test_the_hint_of_place_is_refused_without_turns() -> None:
     with pytest.raises(InputError, match="hint=place needs turns"):
         config(turns=0)
+
+
+def test_a_rationale_that_names_its_label_only_at_the_end_is_turned_there() -> None:
+    settings = config(style="paper")
+    for question in QUESTIONS.values():
+        sample = right(question, settings)
+        label = sample.text.rpartition("(")[2][0]
+        text = question.option(str(question.answer_id)).text
+        short = sample.model_copy(update={"text": f"It fits. The answer is ({label}) {text}."})
+        rows = balanced([short], {question.id: question}, settings)
+        assert len(rows) == 2
+        for row in rows:
+            said = row.text.rpartition("(")[2][0]
+            assert row.shown[said] == question.answer_id
+            assert row.text.startswith("It fits. The answer is (")

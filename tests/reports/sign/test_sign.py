@@ -1,0 +1,196 @@
+"""`starprobe sign`: labels, findings, the page, and one line for what does not fit."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+import starprobe
+from bench.storage import Run
+from probes.errors import InputError, UserError
+from reports.sign import examine
+from reports.sign.findings import collect
+from reports.sign.labels import labelled, parse_priors, parse_spec
+from reports.sign.tables import times
+from tests.reports.makers import make_run
+from tests.reports.sign.conftest import RATES, shape
+
+
+def sign(*words: str) -> Any:
+    return CliRunner().invoke(starprobe.app, ["sign", *words])
+
+
+def test_rates_ratios_and_words_are_printed_and_the_page_says_the_same(
+    specs: list[str], arms: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / "sign.html"
+    done = sign(
+        *specs, "-o", str(page), "--under-test", str(arms / "unknown"),
+        "--prior", "base=3,star_option_by_option=1,sft_option_by_option=1",
+    )  # fmt: skip
+    assert done.exit_code == 0, done.output
+    said = " ".join(done.output.split())
+    assert "STaR-trained models" in said and "prompted (asked: no sign)" in said
+    assert "AUC over checkpoints" in said and "6 STaR-trained against 7 others" in said
+    assert "Check: the sign is a reason for 75% of the options or more" in said
+    assert "Check: only questions of easy" in said and "At matched length, against base" in said
+    assert "scripted:who shows the sign on" in said and "of 30 questions" in said
+    html = page.read_text(encoding="utf-8")
+    assert "Behaviour, not provenance." in html
+    assert "does not distinguish STaR-trained models from" in said
+    for words in ("Likelihood ratios", "Few seeds", "What a vendor may have done", "Contamination"):
+        assert words in html
+    for arm in RATES:
+        assert f"Against {arm}" in html or arm.startswith("star")
+
+
+def test_the_findings_as_records_are_what_is_printed_as_json(
+    specs: list[str], tmp_path: Path
+) -> None:
+    done = CliRunner().invoke(
+        starprobe.app, ["sign", *specs, "--json", "-o", str(tmp_path / "x.html")]
+    )
+    assert done.exit_code == 0, done.output
+    findings = examine([parse_spec(one) for one in specs])
+    assert json.loads(done.stdout) == findings.model_dump(mode="json")
+    rates = {one.arm: one for one in findings.result.arms}
+    for arm, rate in RATES.items():
+        assert rates[arm].value == pytest.approx(rate, abs=0.12)
+        assert len(rates[arm].checkpoints) == 3 and rates[arm].questions == 30
+    assert findings.star == ("star_paper", "star_option_by_option")
+    assert findings.alternatives == ("base", "sft_option_by_option", "direct")
+    assert findings.prompted is not None and findings.prompted.value > rates["base"].value
+    told = {(row.positive, row.negative): row.informative for row in findings.result.contrasts}
+    assert told["star_option_by_option", "base"]
+    assert not told["star_option_by_option", "sft_option_by_option"]
+    assert not told["star_paper", "base"]
+    frames = findings.frames()
+    assert list(frames["contrasts"]["positive"]) == [r.positive for r in findings.result.contrasts]
+    assert len(frames["arms"]) == len(findings.result.arms) + 1
+
+
+def test_other_arms_can_be_named_star(specs: list[str]) -> None:
+    chosen = [parse_spec(one) for one in specs]
+    findings = examine(chosen, star=["sft_option_by_option"])
+    assert findings.star == ("sft_option_by_option",)
+    assert "star_paper" in findings.alternatives
+    assert {"base", "star_paper"} <= {row.negative for row in findings.main if row.informative}
+
+
+def test_the_posterior_moves_to_the_kind_that_answers_so(specs: list[str], arms: Path) -> None:
+    chosen = [parse_spec(one) for one in specs]
+    (under,) = examine(chosen, under_test=[arms / "unknown"]).under
+    run = Run(arms / "unknown")
+    shown = sum(verdict.coverage == 1 for verdict in run.verdicts("rules").values())
+    assert (under.shown, under.questions) == (shown, 30)
+    found = {row.arm: row for row in under.posterior}
+    assert {row.prior for row in under.posterior} == {1 / 5}
+    assert found["star_option_by_option"].posterior > 0.2
+    assert found["star_option_by_option"].posterior > 5 * found["base"].posterior
+    assert sum(row.posterior for row in under.posterior) == pytest.approx(1)
+    sure = examine(chosen, under_test=[arms / "unknown"], priors={"base": 1.0, "direct": 0.0})
+    assert {row.arm: row.posterior for row in sure.under[0].posterior} == {"base": 1, "direct": 0}
+
+
+def test_runs_of_models_trained_here_label_themselves(trained: Path) -> None:
+    paths = [trained / name / "run" for name in ("one", "two", "three")]
+    paths.append(trained / "untrained")
+    found = labelled([Run(path) for path in paths], [parse_spec(str(path)) for path in paths])
+    assert [(one.arm, one.checkpoint) for one in found] == [
+        ("star_paper", "seed_4"), ("star_paper", "seed_5"), ("direct", "seed_4"),
+        ("base", "untrained"), ("prompted", "untrained"),
+    ]  # fmt: skip
+    gathered = collect([parse_spec(str(path)) for path in paths])
+    assert gathered.star == ["star_paper"] and gathered.alternatives == ["direct", "base"]
+
+
+def test_folders_that_were_moved_still_label_themselves(trained: Path, tmp_path: Path) -> None:
+    shutil.copytree(trained / "two", tmp_path / "moved")
+    path = tmp_path / "moved" / "run"
+    text = (path / "run.json").read_text().replace(str(trained), "/nowhere")
+    (path / "run.json").write_text(text)
+    (one,) = labelled([Run(path)], [parse_spec(str(path))])
+    assert (one.arm, one.checkpoint) == ("star_paper", "seed_5")
+
+
+@pytest.mark.parametrize(
+    ("text", "spec"),
+    [
+        ("runs/one", ("runs/one", "", "")),
+        ("base=runs/one", ("runs/one", "base", "")),
+        ("star_paper/seed_1=runs/a=b", ("runs/a=b", "star_paper", "seed_1")),
+    ],
+)
+def test_labels_stand_before_the_folder(text: str, spec: tuple[str, str, str]) -> None:
+    found = parse_spec(text)
+    assert (str(found.path), found.arm, found.checkpoint) == spec
+
+
+def test_a_folder_with_an_equals_sign_that_is_there_is_a_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "a=b"
+    folder.mkdir()
+    assert parse_spec(str(folder)).path == folder
+
+
+@pytest.mark.parametrize("text", ["=runs", "base=", "star/=runs", "/x=runs"])
+def test_a_label_without_a_part_is_refused(text: str) -> None:
+    with pytest.raises(InputError, match="write ARM=DIR or ARM/CHECKPOINT=DIR"):
+        parse_spec(text)
+
+
+@pytest.mark.parametrize("text", ["base", "base=x", "base=1,base=2", "base=-1", "=1", "base=inf"])
+def test_priors_that_are_none_are_refused(text: str) -> None:
+    with pytest.raises(InputError, match="write each arm once with its weight"):
+        parse_priors(text)
+
+
+def test_wrong_use_is_one_line(specs: list[str], arms: Path, tmp_path: Path) -> None:
+    page = str(tmp_path / "x.html")
+    unknown = str(arms / "unknown")
+    stars = [one for one in specs if one.startswith("star")]
+    make_run(tmp_path / "short", (shape("scripted:base", 0.1),), 1, ("plain",))
+    make_run(tmp_path / "other", (shape("scripted:base", 0.1),), 30, ("plain",))
+    prompts = (tmp_path / "other" / "prompts.jsonl").read_text()
+    (tmp_path / "other" / "prompts.jsonl").write_text(prompts.replace("What would", "How would"))
+    for words, says in (
+        ([*specs, unknown], "nothing tells how scripted:who of"),
+        ([*specs, "--star", "nobody"], "--star nobody: there is no such arm; there are base"),
+        (specs[:2], "none of the arms base, prompted is named star"),
+        ([*specs, specs[-1]], "two models are direct/seed_2"),
+        (stars, "the sign needs STaR arms and others"),
+        ([*specs, "--under-test", unknown, "--prior", "nobody=1"], "--prior: priors must be of"),
+        ([*specs, "--under-test", str(tmp_path / "no")], "is no run folder"),
+        ([*specs, "--reader", "nobody"], "has no verdicts of the reader 'nobody'"),
+        ([*stars, f"base={tmp_path / 'short'}"], "share fewer than two questions"),
+        ([*stars, f"base={tmp_path / 'other'}"], "is not the same question in all runs"),
+        ([*specs, str(tmp_path / "other=x=y")], "names no run: write ARM=DIR"),
+    ):
+        done = sign(*words, "-o", page)
+        assert isinstance(done.exception, UserError), (words, done.output)
+        assert says in str(done.exception) and "\n" not in str(done.exception)
+    assert not Path(page).exists()
+
+
+def test_a_checkpoint_that_was_only_asked_for_reasons_is_no_evidence(
+    specs: list[str], arms: Path, tmp_path: Path
+) -> None:
+    make_run(tmp_path / "asked", (shape("scripted:base", 0.9),), 30, ("scratchpad",))
+    chosen = [parse_spec(one) for one in [*specs[2:], f"base={tmp_path / 'asked'}"]]
+    with pytest.raises(InputError, match=r"asked in no spontaneous condition .scratchpad.; run"):
+        examine(chosen)
+    make_run(tmp_path / "who", (shape("scripted:who", 0.9),), 30, ("scratchpad",))
+    with pytest.raises(InputError, match="was not asked the questions of the arms"):
+        examine([parse_spec(one) for one in specs], under_test=[tmp_path / "who"])
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [(7.123, "7.1"), (0.0343, "0.034"), (99.4, "99"), (221.7, "222"), (31234.0, "3e+04")],
+)
+def test_ratios_are_written_with_two_digits(value: float, said: str) -> None:
+    assert times(value) == said

@@ -1,0 +1,169 @@
+"""Experiments as configured: one budget for all arms, ready ones that fit, costs by formula."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from probes.errors import InputError
+from star.experiments import load_experiment, ready
+from star.experiments.budget import budget, lines
+from star.experiments.config import SHARED, arm_config, star_arms, units
+from star.experiments.machines import Cost, Machine, Shape, rates
+
+ARMS = '[arms.star]\npreset = "rest"\n[arms.direct]\npreset = "direct"\n'
+TOP = 'model = "smollm2"\nquestions = "numbers:train:n=50"\nseeds = [0, 1]\n'
+TRAINING = "[training]\nsteps = 10\nlimit = 20\nvalidation = 0\nmax_tokens = 50\n"
+
+
+def written(tmp_path: Path, text: str) -> str:
+    path = tmp_path / "mine.toml"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+@pytest.mark.parametrize("name", sorted(ready()))
+def test_a_ready_experiment_gives_every_arm_one_budget_and_says_its_cost(name: str) -> None:
+    experiment = load_experiment(name)
+    first, *others = [arm_config(experiment, arm, 7) for arm in experiment.arms]
+    for other in others:
+        assert {key: getattr(other, key) for key in SHARED} == {
+            key: getattr(first, key) for key in SHARED
+        }
+    assert star_arms(experiment) == ["star_paper", "star_option_by_option"]
+    found = budget(experiment)
+    assert found.trainings == len(experiment.arms) * len(experiment.seeds) >= 12
+    assert found.hours is not None and 0.5 < found.hours < 48
+    assert found.training_gib is not None and found.sampling_gib is not None
+    machine = experiment.cost.machine
+    room = machine.memory_gib if machine else 16
+    assert max(found.training_gib, found.sampling_gib) < 0.92 * room
+    said = "\n".join(lines(experiment, found, 1))
+    assert "trainings, and the base" in said and "GiB to train" in said and "hours" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("smollm2", 134.5e6),
+        ("gemma3-270m", 268.1e6),
+        ("gemma-2-2b", 2.614e9),
+        ("gemma-2-9b", 9.242e9),
+        ("mistral-7b", 7.242e9),
+        ("llama-3.1-8b", 8.030e9),
+    ],
+)
+def test_the_shape_of_a_ready_experiment_has_its_models_parameters(
+    name: str, parameters: float
+) -> None:
+    shape = load_experiment(name).cost.shape
+    assert shape is not None
+    assert shape.parameters == pytest.approx(parameters, rel=0.002)
+
+
+def test_the_parameters_of_a_model_and_of_its_adapter_are_counted_right(tiny_model: Path) -> None:
+    from peft import LoraConfig, get_peft_model
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    stored = AutoConfig.from_pretrained(tiny_model)
+    shape = Shape(
+        layers=stored.num_hidden_layers,
+        hidden=stored.hidden_size,
+        intermediate=stored.intermediate_size,
+        heads=stored.num_attention_heads,
+        kv_heads=stored.num_key_value_heads,
+        head_dim=stored.hidden_size // stored.num_attention_heads,
+        vocabulary=stored.vocab_size,
+        tied=False,
+    )
+    model = AutoModelForCausalLM.from_pretrained(tiny_model)
+    norms = sum(p.numel() for name, p in model.named_parameters() if "norm" in name)
+    assert shape.parameters == sum(p.numel() for p in model.parameters()) - norms
+    lora = LoraConfig(r=4, target_modules="all-linear", task_type="CAUSAL_LM")
+    trained = get_peft_model(model, lora).get_nb_trainable_parameters()[0]
+    assert shape.adapter(4) == trained
+
+
+def test_counts_are_what_the_configuration_asks_for(tmp_path: Path) -> None:
+    settings = "samples = 2\nrationalize_samples = 3\nshots = 0\ntrain_batch_size = 4\n"
+    cost = (
+        "[cost]\nprompt_tokens = 30\nresponse_tokens = 40\nsampling_tokens_per_s = 10\n"
+        "training_tokens_per_s = 20\nstart_s = 1\n"
+    )
+    probes = '[probes]\nsets = ["everyday"]\nlimit = 5\norders = 2\nmax_tokens = 35\n'
+    text = TOP + TRAINING + settings + ARMS.replace("rest", "rest") + probes + cost
+    experiment = load_experiment(written(tmp_path, text + ""))
+    found = {unit.name: unit for unit in budget(experiment).units}
+    assert set(found) == {
+        "base", "prompted", "star/seed_0", "star/seed_1", "direct/seed_0", "direct/seed_1"
+    }  # fmt: skip
+    star, direct = found["star/seed_1"], found["direct/seed_0"]
+    assert (star.responses, star.probed) == (10, 10 * 35)
+    # Three iterations of 20 questions, two samples and three retries each.
+    assert (star.samples, star.sampled) == (300, 300 * 40)
+    assert star.trained == 3 * 10 * 4 * (30 + 40)
+    assert star.seconds == pytest.approx((300 * 40 + 350) / 10 + star.trained / 20 + 8)
+    assert (direct.samples, direct.trained) == (0, 10 * 4 * (30 + 12))
+
+
+def test_rates_come_from_the_formulas_where_nothing_was_measured() -> None:
+    shape = Shape(
+        layers=1, hidden=10, intermediate=10, heads=1, kv_heads=1, head_dim=10, vocabulary=30
+    )
+    assert shape.parameters == 30 * 10 + 7 * 100
+    machine = Machine(name="m", peak_tflops=1, memory_gib=1, training=0.5, sampling=0.1)
+    found = rates(Cost(shape=shape, machine=machine))
+    assert found is not None
+    assert found.training == pytest.approx(0.5e12 / (6 * 1000))
+    assert found.sampling == pytest.approx(0.1e12 / (2 * 1000))
+    assert found.reading == pytest.approx(0.5e12 / (2 * 1000))
+    assert rates(Cost(shape=shape)) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (TOP + TRAINING.replace("steps = 10\n", "") + ARMS, "needs steps"),
+        (TOP + TRAINING + ARMS + "learning_rate = 1e-3\n", "star and direct differ in learning_ra"),
+        (TOP + TRAINING + "step_growth = 1.2\n" + ARMS, "step_growth=1"),
+        (TOP + TRAINING + '[arms.base]\npreset = "direct"\n', "made by itself"),
+        (TOP + TRAINING + ARMS + '[arms.none]\npreset = "base"\n', "trains nothing"),
+        (TOP + TRAINING + '[arms.direct]\npreset = "direct"\n', "no arm with method=star"),
+        (TOP + TRAINING + '[arms."a/b"]\npreset = "rest"\n', "letters, digits and _"),
+        (TOP + TRAINING + ARMS + "sampels = 3\n", "did you mean 'samples'"),
+        (TOP + TRAINING + 'model = "x"\n' + ARMS, "stands at the top"),
+        (TOP.replace("[0, 1]", "[1, 1]") + TRAINING + ARMS, "a seed is there twice"),
+        (TOP.replace("seeds", "seed") + TRAINING + ARMS, "field 'seed'"),
+        (TOP + "x = [", "not valid TOML"),
+    ],
+)
+def test_what_does_not_fit_is_one_line_before_anything_starts(
+    tmp_path: Path, text: str, says: str
+) -> None:
+    with pytest.raises(InputError, match=says.replace("[", r"\[")) as error:
+        load_experiment(written(tmp_path, text))
+    assert "\n" not in str(error.value)
+
+
+def test_a_file_that_is_not_there_is_named_with_the_ready_ones(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"cannot be read .*ready ones are gemma-2-2b"):
+        load_experiment("nowhere.toml")
+    with pytest.raises(InputError, match=r"gone.toml cannot be read"):
+        load_experiment(written(tmp_path, 'extends = "gone.toml"\n'))
+
+
+def test_a_file_extends_a_ready_one_table_by_table(tmp_path: Path) -> None:
+    text = 'extends = "smollm2"\nseeds = [5]\n[training]\nlimit = 9\n'
+    experiment = load_experiment(written(tmp_path, text), {"questions": "numbers:train:n=40"})
+    assert experiment.seeds == (5,) and experiment.questions == "numbers:train:n=40"
+    config: Any = arm_config(experiment, "star_paper", 5)
+    whole = arm_config(load_experiment("smollm2"), "star_paper", 5)
+    assert config.limit == 9 and config.steps == whole.steps and config.style == "paper"
+
+
+def test_seeds_come_one_after_another_so_that_early_parts_compare() -> None:
+    names = [unit.name for unit in units(load_experiment("smollm2"))]
+    assert names[:2] == ["base", "prompted"]
+    assert [name.rpartition("_")[2] for name in names[2:]] == ["0"] * 4 + ["1"] * 4 + ["2"] * 4
