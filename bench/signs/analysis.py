@@ -15,7 +15,7 @@ from bench.paired import holm
 from bench.signs.ratios import Ratio, likelihood_ratio
 from bench.signs.roc import Roc, roc
 from bench.signs.variance import seed_rate
-from bench.signs.words import informative, sentence, summary
+from bench.signs.words import Verdict, informative, sentence, summary, verdict
 from bench.statistics import Floats
 from probes.errors import InputError
 from probes.schema import Record
@@ -50,6 +50,7 @@ class Contrast(Record):
     p_adjusted: float
     """Holm's adjustment over the alternatives of this positive."""
     informative: bool
+    verdict: Verdict
     sentence: str
 
 
@@ -60,7 +61,13 @@ class SignResult(Record):
     contrasts: tuple[Contrast, ...]
     roc: Roc | None
     """None where checkpoints of one kind are missing."""
-    summary: str
+    summaries: tuple[str, ...]
+    """In words: of all STaR arms together, where there are several, then of each."""
+
+    @property
+    def summary(self) -> str:
+        """The first of them."""
+        return self.summaries[0]
 
 
 def analyse(
@@ -92,7 +99,6 @@ def analyse(
         groups = {**joined, **groups}
     firsts = [STAR, *positives] if len(positives) > 1 else positives
     contrasts = [row for first in firsts for row in _contrasts(first, others, groups)]
-    main = [row for row in contrasts if row.positive == firsts[0]]
     rates = {
         arm: {name: float(row.mean()) for name, row in found.items()}
         for arm, found in cells.items()
@@ -104,7 +110,10 @@ def analyse(
             [rate for arm in positives for rate in rates[arm].values()],
             [rate for arm in others for rate in rates[arm].values()],
         ),
-        summary=summary(firsts[0], {row.negative: row.informative for row in main}),
+        summaries=tuple(
+            summary(first, {r.negative: r.verdict for r in contrasts if r.positive == first})
+            for first in firsts
+        ),
     )
 
 
@@ -161,6 +170,7 @@ def _contrasts(
             absence=absence,
             p_adjusted=p,
             informative=informative(ratio, p),
+            verdict=verdict(ratio, p),
             sentence=sentence(positive, name, ratio, p),
         )
         for name, ratio, absence, p in zip(names, ratios, absences, adjusted, strict=True)

@@ -1,6 +1,6 @@
 """Whether the finding hangs on how the sign is defined, on length, or on the reader. Pure.
 
-Each check is the headline again under one change: another threshold, one question set alone,
+Each check is every contrast again under one change: another threshold, one question set alone,
 responses of like length, rates corrected for the reader's errors.
 """
 
@@ -24,16 +24,16 @@ OTHER_THRESHOLD = 0.75
 
 
 class Variant(Record):
-    """The headline contrasts under another definition or on part of the questions."""
+    """All contrasts under another definition or on part of the questions."""
 
     name: str
     contrasts: tuple[Contrast, ...]
-    summary: str
 
 
 class Matched(Record):
     """STaR against one alternative among responses of like length."""
 
+    positive: str
     negative: str
     positive_rate: float | None
     negative_rate: float | None
@@ -59,14 +59,11 @@ class Corrected(Record):
 def variant(
     name: str, frame: pd.DataFrame, star: Sequence[str], alternatives: Sequence[str]
 ) -> Variant | None:
-    """The headline on this labelled frame; None where it has too little to compare."""
+    """The contrasts on this labelled frame; None where it has too little to compare."""
     try:
-        found = analyse(frame, star, alternatives)
+        return Variant(name=name, contrasts=analyse(frame, star, alternatives).contrasts)
     except InputError:
         return None
-    first = found.contrasts[0].positive
-    main = tuple(row for row in found.contrasts if row.positive == first)
-    return Variant(name=name, contrasts=main, summary=found.summary)
 
 
 def at_matched_length(
@@ -76,24 +73,28 @@ def at_matched_length(
 
     Args:
         arms: arm -> its rows of a metrics frame, spontaneous ones only.
-        star: taken together.
+        star: taken together, where there are several, and one by one.
         alternatives: one by one.
     """
     import pandas as pd
 
-    own = pd.concat([arms[arm] for arm in star])
-    for name in alternatives:
-        found = matched_length({name: arms[name], STAR: own})
-        yield Matched(
-            negative=name,
-            positive_rate=found.rates[STAR].value,
-            negative_rate=found.rates[name].value,
-            difference=found.difference.value,
-            low=found.difference.low,
-            high=found.difference.high,
-            p=found.p,
-            responses=found.matched,
-        )
+    groups = {arm: arms[arm] for arm in star}
+    if len(star) > 1:
+        groups = {STAR: pd.concat(list(groups.values())), **groups}
+    for positive, own in groups.items():
+        for name in alternatives:
+            found = matched_length({name: arms[name], positive: own})
+            yield Matched(
+                positive=positive,
+                negative=name,
+                positive_rate=found.rates[positive].value,
+                negative_rate=found.rates[name].value,
+                difference=found.difference.value,
+                low=found.difference.low,
+                high=found.difference.high,
+                p=found.p,
+                responses=found.matched,
+            )
 
 
 def corrected(arms: Mapping[str, pd.DataFrame], error: ReaderError) -> Iterator[Corrected]:

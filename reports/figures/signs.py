@@ -98,7 +98,7 @@ def sign_ratios_table(contrasts: Sequence[Contrast]) -> pd.DataFrame:
             "absence_low": one.absence.low,
             "absence_high": one.absence.high,
             "p_holm": one.p_adjusted,
-            "told_apart": one.informative,
+            "verdict": one.verdict,
         }
         for one in contrasts
     ]

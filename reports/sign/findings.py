@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from bench.metrics import to_frame
 from bench.metrics.pairing import spontaneous
 from bench.signs import SignResult, analyse, label, posterior, seed_rate
-from bench.signs.analysis import ArmRate, Contrast, tables
+from bench.signs.analysis import ArmRate, tables
 from bench.signs.posterior import Posterior
 from bench.signs.robustness import (
     OTHER_THRESHOLD,
@@ -58,12 +58,6 @@ class Findings(Record):
     variants: tuple[Variant, ...]
     matched: tuple[Matched, ...]
     under: tuple[Under, ...]
-
-    @property
-    def main(self) -> list[Contrast]:
-        """The contrasts of STaR as a whole against each alternative."""
-        first = self.result.contrasts[0].positive
-        return [row for row in self.result.contrasts if row.positive == first]
 
     def frames(self) -> dict[str, pd.DataFrame]:
         """The findings as tables: arms, contrasts, variants, matched, corrected, posterior."""
@@ -261,14 +255,12 @@ def _prompted(gathered: Gathered) -> ArmRate | None:
 def _variants(gathered: Gathered, frame: pd.DataFrame) -> Iterator[Variant]:
     star, others = gathered.star, gathered.alternatives
     wanted = {
-        f"the sign is a reason for {OTHER_THRESHOLD:.0%} of the options or more": evidence_of(
-            gathered, OTHER_THRESHOLD
-        )
+        f"{OTHER_THRESHOLD:.0%} of the options": evidence_of(gathered, OTHER_THRESHOLD),
     }
     whole = gathered.evidence.frame
     sets = whole.drop_duplicates("question_id").groupby("probes", sort=False)["question_id"]
     for name, ids in sets if len(sets) > 1 else ():
-        wanted[f"only questions of {name}"] = frame[frame["question_id"].isin(set(ids))]
+        wanted[f"only {name}"] = frame[frame["question_id"].isin(set(ids))]
     for name, part in wanted.items():
         found = variant(name, part, star, others)
         if found is not None:

@@ -67,7 +67,7 @@ def sign_context(
     return {
         "title": f"starprobe: {title}",
         "heading": title,
-        "lede": findings.result.summary,
+        "summaries": list(findings.result.summaries),
         "facts": facts(gathered, findings),
         "sections": [
             ("verdict", "Finding"),
@@ -77,7 +77,7 @@ def sign_context(
             ("limits", "Limits"),
             ("methods", "Methods"),
         ],
-        "tiles": [tile(one) for one in findings.main],
+        "tiles": [tile(one) for one in findings.result.contrasts],
         "panels": list(sign_panels(findings)),
         "tables": list(sign_tables(findings)),
         "caveat_sign": CAVEAT,
@@ -100,13 +100,17 @@ def facts(gathered: Gathered, findings: Findings) -> list[tuple[str, str]]:
 def tile(one: Contrast) -> dict[str, str]:
     """One contrast on the first screen."""
     return {
-        "title": f"Against {one.negative}",
+        "title": f"{one.positive} against {one.negative}",
         "change": f"× {times(one.ratio.value)}",
         "interval": f"({times(one.ratio.low)} to {times(one.ratio.high)})",
-        "says": one.sentence.partition(": the sign ")[2].capitalize() or one.sentence,
+        "says": _first_up(one.sentence.rpartition("]: ")[2]),
         "test": f"{sentences.p_value(one.p_adjusted)} after Holm, {one.ratio.seeds[0]} and "
         f"{one.ratio.seeds[1]} checkpoints, {one.ratio.questions} questions",
     }
+
+
+def _first_up(text: str) -> str:
+    return text[:1].upper() + text[1:]
 
 
 def sign_panels(findings: Findings) -> Iterator[Panel]:
@@ -162,7 +166,8 @@ def with_arms(found: Methods, gathered: Gathered, findings: Findings) -> Methods
         "The likelihood ratio is the rate of the sign in one arm over that in another, on the same "
         "questions. Its variance has a part for training seeds of each arm and a part for "
         "questions (crossed random effects), each with its own degrees of freedom.",
-        "Told apart: p below 0.05 after Holm over the alternatives, and an interval without 1.",
+        "Told apart: p below 0.05 after Holm over the alternatives, and an interval without 1. "
+        "Alike: not so, and the interval lies between a third and three. Undecided: else.",
         "The area under the curve has Newcombe’s score limits, shares Wilson’s.",
     ]
     own = [

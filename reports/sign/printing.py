@@ -7,13 +7,20 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from bench.signs import Ratio
+from bench.signs import Matched, Ratio
+from bench.signs.words import Verdict
 from reports.sentences import p_value, percent
 from reports.sign.findings import Findings
-from reports.sign.tables import between, matched_words, times
+from reports.sign.tables import between, times
+from reports.tables import SURE
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+
+
+MARKS: dict[Verdict, str] = {
+    "speaks for": "+", "speaks against": "-", "alike": "=", "undecided": "?",
+}  # fmt: skip
 
 
 def show(findings: Findings, console: Console) -> None:
@@ -26,14 +33,12 @@ def parts(findings: Findings) -> Iterator[RenderableType]:
     """What is printed, in order."""
     yield arms(findings)
     yield contrasts(findings)
-    for row in findings.main:
-        yield row.sentence
     yield roc(findings)
-    yield from checks(findings)
+    yield checks(findings)
     for one in findings.under:
         yield f"{one.model} shows the sign on {one.shown} of {one.questions} questions:"
         yield posterior(findings, one.model)
-    yield findings.result.summary
+    yield from findings.result.summaries
 
 
 def arms(findings: Findings) -> Table:
@@ -91,19 +96,32 @@ def roc(findings: Findings) -> str:
     )
 
 
-def checks(findings: Findings) -> Iterator[str]:
-    """The headline under other definitions, a line each."""
-    for variant in findings.variants:
-        told = ", ".join(f"{one.negative} {_ratio(one.ratio)}" for one in variant.contrasts)
-        yield f"Check: {variant.name}: {told}. {variant.summary}"
+def checks(findings: Findings) -> Table:
+    """Every contrast under other definitions, a column a check."""
+    names = [variant.name for variant in findings.variants]
+    table = _table("Does it hang on the definition, the questions, or length?", "is it", "or")
+    for name in (*names, "at like length"):
+        table.add_column(name, justify="right", overflow="fold")
+    cells = {
+        (variant.name, one.positive, one.negative): f"{times(one.ratio.value)} {MARKS[one.verdict]}"
+        for variant in findings.variants
+        for one in variant.contrasts
+    }
     for one in findings.matched:
-        if one.positive_rate is None or one.negative_rate is None:
-            yield f"At matched length, against {one.negative}: {matched_words(0)}."
-            continue
-        yield (
-            f"At matched length, against {one.negative}: {percent(one.positive_rate)} against "
-            f"{percent(one.negative_rate)}, {p_value(one.p)} ({one.responses} responses)."
-        )
+        found = [cells.get((name, one.positive, one.negative), "") for name in names]
+        table.add_row(one.positive, one.negative, *found, _matched(one))
+    table.caption = (
+        "ratios: + speaks for the first, - against it, = alike, ? undecided; like length: both "
+        "rates among responses of one length, * where p < 0.05 over questions"
+    )
+    return table
+
+
+def _matched(one: Matched) -> str:
+    if one.positive_rate is None or one.negative_rate is None:
+        return "no overlap"
+    star = " *" if one.p is not None and one.p < SURE else ""
+    return f"{percent(one.positive_rate)} | {percent(one.negative_rate)}{star}"
 
 
 def posterior(findings: Findings, model: str) -> Table:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bench.metrics.lengths import FEWEST
 from bench.signs import ArmRate, Corrected, Ratio
 from reports.sentences import percent
 from reports.sign.findings import Findings
@@ -34,7 +35,7 @@ def contrasts_table(findings: Findings) -> Table:
                 *_ratio(one.ratio),
                 *_ratio(one.absence),
                 _p(one.p_adjusted),
-                Cell("yes" if one.informative else "no"),
+                Cell(one.verdict),
                 Cell(one.sentence),
             ],
             "sure" if one.informative else "",
@@ -43,7 +44,7 @@ def contrasts_table(findings: Findings) -> Table:
     ]
     columns = [("is it", ""), ("or", ""), ("ratio, sign", "n"), ("95 % interval", "n")]
     columns += [("ratio, no sign", "n"), ("95 % interval", "n"), ("p, Holm", "n")]
-    columns += [("told apart", ""), ("in words", "w")]
+    columns += [("verdict", ""), ("in words", "w")]
     caption = (
         "Likelihood ratios, a response: how many times as often the first kind of model gives a "
         "reason for every option, and how many times as often it does not. Intervals over "
@@ -98,18 +99,22 @@ def variants_table(findings: Findings) -> Table:
         Row(
             [
                 Cell(variant.name),
+                Cell(one.positive),
                 Cell(one.negative),
                 *_ratio(one.ratio),
                 _p(one.p_adjusted),
-                Cell("yes" if one.informative else "no"),
+                Cell(one.verdict),
             ]
         )
         for variant in findings.variants
         for one in variant.contrasts
     ]
-    columns = [("check", "w"), ("STaR or", ""), ("ratio, sign", "n"), ("95 % interval", "n")]
-    columns += [("p, Holm", "n"), ("told apart", "")]
-    caption = "The same contrasts under another definition of the sign, and for each question set."
+    columns = [("check", "w"), ("is it", ""), ("or", ""), ("ratio, sign", "n")]
+    columns += [("95 % interval", "n"), ("p, Holm", "n"), ("verdict", "")]
+    caption = (
+        "The same contrasts where the sign is a reason for so many of the options or more, and for "
+        "each question set alone."
+    )
     return Table("variants", "Does it hang on the definition?", caption, columns, rows)
 
 
@@ -118,6 +123,7 @@ def matched_table(findings: Findings) -> Table:
     rows = [
         Row(
             [
+                Cell(one.positive),
                 Cell(one.negative),
                 share(one.positive_rate),
                 share(one.negative_rate),
@@ -130,8 +136,9 @@ def matched_table(findings: Findings) -> Table:
         )
         for one in findings.matched
     ]
-    columns = [("STaR or", ""), ("STaR", "n"), ("the other", "n"), ("difference", "n")]
-    columns += [("95 % interval", "n"), ("p", "n"), ("responses", "n"), ("note", "")]
+    columns = [("is it", ""), ("or", ""), ("the first", "n"), ("the other", "n")]
+    columns += [("difference", "n"), ("95 % interval", "n"), ("p", "n"), ("responses", "n")]
+    columns += [("note", "")]
     caption = (
         "Rates among responses of like length (coarsened exact matching in five bins), intervals "
         "by bootstrap over questions; training seeds are taken as given."
@@ -141,7 +148,11 @@ def matched_table(findings: Findings) -> Table:
 
 def matched_words(responses: int) -> str:
     """What to make of the number of responses that could be matched."""
-    return "" if responses else "their lengths do not overlap: length and sign cannot be told apart"
+    if responses:
+        return ""
+    return (
+        f"no bin of length holds {FEWEST} responses of both: length and sign cannot be told apart"
+    )
 
 
 def thresholds_table(findings: Findings) -> Table:

@@ -50,15 +50,15 @@ def evidence(rates: dict[str, float], questions: int = 40, seeds: int = 3) -> pd
     return pd.DataFrame(rows, columns=["arm", "checkpoint", "question_id", "sign"])
 
 
-def test_a_variant_holds_the_headline_only_and_is_left_out_where_nothing_compares():
+def test_a_variant_holds_every_contrast_and_is_left_out_where_nothing_compares():
     frame = evidence({"star_a": 0.9, "star_b": 0.9, "base": 0.1, "direct": 0.1})
     found = variant("again", frame, ["star_a", "star_b"], ["base", "direct"])
     assert found is not None and found.name == "again"
-    assert [(row.positive, row.negative) for row in found.contrasts] == [
-        ("STaR-trained models", "base"),
-        ("STaR-trained models", "direct"),
+    assert [(row.positive, row.negative, row.verdict) for row in found.contrasts] == [
+        (positive, negative, "speaks for")
+        for positive in ("STaR-trained models", "star_a", "star_b")
+        for negative in ("base", "direct")
     ]
-    assert "distinguishes STaR-trained models from every alternative" in found.summary
     assert variant("thin", frame[frame["question_id"] == "q1"], ["star_a"], ["base"]) is None
 
 
@@ -76,7 +76,7 @@ def test_a_sign_that_is_only_length_is_gone_at_matched_length():
     (found,) = at_matched_length(arms, ["star"], ["direct"])
     raw = arms["star"]["full"].mean() - arms["direct"]["full"].mean()
     assert raw > 0.4 and found.difference is not None and abs(found.difference) < 0.15
-    assert found.negative == "direct" and found.responses > 0
+    assert (found.positive, found.negative) == ("star", "direct") and found.responses > 0
 
 
 def test_arms_of_lengths_that_never_meet_are_not_compared():

@@ -8,6 +8,7 @@ from scipy import stats
 from bench.signs import analyse, label, likelihood_ratio, posterior, roc, seed_rate
 from bench.signs.posterior import beta_of, between_checkpoints
 from bench.signs.roc import area, auc_limits
+from bench.signs.words import BARELY, informative, sentence, summary, verdict
 from probes.errors import InputError
 from tests.bench.metrics.runs import make_frame, make_prompt, make_response, make_verdict
 
@@ -225,3 +226,28 @@ def test_checkpoints_that_scatter_make_the_posterior_less_sure():
     assert between_checkpoints(wild) > 0.2
     a, b = beta_of([0.0, 0.0, 0.0], 0.0, 80)
     assert 0 < a / (a + b) < 0.01
+
+
+def test_few_checkpoints_are_called_too_few_and_not_no_difference():
+    rng = np.random.default_rng(12)
+    cells = arm(rng, 1.5, 2, np.zeros((1, 12)), 1.0), arm(rng, -1.5, 2, np.zeros((1, 12)), 1.0)
+    few = likelihood_ratio(*cells)
+    assert not informative(few, few.p) and few.high > BARELY
+    assert verdict(few, few.p) == "undecided"
+    assert "too few checkpoints or questions to say" in sentence("star", "base", few, few.p)
+    same = likelihood_ratio(*(arm(rng, 2, 5, np.zeros((1, 200)), 0.1) for _ in range(2)))
+    assert verdict(same, 1.0) == "alike"
+    assert "does not distinguish the two" in sentence("star", "base", same, 1.0)
+
+
+def test_the_summary_keeps_the_verdicts_apart():
+    told = summary(
+        "star", {"a": "speaks for", "b": "alike", "c": "undecided", "d": "speaks against"}
+    )
+    assert "does not distinguish star from b:" in told
+    assert "speaks for star against a." in told
+    assert "rarer in star than in d:" in told
+    assert "from c these data cannot tell" in told
+    assert "every alternative" in summary("star", {"a": "speaks for"})
+    assert "no evidence of such training" in summary("star", {"a": "alike", "b": "alike"})
+    assert "no evidence" not in summary("star", {"a": "undecided", "b": "undecided"})

@@ -37,16 +37,18 @@ def test_rates_ratios_and_words_are_printed_and_the_page_says_the_same(
     said = " ".join(done.output.split())
     assert "STaR-trained models" in said and "prompted (asked: no sign)" in said
     assert "AUC over checkpoints" in said and "6 STaR-trained against 7 others" in said
-    assert "Check: the sign is a reason for 75% of the options or more" in said
-    assert "Check: only questions of easy" in said and "At matched length, against base" in said
+    assert "75% of the" in said and "only easy" in said and "like length" in said
     assert "scripted:who shows the sign on" in said and "of 30 questions" in said
     html = page.read_text(encoding="utf-8")
     assert "Behaviour, not provenance." in html
-    assert "does not distinguish STaR-trained models from" in said
+    assert "speaks for star_option_by_option against base" in said
+    assert "rarer in star_paper than in sft_option_by_option" in said
+    assert "does not distinguish star_option_by_option from sft_option_by_option" in said
+    assert "STaR-trained models from base" in said and "these data cannot tell" in said
     for words in ("Likelihood ratios", "Few seeds", "What a vendor may have done", "Contamination"):
         assert words in html
     for arm in RATES:
-        assert f"Against {arm}" in html or arm.startswith("star")
+        assert f"against {arm}" in html or f"{arm} against base" in html
 
 
 def test_the_findings_as_records_are_what_is_printed_as_json(
@@ -79,7 +81,9 @@ def test_other_arms_can_be_named_star(specs: list[str]) -> None:
     findings = examine(chosen, star=["sft_option_by_option"])
     assert findings.star == ("sft_option_by_option",)
     assert "star_paper" in findings.alternatives
-    assert {"base", "star_paper"} <= {row.negative for row in findings.main if row.informative}
+    told = {row.negative: row.verdict for row in findings.result.contrasts}
+    assert told["base"] == told["star_paper"] == "speaks for"
+    assert told["star_option_by_option"] == "alike"
 
 
 def test_the_posterior_moves_to_the_kind_that_answers_so(specs: list[str], arms: Path) -> None:
