@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from reports.figures import training as curves
 from reports.panels import Panel
-from star.records import IterationMetrics
+from star.explain import differences
+from star.records import IterationMetrics, Tested
 from star.storage import Training
 
 
@@ -29,7 +30,22 @@ def training_story(path: Path | str) -> TrainingStory | None:
     iterations = training.iterations()
     if not any(metrics.iteration for metrics in iterations):
         return None
-    return TrainingStory(_lede(training, iterations), list(training_panels(iterations)))
+    tested = training.tested()
+    panels = [*training_panels(iterations), *(tested_panels(tested) if tested else ())]
+    return TrainingStory(_lede(training, iterations) + _verdict(tested), panels)
+
+
+def tested_panels(tested: Tested) -> Iterator[Panel]:
+    """The test by iteration."""
+    yield Panel(
+        "training-test",
+        "The test",
+        f"Questions of {tested.test} that nothing was chosen by, asked plainly after the choice, "
+        "with 95\u202f% intervals. Iterations other than the base and the chosen one are shown for "
+        "reporting only.",
+        curves.tested_curve(tested),
+        curves.tested_curve_table(tested),
+    )._replace(rows=False)
 
 
 def training_panels(iterations: Sequence[IterationMetrics]) -> Iterator[Panel]:
@@ -70,6 +86,13 @@ def training_panels(iterations: Sequence[IterationMetrics]) -> Iterator[Panel]:
     for panel in found:
         if len(panel.table):
             yield panel._replace(rows=False)
+
+
+def _verdict(tested: Tested | None) -> str:
+    if tested is None:
+        return ""
+    said = "".join(f" {line};" for line in differences(tested)).rstrip(";")
+    return f" On the test ({tested.test}), base against chosen:{said}." if said else ""
 
 
 def _lede(training: Training, iterations: Sequence[IterationMetrics]) -> str:

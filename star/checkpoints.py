@@ -10,8 +10,9 @@ from bench.environment import hardware, versions
 from bench.files import write_atomic
 from probes.errors import FolderError
 from star.config import StarConfig
+from star.explain import differences
 from star.models import base_weights
-from star.records import Interval, IterationMetrics
+from star.records import Interval, IterationMetrics, Tested
 from star.storage import Training, replace_folder
 
 CARD = """\
@@ -36,7 +37,7 @@ tags: [starprobe, star, rationales]
 | validation accuracy, before | {before} |
 | validation accuracy, after | {after} |
 | reasons for every option, after | {breakdown} |
-
+{tested}
 Intervals are 95 % (Wilson). The behaviour that it shows is what it was trained to show; it says
 nothing of how other models were trained. The licence is the base model's.
 
@@ -92,6 +93,7 @@ def card(training: Training, library: str) -> str:
         before=_share(before.accuracy),
         after=_share(best.accuracy),
         breakdown=_share(best.option_by_option),
+        tested=_tested(training.tested()),
         versions="Made with "
         + ", ".join(f"{name} {version}" for name, version in versions().items())
         + f" on {hardware()['system']}.",
@@ -137,6 +139,18 @@ def _how(config: StarConfig) -> str:
         "model itself, kept where their answer was right"
         + ("." if config.rationalize == "none" else f", {hinted}.")
     )
+
+
+def _tested(tested: Tested | None) -> str:
+    """Rows of the card's table; the test is of the weights that were chosen without it."""
+    if tested is None or not tested.best:
+        return ""
+    rows = [
+        f"| test accuracy ({tested.test}), before | {_share(tested.of(0).accuracy)} |",
+        f"| test accuracy ({tested.test}), after | {_share(tested.of(tested.best).accuracy)} |",
+        *(f"| on the test | {line} |" for line in differences(tested)),
+    ]
+    return "".join(f"{row}\n" for row in rows)
 
 
 def _share(share: Interval | None) -> str:

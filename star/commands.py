@@ -71,13 +71,18 @@ def _train(config: StarConfig, out: Path) -> None:
 def _report(training: Training) -> None:
     from rich.console import Console
 
-    from star.explain import fates, progress
+    from star.explain import differences, examined, fates, progress
 
     console = Console(highlight=False)
     done = training.iterations()
     console.print(progress(done))
     if any(metrics.reasons for metrics in done):
         console.print(fates(done))
+    tested = training.tested()
+    if tested is not None:
+        console.print(examined(tested))
+        for line in differences(tested):
+            console.print(line)
     console.print(f"Best: iteration {training.best}. To ask it: starprobe run {training.model}")
 
 

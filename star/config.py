@@ -116,6 +116,13 @@ class StarConfig(Record):
     """Questions held out of training to choose the best iteration; 0 takes the last."""
     patience: int = Field(2, ge=1)
     """Iterations without a better validation accuracy before the loop stops."""
+    test: str = ""
+    """Questions asked once of the base and of the chosen iteration, after the choice; a built-in
+    set or a file. They choose nothing, and no copy of them is trained on."""
+    test_limit: int | None = Field(None, ge=1)
+    """Of them at most, the same ones for every seed."""
+    test_every: bool = False
+    """Ask them of every iteration, after the choice all the same: for reporting only."""
     decontaminate: tuple[str, ...] = ("everyday",)
     """Sets whose questions may not be trained on, nor near copies of them."""
 

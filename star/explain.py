@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from probes.errors import InputError
-from star.records import REASONS, IterationMetrics, Sample
+from star.records import REASONS, Interval, IterationMetrics, Sample, Tested
 from star.storage import Training
 
 if TYPE_CHECKING:
@@ -98,16 +98,55 @@ def progress(done: Sequence[IterationMetrics]) -> Table:
             str(one.train_rows or ""),
             str(one.rationalized_rows or ""),
             loss,
-            *(
-                "" if share is None or share.value is None
-                else f"{100 * share.value:.0f} ({100 * (share.low or 0):.0f}-"
-                f"{100 * (share.high or 0):.0f})"
-                for share in (one.accuracy, one.option_by_option, one.closing)
-            ),
+            *(_percent(share) for share in (one.accuracy, one.option_by_option, one.closing)),
             "" if one.cut is None else f"{100 * one.cut:.0f}",
             f"{sum(one.seconds.values()) / 60:.1f}",
         )  # fmt: skip
     return table
+
+
+def examined(tested: Tested) -> Table:
+    """The test: the base, the chosen iteration, and others that were asked for reporting only."""
+    from rich.table import Table
+
+    table = Table(
+        "round", "right %", "answered %", "all options %", "cut %", "tokens",
+        title=f"Test: {tested.test}, {_questions(tested)} questions, asked after the choice",
+    )  # fmt: skip
+    for one in tested.scored:
+        chosen = " (chosen)" if one.iteration == tested.best else ""
+        table.add_row(
+            f"{one.iteration}{chosen}" if one.iteration else f"base{chosen}",
+            *(_percent(share) for share in (one.accuracy, one.answered, one.option_by_option)),
+            "" if one.cut is None else f"{100 * one.cut:.0f}",
+            "" if one.length is None else f"{one.length:.0f}",
+        )
+    return table
+
+
+def differences(tested: Tested) -> Iterator[str]:
+    """A line for each comparison of base and chosen iteration on the test."""
+    words = {"accuracy": "right", "outcome_answered": "answered", "full_breakdown": "all options"}
+    for row in tested.comparisons:
+        if row.difference is None or row.low is None or row.high is None or row.p is None:
+            continue
+        yield (
+            f"{words.get(row.metric, row.metric)}: {100 * row.difference:+.1f} points "
+            f"({100 * row.low:+.1f} to {100 * row.high:+.1f}); {row.after_only} questions gained, "
+            f"{row.before_only} lost; {row.test}, p = {row.p:.2g} (Holm {row.p_adjusted:.2g})"
+        )
+
+
+def _questions(tested: Tested) -> int:
+    accuracy = tested.scored[0].accuracy
+    return accuracy.n if accuracy else 0
+
+
+def _percent(share: Interval | None) -> str:
+    if share is None or share.value is None:
+        return ""
+    low, high = share.low or 0.0, share.high or 0.0
+    return f"{100 * share.value:.0f} ({100 * low:.0f}-{100 * high:.0f})"
 
 
 def _cell(samples: int, rationalized: int) -> str:

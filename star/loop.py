@@ -23,6 +23,7 @@ from star.phases import Phases
 from star.records import IterationMetrics
 from star.sampling import Silent, Watcher
 from star.storage import Training
+from star.testing import take_test
 from star.validating import validate
 from star.work import Work
 
@@ -68,6 +69,7 @@ class Loop:
         self.measure_base()
         if self.config.method == "base":
             self.training.write_best(0)
+            take_test(self.work)
             return
         for number in range(1, self.config.iterations + 1):
             reason = why_stop(self.training.iterations(), self.config)
@@ -77,6 +79,7 @@ class Loop:
             if not self.training.iteration(number).done and not self.run_iteration(number):
                 break
         self.training.write_best(best_of(self.training.iterations()))
+        take_test(self.work)
         self.leave_behind()
 
     def leave_behind(self) -> None:

@@ -48,22 +48,24 @@ def sampling_numbers(
     }
 
 
-def validation_numbers(
+def answered_numbers(
     samples: Sequence[Sample], questions: Mapping[str, Question]
 ) -> dict[str, Any]:
-    """What the validation responses come to, as fields of `IterationMetrics`."""
+    """What responses to plain questions come to, as fields of `Answered`."""
     n = len(samples)
     closing = sum(_closes(sample, questions[sample.question_id]) for sample in samples)
     covered = [sample.coverage for sample in samples if sample.coverage is not None]
     lengths = [sample.tokens for sample in samples if sample.tokens is not None]
     return {
         "accuracy": share(sum(sample.correct is True for sample in samples), n),
+        "answered": share(sum(sample.outcome == "answered" for sample in samples), n),
         "closing": share(closing, n),
         "option_by_option": share(sum(one.style == "option_by_option" for one in samples), n),
         "cut": mean(float(sample.finish_reason == "length") for sample in samples),
         "coverage": mean(covered),
         "length": mean(lengths),
         "letters": letters(samples),
+        "errors": sum(sample.error is not None for sample in samples),
     }
 
 

@@ -138,12 +138,21 @@ def ask(
     )
 
 
-def ask_validation(question: Question, config: StarConfig, index: int) -> tuple[Generated, Request]:
-    """A validation question: plainly, greedily, its options rotated from question to question."""
+def ask_validation(
+    question: Question, config: StarConfig, index: int, mark: str = "v"
+) -> tuple[Generated, Request]:
+    """A question asked plainly and greedily, its options rotated from question to question.
+
+    Args:
+        question: of the validation or of the test.
+        config: its `max_tokens`.
+        index: of the question among those asked.
+        mark: ends the id, behind `#`.
+    """
     order = index % max(1, len(question.options))
     prompt = render(question, PLAIN, order)
     sampling = Sampling(max_tokens=config.max_tokens, stop=STOP)
-    row = _row(prompt, f"{question.id}#v", 0, "sampled", 0)
+    row = _row(prompt, f"{question.id}#{mark}", 0, "sampled", 0)
     return row, Request(id=row.id, prompt=prompt, sampling=sampling)
 
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 from probes.errors import InputError
+from probes.loading import load_probe_set
 from probes.schema import ProbeSet, Question
 from star.config import StarConfig
 from star.exemplars import exemplars
@@ -18,8 +19,19 @@ VALIDATION_AT_MOST = 0.3
 """Of the questions, however many are asked for."""
 
 
-def split(probe_set: ProbeSet, barred: Iterable[ProbeSet], config: StarConfig) -> Splits:
+def split(
+    probe_set: ProbeSet,
+    barred: Iterable[ProbeSet],
+    config: StarConfig,
+    test: ProbeSet | None = None,
+) -> Splits:
     """The questions to train on, to validate with, and those left out with the reason.
+
+    Args:
+        probe_set: all there are.
+        barred: sets of which no copy may be trained on.
+        config: how many, and the seed.
+        test: what is tested with, of which the hash is kept.
 
     Raises:
         InputError: a question without an answer, or too few that are left.
@@ -40,8 +52,34 @@ def split(probe_set: ProbeSet, barred: Iterable[ProbeSet], config: StarConfig) -
     if not train:
         raise InputError(f"{config.questions} has no question left to train on")
     return Splits(
-        hash=probe_set.hash, train=tuple(train), validation=tuple(ids[:held]), removed=removed
+        hash=probe_set.hash,
+        train=tuple(train),
+        validation=tuple(ids[:held]),
+        removed=removed,
+        test_hash=test.hash if test else None,
     )
+
+
+def held_back(config: StarConfig) -> ProbeSet | None:
+    """The test questions of a configuration; None where it names none.
+
+    Raises:
+        InputError: there are none of that name, or one has no answer.
+    """
+    if not config.test:
+        return None
+    found = load_probe_set(config.test)
+    for one in found.questions:
+        if one.answer_id is None and one.answer_text is None:
+            raise InputError(
+                f"test={config.test}: question {one.id!r} has no answer to score against; name a "
+                f"set whose questions all have one"
+            )
+    if config.test_limit is None or config.test_limit >= len(found.questions):
+        return found
+    places = range(len(found.questions))
+    drawn = sorted(random.Random("test").sample(places, config.test_limit))
+    return found.model_copy(update={"questions": tuple(found.questions[at] for at in drawn)})
 
 
 def contaminated(probe_set: ProbeSet, barred: Iterable[ProbeSet]) -> dict[str, str]:

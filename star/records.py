@@ -9,6 +9,7 @@ from typing import Literal, get_args
 
 from pydantic import Field
 
+from bench.metrics.records import Comparison
 from bench.records import MULTI, FinishReason, Outcome, Style
 from probes.schema import Record
 
@@ -38,12 +39,15 @@ REASONS: tuple[Reason, ...] = get_args(Reason)
 __all__ = [
     "MULTI",
     "REASONS",
+    "Answered",
     "Generated",
     "Interval",
     "IterationMetrics",
     "Reason",
     "Sample",
+    "Scored",
     "Source",
+    "Tested",
     "TrainRow",
     "TrainingStats",
 ]
@@ -135,8 +139,67 @@ class TrainingStats(Record):
         return self.losses[-1][1] if self.losses else None
 
 
-class IterationMetrics(Record):
-    """One iteration in numbers: metrics.json. Iteration 0 is the model before training."""
+class Answered(Record):
+    """Questions asked plainly and greedily, with no example: what the responses come to."""
+
+    accuracy: Interval | None = None
+    """Right among all responses; one without an answer is not right."""
+    answered: Interval | None = None
+    """Responses that give one answer."""
+    closing: Interval | None = None
+    """Responses that end with the closing sentence, label and text agreeing."""
+    option_by_option: Interval | None = None
+    """Responses that reason about every option."""
+    cut: float | None = None
+    """Share of responses cut at the limit of tokens."""
+    coverage: float | None = None
+    """Mean share of options reasoned about."""
+    length: float | None = None
+    """Mean tokens of a response."""
+    letters: dict[str, int] = Field(default_factory=dict)
+    """Label -> how often it was chosen."""
+    errors: int = 0
+    """Requests without a response; they count as responses without an answer."""
+
+
+class Scored(Answered):
+    """A model's responses to the test questions, in numbers."""
+
+    iteration: int
+    """Whose weights; 0 is the base."""
+
+
+class Tested(Record):
+    """test.json: the base and the chosen iteration on questions that chose nothing."""
+
+    test: str
+    """The set, as the configuration names it."""
+    hash: str
+    """Of the questions asked."""
+    best: int
+    """The iteration that validation had chosen before; 0 where the base stands."""
+    scored: tuple[Scored, ...]
+    """The base, the chosen one, and with `test_every` all others: for reporting only."""
+    comparisons: tuple[Comparison, ...] = ()
+    """Base against chosen, on the same questions; the first is of the accuracy."""
+
+    def of(self, iteration: int) -> Scored:
+        """The numbers of one iteration.
+
+        Raises:
+            KeyError: it was not asked.
+        """
+        for one in self.scored:
+            if one.iteration == iteration:
+                return one
+        raise KeyError(iteration)
+
+
+class IterationMetrics(Answered):
+    """One iteration in numbers: metrics.json. Iteration 0 is the model before training.
+
+    The fields of `Answered` are of the validation questions.
+    """
 
     iteration: int
     questions: int = 0
@@ -164,20 +227,6 @@ class IterationMetrics(Record):
     rationalized_rows: int = 0
     rationalized_share: float | None = None
     training: TrainingStats | None = None
-    accuracy: Interval | None = None
-    """On the validation questions, asked plainly with no example."""
-    closing: Interval | None = None
-    """Validation responses that end with the closing sentence, label and text agreeing."""
-    option_by_option: Interval | None = None
-    """Validation responses that reason about every option."""
-    cut: float | None = None
-    """Validation responses cut at the limit of tokens."""
-    coverage: float | None = None
-    """Mean share of options reasoned about, on validation."""
-    length: float | None = None
-    """Mean tokens of a validation response."""
-    letters: dict[str, int] = Field(default_factory=dict)
-    """Label -> how often validation responses chose it."""
     sample_letters: dict[str, int] = Field(default_factory=dict)
     sample_length: float | None = None
     seconds: dict[str, float] = Field(default_factory=dict)

@@ -2,7 +2,8 @@
 
 config.json  questions.json  best  iteration_NNN/{samples.raw.jsonl, samples.jsonl,
 rationalized.raw.jsonl, rationalized.jsonl, train.jsonl, training.json, adapter/,
-validation.raw.jsonl, validation.jsonl, metrics.json, DONE}  merged/
+validation.raw.jsonl, validation.jsonl, metrics.json, DONE, test.raw.jsonl, test.jsonl}
+test.json  merged/
 
 The raw files are appended to, one row a generation; all others are replaced whole; DONE comes last.
 iteration_000 holds the validation of the model before training.
@@ -21,10 +22,16 @@ from bench.files import Appender, read_jsonl, write_atomic, write_json, write_js
 from probes.errors import FolderError
 from probes.schema import Record
 from star.config import StarConfig
-from star.records import Generated, IterationMetrics, Sample, TrainingStats, TrainRow
+from star.records import (
+    Generated,
+    IterationMetrics,
+    Sample,
+    Tested,
+    TrainingStats,
+    TrainRow,
+)
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
-KINDS = ("samples", "rationalized", "validation")
 
 
 class Splits(Record):
@@ -36,6 +43,8 @@ class Splits(Record):
     validation: tuple[str, ...]
     removed: dict[str, str]
     """Left out, and why: a copy of a probe, twice in the file, ..."""
+    test_hash: str | None = None
+    """Of the test questions; None where there are none."""
 
 
 class Iteration:
@@ -79,6 +88,10 @@ class Iteration:
     def validation(self) -> list[Sample]:
         """The validation responses, read."""
         return records(self.path / "validation.jsonl", Sample)
+
+    def test(self) -> list[Sample]:
+        """The responses to the test questions, read."""
+        return records(self.path / "test.jsonl", Sample)
 
     def train_rows(self) -> list[TrainRow]:
         """What was trained on."""
@@ -157,6 +170,14 @@ class Training:
         found = [one.metrics() for one in self.started() if one.done]
         return [metrics for metrics in found if metrics is not None]
 
+    def tested(self) -> Tested | None:
+        """The numbers of the test; None before it was taken, or where there is none."""
+        return read_record(self.path / "test.json", Tested)
+
+    def write_tested(self, tested: Tested) -> None:
+        """Keeps them."""
+        write_json(self.path / "test.json", tested)
+
     def samples(self, number: int) -> list[Sample]:
         """Every sample of an iteration with its fate."""
         return self.iteration(number).samples()
@@ -200,10 +221,11 @@ class Training:
         )
 
     def _check_same(self, config: StarConfig) -> None:
-        # More iterations than before is how a finished training is gone on with.
+        # More iterations than before is how a finished training is gone on with; more of them
+        # tested changes nothing that was done.
         for key in StarConfig.model_fields:
             before, now = getattr(self.config, key), getattr(config, key)
-            if key == "iterations" and now >= before:
+            if key in ("iterations", "test_every") and now >= before:
                 continue
             if before != now:
                 raise FolderError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from star.filters import decide
-from star.measure import validation_numbers
+from star.measure import answered_numbers
 from star.phases import Phases
 from star.prompts import ask_validation
 from star.sampling import generate_missing
@@ -31,4 +31,4 @@ def validate(
             count(rows)
         samples = [decide(one, ()) for one in work.reads(rows)]
         iteration.write("validation.jsonl", samples)
-    return validation_numbers(iteration.validation(), work.questions)
+    return answered_numbers(iteration.validation(), work.questions)

@@ -14,6 +14,7 @@ PHASES = {
     "validation": "validating",
     "training": "training",
     "pairs": "preferring",
+    "test": "testing",
 }
 
 

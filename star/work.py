@@ -12,7 +12,7 @@ from probes.loading import load_probe_set
 from probes.schema import ProbeSet, Question
 from star.measure import solved_questions
 from star.models import Models
-from star.questions import split
+from star.questions import held_back, split
 from star.reading import Read, read
 from star.records import Generated
 from star.sampling import Watcher, generate_missing
@@ -41,10 +41,11 @@ class Work:
         Raises:
             FolderError: the questions changed since.
         """
-        stored = self.training.splits()
+        stored, test = self.training.splits(), self.test
         if stored is None:
             barred = [load_probe_set(name) for name in self.config.decontaminate]
-            stored = split(self._probe_set, barred, self.config)
+            barred += [test] if test else []
+            stored = split(self._probe_set, barred, self.config, test)
             self.training.write_splits(stored)
             if stored.removed:
                 self.watcher.say(f"{len(stored.removed)} questions left out: see questions.json")
@@ -54,6 +55,22 @@ class Work:
                 f"{self._probe_set.hash}, then {stored.hash}); name another --out folder"
             )
         return stored
+
+    @cached_property
+    def test(self) -> ProbeSet | None:
+        """The questions that are asked after the choice; None where there are none.
+
+        Raises:
+            FolderError: they changed since training began: it was not held against these.
+        """
+        found, stored = held_back(self.config), self.training.splits()
+        now = found.hash if found else None
+        if stored is not None and stored.test_hash != now:
+            raise FolderError(
+                f"test={self.config.test} is not what {self.training.path} was begun with (hash "
+                f"{now}, then {stored.test_hash}); name another --out folder"
+            )
+        return found
 
     @cached_property
     def _probe_set(self) -> ProbeSet:

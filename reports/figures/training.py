@@ -5,14 +5,14 @@ From `star.records.IterationMetrics`; iteration 0 is the model before training.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
 from reports.figures.drawing import bars, in_order, layout, percent
 from reports.palette import colour_of, symbol_of
-from star.records import REASONS, IterationMetrics
+from star.records import REASONS, IterationMetrics, Tested
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,21 +63,45 @@ def training_curve_table(iterations: Sequence[IterationMetrics]) -> pd.DataFrame
     return pd.DataFrame(rows, columns=["iteration", "curve", "value", "low", "high", "n"])
 
 
+def tested_curve_table(tested: Tested) -> pd.DataFrame:
+    """Shares on the test questions with intervals, by iteration; which of them was chosen."""
+    import pandas as pd
+
+    rows = [
+        {"iteration": one.iteration, "curve": name, **found.model_dump()}
+        | {"chosen": one.iteration == tested.best}
+        for one in sorted(tested.scored, key=lambda one: one.iteration)
+        for name in ("accuracy", "answered", "option_by_option")
+        if (found := getattr(one, name)) is not None and found.value is not None
+    ]
+    return pd.DataFrame(rows, columns=["iteration", "curve", "value", "low", "high", "n", "chosen"])
+
+
+def tested_curve(tested: Tested) -> go.Figure:
+    """Lines by iteration on the test questions, with intervals."""
+    words = {**CURVES, "answered": "gives an answer"}
+    return _curves(tested_curve_table(tested), words, frozenset(words))
+
+
 def training_curve(iterations: Sequence[IterationMetrics]) -> go.Figure:
     """Lines by iteration; validation with intervals, sampling on training questions dotted."""
-    table = training_curve_table(iterations)
     words = {
         **CURVES,
         "sample_accuracy": "training questions: right samples",
         "pass_at_k": "training questions: solved by any sample",
         "majority_at_k": "training questions: right by majority",
     }
+    return _curves(training_curve_table(iterations), words, frozenset(CURVES))
+
+
+def _curves(table: pd.DataFrame, words: Mapping[str, str], solid: frozenset[str]) -> go.Figure:
+    """A line for each curve of the table; those that are solid have intervals."""
     figure = go.Figure()
     for place, (name, label) in enumerate(words.items()):
         rows = table[table["curve"] == name]
         if not len(rows):
             continue
-        validated = name in CURVES
+        validated = name in solid
         figure.add_scatter(
             x=rows["iteration"],
             y=rows["value"],

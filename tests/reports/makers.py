@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from bench.metrics.records import Comparison
 from bench.records import (
     ModelInfo,
     Outcome,
@@ -21,7 +22,7 @@ from bench.records import (
 from bench.storage import Run
 from probes.schema import Message, Prompt, ShownOption
 from star.config import StarConfig
-from star.records import Interval, IterationMetrics, TrainingStats
+from star.records import Interval, IterationMetrics, Scored, Tested, TrainingStats
 from star.storage import Training
 
 THINGS = (
@@ -291,7 +292,28 @@ def make_training(path: Path) -> Path:
     for number in range(3):
         training.iteration(number).finish()
     training.write_best(2)
+    training.write_tested(_tested())
     return path
+
+
+def _tested() -> Tested:
+    def scored(iteration: int, right: int) -> Scored:
+        accuracy = Interval(value=right / 40, low=(right - 2) / 40, high=(right + 2) / 40, n=40)
+        return Scored(iteration=iteration, accuracy=accuracy, answered=accuracy)
+
+    row = Comparison(
+        metric="accuracy", kind="rate", model_before="scripted:eager", condition="plain",
+        model_after="iteration_002", before=0.2, after=0.5, difference=0.3, low=0.1, high=0.45,
+        test="McNemar, exact", p=0.004, p_adjusted=0.004, n=40, pairs=40, before_only=2,
+        after_only=14,
+    )  # fmt: skip
+    return Tested(
+        test="numbers:test:n=40",
+        hash="0" * 16,
+        best=2,
+        scored=(scored(0, 8), scored(2, 20)),
+        comparisons=(row,),
+    )
 
 
 def _iteration(number: int, accuracy: float, full: float) -> IterationMetrics:

@@ -1,0 +1,216 @@
+"""The test questions: asked once, after the choice, of the base and of the chosen iteration."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.paired import mcnemar
+from bench.statistics import wilson
+from probes.errors import FolderError, InputError
+from probes.loading import load_probe_set, write_questions
+from probes.numbers import NumbersSpec, make_numbers
+from star.checkpoints import card
+from star.config import make_config
+from star.explain import differences
+from star.loop import train
+from star.questions import held_back
+from star.storage import Training
+from star.testing import compared
+from tests.star.conftest import Tutor
+from tests.star.test_deciding import sample
+from tests.star.test_loop import small
+
+Loader = Callable[[str, Any], Tutor]
+
+
+@pytest.fixture
+def exam(tmp_path: Path) -> Path:
+    """Thirty other number questions, and two that are trained on if nobody looks."""
+    path = tmp_path / "exam.jsonl"
+    copied = [
+        one.model_copy(update={"id": f"copy-{one.id}"})
+        for one in make_numbers(NumbersSpec(split="train", n=40, seed=3))[:2]
+    ]
+    write_questions([*make_numbers(NumbersSpec(split="test", n=28, seed=5)), *copied], path)
+    return path
+
+
+@pytest.fixture
+def learner(numbers_file: Path, exam: Path) -> Loader:
+    """Trained weights answer every question right; the base those of an odd hash alone."""
+    questions = [*load_probe_set(numbers_file).questions, *load_probe_set(exam).questions]
+    prompts: list[tuple[str, str]] = []
+
+    def load(name: str, options: Any) -> Tutor:
+        tutor = Tutor(name, options, questions)
+        answer = tutor.answer
+
+        def answering(prompt: Any) -> str:
+            prompts.append((name, prompt.question_id))
+            learnt = {"hinted_id": prompt.answer_id} if "adapter" in name else {}
+            return answer(prompt.model_copy(update=learnt))
+
+        tutor.answer = answering  # type: ignore[method-assign]
+        return tutor
+
+    load.prompts = prompts  # type: ignore[attr-defined]
+    return load
+
+
+def test_base_and_chosen_are_asked_once_and_compared_on_the_same_questions(
+    tiny_model: Path, numbers_file: Path, exam: Path, learner: Any, tmp_path: Path
+) -> None:
+    config = small(tiny_model, numbers_file, test=str(exam), iterations=1)
+    training = train(config, tmp_path / "t", load=learner)
+    known = {one.id for one in load_probe_set(exam).questions}
+    asked = [(name, one) for name, one in learner.prompts if one in known]
+    assert len(asked) == len(set(asked)) == 60
+    tested = training.tested()
+    assert tested is not None and tested.best == training.best == 1
+    base, best = tested.of(0).accuracy, tested.of(1).accuracy
+    odd = sum(sum(map(ord, name)) % 2 == 1 for name in known)
+    assert base is not None and best is not None
+    assert (base.value, base.n) == (odd / 30, 30) and 0 < odd < 30
+    assert (base.low, base.high) == wilson(odd, 30)
+    assert best.value == 1
+    row = tested.comparisons[0]
+    assert (row.metric, row.before_only, row.after_only) == ("accuracy", 0, 30 - odd)
+    assert row.p == mcnemar(0, 30 - odd) and row.test == "McNemar, exact"
+    assert [one.metric for one in tested.comparisons] == [
+        "accuracy", "outcome_answered", "full_breakdown",
+    ]  # fmt: skip
+    shown = card(training, "peft")
+    assert f"| test accuracy ({exam}), after | 100.0 %" in shown
+    assert next(differences(tested)) in shown
+
+
+def test_no_copy_of_a_test_question_is_trained_on_or_validated_with(
+    tiny_model: Path, numbers_file: Path, exam: Path, learner: Any, tmp_path: Path
+) -> None:
+    config = small(tiny_model, numbers_file, test=str(exam), method="base")
+    training = train(config, tmp_path / "t", load=learner)
+    splits, first = training.splits(), load_probe_set(numbers_file).questions[:2]
+    assert splits is not None and set(splits.removed) >= {one.id for one in first}
+    assert all("exam/copy-" in splits.removed[one.id] for one in first)
+    assert not set(splits.removed) & {*splits.train, *splits.validation}
+    tested = training.tested()
+    assert tested is not None and tested.best == 0 and tested.comparisons == ()
+    assert [one.iteration for one in tested.scored] == [0]
+
+
+def test_every_iteration_is_tested_on_request_and_later_too_and_none_again(
+    tiny_model: Path, numbers_file: Path, exam: Path, learner: Any, tmp_path: Path
+) -> None:
+    changes = {"test": str(exam), "test_limit": 7, "iterations": 2}
+    config = small(tiny_model, numbers_file, **changes)
+    first = train(config, tmp_path / "t", load=learner).tested()
+    assert first is not None and len(first.scored) == 2
+    asked = len(learner.prompts)
+    again = train(config, tmp_path / "t", load=learner)
+    assert again.tested() == first and len(learner.prompts) == asked
+    every = train(
+        config.model_copy(update={"test_every": True}), tmp_path / "t", load=learner
+    ).tested()
+    assert every is not None and len(learner.prompts) == asked + 7
+    assert [one.iteration for one in every.scored] == [0, 1, 2]
+    assert (every.best, every.comparisons) == (first.best, first.comparisons)
+    with pytest.raises(FolderError, match="its test_every is True, yours False"):
+        train(config, tmp_path / "t", load=learner)
+
+
+def test_what_the_test_says_does_not_move_the_choice(
+    tiny_model: Path, numbers_file: Path, exam: Path, learner: Any, tmp_path: Path
+) -> None:
+    known = {one.id for one in load_probe_set(exam).questions}
+
+    def forgetful(name: str, options: Any) -> Tutor:
+        tutor = learner(name, options)
+        answer = tutor.answer
+
+        def nothing_on_the_test(prompt: Any) -> str:
+            silent = prompt.question_id in known and "adapter" in name
+            return "" if silent else str(answer(prompt))
+
+        tutor.answer = nothing_on_the_test
+        return tutor
+
+    config = small(tiny_model, numbers_file, test=str(exam), iterations=2)
+    training = train(config, tmp_path / "t", load=forgetful)
+    plain = train(small(tiny_model, numbers_file, iterations=2), tmp_path / "p", load=learner)
+    tested = training.tested()
+    assert tested is not None and training.best == plain.best == tested.best
+    worst = tested.of(tested.best).accuracy
+    assert worst is not None and worst.value == 0
+    assert tested.comparisons[0].difference is not None and tested.comparisons[0].difference < 0
+
+
+class Killed(Exception):
+    pass
+
+
+def test_a_test_stopped_in_the_middle_asks_the_rest_alone(
+    tiny_model: Path, numbers_file: Path, exam: Path, learner: Any, tmp_path: Path
+) -> None:
+    known = {one.id for one in load_probe_set(exam).questions}
+    left = [40]
+
+    def mortal(name: str, options: Any) -> Tutor:
+        tutor = learner(name, options)
+        answer = tutor.answer
+
+        def answer_or_die(prompt: Any) -> str:
+            left[0] -= prompt.question_id in known
+            if left[0] < 0:
+                raise Killed
+            return str(answer(prompt))
+
+        tutor.answer = answer_or_die
+        return tutor
+
+    config = small(tiny_model, numbers_file, test=str(exam), iterations=1)
+    whole = train(config, tmp_path / "whole", load=learner).tested()
+    learner.prompts.clear()
+    with pytest.raises(Killed):
+        train(config, tmp_path / "cut", load=mortal)
+    assert Training(tmp_path / "cut").tested() is None and Training(tmp_path / "cut").best == 1
+    assert train(config, tmp_path / "cut", load=learner).tested() == whole
+    asked = [(name, one) for name, one in learner.prompts if one in known]
+    assert len(asked) == len(set(asked)) == 60
+
+
+def test_a_test_set_that_changed_or_has_no_answers_is_refused_in_one_line(
+    tiny_model: Path, numbers_file: Path, exam: Path, learner: Any, tmp_path: Path
+) -> None:
+    config = small(tiny_model, numbers_file, test=str(exam), method="base")
+    train(config, tmp_path / "t", load=learner)
+    exam.write_text("".join(exam.read_text().splitlines(keepends=True)[:-1]))
+    with pytest.raises(FolderError, match=r"exam.jsonl is not what .* was begun with"):
+        train(config, tmp_path / "t", load=learner)
+    exam.write_text('{"id": "q", "question": "Which one?", "options": [], "answer": null}\n')
+    with pytest.raises(InputError, match="question 'q' has no answer to score against"):
+        train(config, tmp_path / "new", load=learner)
+    config = make_config("smollm2", "numbers:train", overrides={"test": "sceince"})
+    with pytest.raises(InputError, match="did you mean 'science'"):
+        held_back(config)
+
+
+def test_a_limit_draws_the_same_questions_for_every_seed(exam: Path) -> None:
+    def drawn(seed: int) -> list[str]:
+        changes = {"test": str(exam), "test_limit": 7, "seed": seed}
+        found = held_back(make_config("smollm2", "numbers:train", overrides=changes))
+        assert found is not None
+        return [one.id for one in found.questions]
+
+    assert drawn(0) == drawn(1) and len(drawn(0)) == 7
+
+
+def test_free_answers_are_compared_without_a_breakdown_of_options() -> None:
+    rows = [sample(f"q{i}", coverage=None, correct=i < 3) for i in range(6)]
+    better = [one.model_copy(update={"correct": True}) for one in rows]
+    found = {one.metric: one for one in compared(rows, better, ("a", "b"))}
+    assert set(found) == {"accuracy", "outcome_answered"}
+    assert (found["accuracy"].before, found["accuracy"].after) == (0.5, 1.0)
