@@ -71,14 +71,16 @@ def _train(config: StarConfig, out: Path) -> None:
 def _report(training: Training) -> None:
     from rich.console import Console
 
-    from star.explain import differences, examined, fates, progress
+    from star.explain import differences, examined, fates, judged, progress
 
     console = Console(highlight=False)
     done = training.iterations()
     console.print(progress(done))
     if any(metrics.reasons for metrics in done):
         console.print(fates(done))
-    tested = training.tested()
+    judges, tested = judged(done), training.tested()
+    if judges is not None:
+        console.print(judges)
     if tested is not None:
         console.print(examined(tested))
         for line in differences(tested):

@@ -17,6 +17,7 @@ from pydantic import Field, ValidationError, model_validator
 from probes.errors import InputError
 from probes.schema import Record
 
+KeepBy = Literal["key", "judges", "reward"]
 RationaleStyle = Literal["option_by_option", "paper", "free"]
 FilterName = Literal[
     "label_text",
@@ -80,6 +81,20 @@ class StarConfig(Record):
 
     filters: tuple[FilterName, ...] = ("label_text", "leak", "contradiction", "duplicate")
     """Beyond right, answered and whole, which always count."""
+    keep_by: KeepBy = "key"
+    """Who says what is right: the answer key, the consensus of `judges`, or the model `reward`.
+    With the key, the others decide where a question has no answer. Where they do, nothing is
+    rationalized: a hint is the key."""
+    judges: tuple[str, ...] = ()
+    """Models that vote on each answer, by names that `starprobe judge` takes."""
+    reward: str = ""
+    """A reward model: hf:NAME or openai:NAME@URL."""
+    reward_at_least: float | None = None
+    """Answers that score below are dropped."""
+    reward_best: int | None = Field(None, ge=1)
+    """Answers of a question that are kept, the best ones. Scores mean little across questions."""
+    reward_score: str = ""
+    """Which of the model's scores counts; empty: its only one, else correctness, helpfulness."""
     cap: int = Field(4, ge=1)
     """Rows a question at most."""
     turns: int = Field(0, ge=0)
@@ -139,6 +154,10 @@ class StarConfig(Record):
             raise ValueError("several greedy samples without shuffling would all be the same")
         if self.hint == "place" and self.turns == 0 and self.rationalize != "none":
             raise ValueError("hint=place needs turns=1 or more, or the place itself is learnt")
+        if self.keep_by != "key" and not getattr(self, self.keep_by):
+            raise ValueError(f"keep_by={self.keep_by} needs {self.keep_by}=MODEL")
+        if self.reward and self.reward_at_least is None and self.reward_best is None:
+            raise ValueError("reward=MODEL needs reward_best=N, reward_at_least=SCORE, or both")
         if self.tuning == "qlora" and self.device == "cpu":
             raise ValueError("tuning=qlora needs a CUDA device; take tuning=lora")
         return self

@@ -105,6 +105,29 @@ def progress(done: Sequence[IterationMetrics]) -> Table:
     return table
 
 
+def judged(done: Sequence[IterationMetrics]) -> Table | None:
+    """How each judge did in each iteration; None where the answer key decided alone."""
+    from rich.table import Table
+
+    if not any(one.judging for one in done):
+        return None
+    table = Table(
+        "round", "judged", "abstained %", "as the key %", "wanted, right %", "judge", "asked",
+        "unreadable", "failed", "its own",
+        title="Judges; held against the key where it is known",
+    )  # fmt: skip
+    for one in done:
+        found = one.judging
+        for place, judge in enumerate(found.judges if found else ()):
+            shares = (found.abstained, found.matches_key, found.wanted_are_right) if found else ()
+            cells = [str(one.iteration), str(found.judged if found else 0), *map(_percent, shares)]
+            counts = (judge.asked, judge.unreadable, judge.failed, judge.self_judging)
+            table.add_row(
+                *(cells if not place else [""] * len(cells)), judge.judge, *map(str, counts)
+            )
+    return table
+
+
 def examined(tested: Tested) -> Table:
     """The test: the base, the chosen iteration, and others that were asked for reporting only."""
     from rich.table import Table

@@ -101,7 +101,8 @@ def single_filters(config: StarConfig) -> list[tuple[Reason, Callable[[Read], bo
         "arithmetic": ("arithmetic", miscalculates),
         "style": ("style", off_style(config.style)),
     }
-    return [*ALWAYS, *(chosen[name] for name in chosen if name in config.filters)]
+    first = [one for one in ALWAYS if one[0] != "wrong" or config.keep_by == "key"]
+    return [*first, *(chosen[name] for name in chosen if name in config.filters)]
 
 
 def decide(one: Read, filters: Iterable[tuple[Reason, Callable[[Read], bool]]]) -> Sample:
@@ -198,10 +199,20 @@ def drop_over_share(rationalized: Sequence[Sample], own: int, share: float) -> l
     return found
 
 
-def apply_filters(reads: Iterable[Read], config: StarConfig) -> list[Sample]:
-    """Every generation as a sample with its fate; those of several iterations are not mixed."""
+def apply_filters(
+    reads: Iterable[Read],
+    config: StarConfig,
+    judge: Callable[[list[Sample]], list[Sample]] = lambda samples: samples,
+) -> list[Sample]:
+    """Every generation as a sample with its fate; those of several iterations are not mixed.
+
+    Args:
+        reads: of one iteration.
+        config: its filters.
+        judge: drops what judges do not want, before samples are held against each other.
+    """
     single = single_filters(config)
-    samples = [decide(one, single) for one in reads]
+    samples = judge([decide(one, single) for one in reads])
     if "inconsistent" in config.filters:
         samples = drop_inconsistent(samples)
     if "length" in config.filters:

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from bench.backends.base import Request, ScoringBackend
 from probes.errors import InputError
 from star.filters import apply_filters, drop_over_share
+from star.judged import decided_by
+from star.judging import judge
 from star.likelihood import check
 from star.measure import solved_questions
 from star.phases import Phases
@@ -25,7 +27,9 @@ def gather(work: Work, iteration: Iteration, phases: Phases) -> tuple[list[Sampl
         with phases.timed("sampling") as count:
             rows = work.generate(iteration, "samples", ask_all(work, iteration.number))
             count(rows)
-        iteration.write("samples.jsonl", apply_filters(work.reads(rows), work.config))
+        reads = work.reads(rows)
+        kept = apply_filters(reads, work.config, lambda some: judge(work, iteration, some, phases))
+        iteration.write("samples.jsonl", kept)
     samples = iteration.samples()
     if not iteration.has("rationalized.jsonl"):
         with phases.timed("rationalizing") as count:
@@ -70,7 +74,10 @@ def ask_all(work: Work, number: int) -> list[tuple[Generated, Request]]:
 def ask_hinted(
     work: Work, number: int, samples: Sequence[Sample]
 ) -> list[tuple[Generated, Request]]:
-    """The rationalizations of an iteration: of what it did not solve, or nobody ever did."""
+    """The rationalizations of an iteration: of what it did not solve, or nobody ever did.
+
+    A hint is the answer key, so there is none where judges stand in for it.
+    """
     if work.config.rationalize == "none":
         return []
     solved = set(solved_questions(samples))
@@ -81,6 +88,8 @@ def ask_hinted(
     return [
         ask(work.questions[name], work.config, number, index, "rationalized")
         for name in asked
-        if name not in solved and work.questions[name].options
+        if name not in solved
+        and work.questions[name].options
+        and decided_by(work.questions[name], work.config) == "key"
         for index in range(work.config.rationalize_samples)
     ]

@@ -17,6 +17,8 @@ from star.config import StarConfig
 from star.fitting import fit, rows_of
 from star.gate import best_of, why_stop
 from star.gathering import gather
+from star.judged import judging_numbers
+from star.judging import rehearse
 from star.measure import counts, sampling_numbers
 from star.models import BackendLoader, Models, base_weights
 from star.phases import Phases
@@ -66,6 +68,7 @@ class Loop:
 
     def run(self) -> None:
         """Every iteration that is not done, until the last one or the gate."""
+        rehearse(self.work)
         self.measure_base()
         if self.config.method == "base":
             self.training.write_best(0)
@@ -121,8 +124,9 @@ class Loop:
         hinted = sum(row.source == "rationalized" for row in rows)
         metrics = IterationMetrics(
             iteration=number,
-            **(sampling_numbers(samples, before) if samples else {}),
+            **(sampling_numbers(samples, before, self.work.keyed) if samples else {}),
             **numbers,
+            judging=judging_numbers(samples, list(iteration.judgements().values())),
             rationalized=len(rationalized),
             rationalized_reasons=counts(rationalized),
             train_rows=len(rows),

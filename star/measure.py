@@ -5,15 +5,19 @@ from __future__ import annotations
 import math
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any
 
 from bench.records import MULTI
 from bench.statistics import wilson
 from probes.schema import Question
 from star.filters import fingerprint
+from star.questions import keyed
 from star.reading import closes_well, shown_options
 from star.records import Interval, Sample
+
+GOOD = ("kept", "cap", "duplicate")
+"""Fates of samples that are good enough to be trained on."""
 
 
 def share(hits: int, n: int) -> Interval:
@@ -25,12 +29,18 @@ def share(hits: int, n: int) -> Interval:
 
 
 def sampling_numbers(
-    samples: Sequence[Sample], solved_before: frozenset[str] | None
+    samples: Sequence[Sample], solved_before: frozenset[str] | None, keyed: Container[str]
 ) -> dict[str, Any]:
-    """What an iteration's own samples come to, as fields of `IterationMetrics`."""
+    """What an iteration's own samples come to, as fields of `IterationMetrics`.
+
+    Args:
+        samples: with their fates.
+        solved_before: questions that the iteration before solved; None in the first.
+        keyed: questions whose answer is known; shares of right ones are over these.
+    """
     by_question = grouped(samples)
+    scored = [rows for name, rows in by_question.items() if name in keyed]
     solved = solved_questions(samples)
-    right = sum(sample.correct is True for sample in samples)
     lengths = [sample.tokens for sample in samples if sample.tokens is not None]
     return {
         "questions": len(by_question),
@@ -39,9 +49,9 @@ def sampling_numbers(
         "solved": len(solved),
         "newly_solved": len(solved - solved_before) if solved_before is not None else len(solved),
         "lost": len(solved_before - solved) if solved_before is not None else 0,
-        "sample_accuracy": right / len(samples) if samples else None,
-        "pass_at_k": mean(pass_at_k(rows) for rows in by_question.values()),
-        "majority_at_k": mean(float(majority_right(rows)) for rows in by_question.values()),
+        "sample_accuracy": mean(float(one.correct is True) for rows in scored for one in rows),
+        "pass_at_k": mean(pass_at_k(rows) for rows in scored),
+        "majority_at_k": mean(float(majority_right(rows)) for rows in scored),
         "distinct": distinct(by_question),
         "sample_length": mean(lengths),
         "sample_letters": letters(samples),
@@ -53,11 +63,13 @@ def answered_numbers(
 ) -> dict[str, Any]:
     """What responses to plain questions come to, as fields of `Answered`."""
     n = len(samples)
+    known = keyed(questions.values())
+    scored = [sample for sample in samples if sample.question_id in known]
     closing = sum(_closes(sample, questions[sample.question_id]) for sample in samples)
     covered = [sample.coverage for sample in samples if sample.coverage is not None]
     lengths = [sample.tokens for sample in samples if sample.tokens is not None]
     return {
-        "accuracy": share(sum(sample.correct is True for sample in samples), n),
+        "accuracy": share(sum(sample.correct is True for sample in scored), len(scored)),
         "answered": share(sum(sample.outcome == "answered" for sample in samples), n),
         "closing": share(closing, n),
         "option_by_option": share(sum(one.style == "option_by_option" for one in samples), n),
@@ -84,8 +96,7 @@ def counts(samples: Iterable[Sample]) -> dict[str, int]:
 
 def solved_questions(samples: Iterable[Sample]) -> frozenset[str]:
     """Questions with a kept sample: one beyond the cap counts, it is as good."""
-    good = {"kept", "cap", "duplicate"}
-    return frozenset(sample.question_id for sample in samples if sample.reason in good)
+    return frozenset(sample.question_id for sample in samples if sample.reason in GOOD)
 
 
 def pass_at_k(samples: Sequence[Sample], k: int | None = None) -> float:

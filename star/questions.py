@@ -39,11 +39,13 @@ def split(
     removed = contaminated(probe_set, barred)
     removed |= worked_ones(probe_set.questions, config)
     left = [one for one in probe_set.questions if one.id not in removed]
-    unanswered = [one.id for one in left if one.answer_id is None and one.answer_text is None]
-    if unanswered:
+    known = keyed(left)
+    unanswered = [one.id for one in left if one.id not in known]
+    if unanswered and (config.method != "star" or not (config.judges or config.reward)):
         raise InputError(
             f"question {unanswered[0]!r} of {config.questions} has no answer to check rationales "
-            f"against ({len(unanswered)} have none)"
+            f"against ({len(unanswered)} have none); judges decide instead with "
+            f"--set judges=MODEL,MODEL or reward=MODEL, where the method is star"
         )
     ids = [one.id for one in left]
     random.Random(f"split|{config.seed}").shuffle(ids)
@@ -60,6 +62,13 @@ def split(
     )
 
 
+def keyed(questions: Iterable[Question]) -> frozenset[str]:
+    """The ids of those whose answer is known."""
+    return frozenset(
+        one.id for one in questions if one.answer_id is not None or one.answer_text is not None
+    )
+
+
 def held_back(config: StarConfig) -> ProbeSet | None:
     """The test questions of a configuration; None where it names none.
 
@@ -69,12 +78,13 @@ def held_back(config: StarConfig) -> ProbeSet | None:
     if not config.test:
         return None
     found = load_probe_set(config.test)
-    for one in found.questions:
-        if one.answer_id is None and one.answer_text is None:
-            raise InputError(
-                f"test={config.test}: question {one.id!r} has no answer to score against; name a "
-                f"set whose questions all have one"
-            )
+    known = keyed(found.questions)
+    unanswered = [one.id for one in found.questions if one.id not in known]
+    if unanswered:
+        raise InputError(
+            f"test={config.test}: question {unanswered[0]!r} has no answer to score against; name "
+            f"a set whose questions all have one"
+        )
     if config.test_limit is None or config.test_limit >= len(found.questions):
         return found
     places = range(len(found.questions))

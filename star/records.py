@@ -9,6 +9,7 @@ from typing import Literal, get_args
 
 from pydantic import Field
 
+from bench.judges.summary import JudgeCount
 from bench.metrics.records import Comparison
 from bench.records import MULTI, FinishReason, Outcome, Style
 from probes.schema import Record
@@ -43,6 +44,7 @@ __all__ = [
     "Generated",
     "Interval",
     "IterationMetrics",
+    "Judging",
     "Reason",
     "Sample",
     "Scored",
@@ -162,6 +164,21 @@ class Answered(Record):
     """Requests without a response; they count as responses without an answer."""
 
 
+class Judging(Record):
+    """How judges or a reward model did where they decide what is kept."""
+
+    judged: int
+    """Samples they were asked about."""
+    abstained: Interval
+    """Samples without a consensus, or without a score: dropped."""
+    matches_key: Interval
+    """Where the key is known: samples wanted that are right, or unwanted that are wrong."""
+    wanted_are_right: Interval
+    """Where the key is known: samples wanted that are right."""
+    judges: tuple[JudgeCount, ...]
+    """Each one's requests, unreadable answers and failures."""
+
+
 class Scored(Answered):
     """A model's responses to the test questions, in numbers."""
 
@@ -223,6 +240,8 @@ class IterationMetrics(Answered):
     """Questions whose most frequent answer is right."""
     distinct: float | None = None
     """Distinct rationales for each question that has a right one."""
+    judging: Judging | None = None
+    """None where the answer key decides."""
     train_rows: int = 0
     rationalized_rows: int = 0
     rationalized_share: float | None = None

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from star.config import StarConfig
+from star.measure import GOOD
 from star.records import Sample
 
 
@@ -63,8 +64,9 @@ def rows_wanted(config: StarConfig, iteration: int) -> int:
 
 
 def accuracy(samples: Sequence[Sample]) -> float:
-    """Right among all; 0 over nothing."""
-    return sum(one.correct is True for one in samples) / len(samples) if samples else 0.0
+    """Right among all, or wanted by judges where no key says so; 0 over nothing."""
+    good = sum(one.reason in GOOD if one.correct is None else one.correct for one in samples)
+    return good / len(samples) if samples else 0.0
 
 
 def win_rate(samples: Sequence[Sample], question_id: str) -> float:

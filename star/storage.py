@@ -1,24 +1,25 @@
 """The training folder: the only module that knows its file names.
 
-config.json  questions.json  best  iteration_NNN/{samples.raw.jsonl, samples.jsonl,
-rationalized.raw.jsonl, rationalized.jsonl, train.jsonl, training.json, adapter/,
+config.json  questions.json  best  iteration_NNN/{samples.raw.jsonl, judgements.jsonl,
+samples.jsonl, rationalized.raw.jsonl, rationalized.jsonl, train.jsonl, training.json, adapter/,
 validation.raw.jsonl, validation.jsonl, metrics.json, DONE, test.raw.jsonl, test.jsonl}
 test.json  merged/
 
-The raw files are appended to, one row a generation; all others are replaced whole; DONE comes last.
-iteration_000 holds the validation of the model before training.
+Raw files and judgements are appended to, one row a generation or a vote; all others are replaced
+whole; DONE comes last. iteration_000 holds the validation of the model before training.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from bench.files import Appender, read_jsonl, write_atomic, write_json, write_jsonl
+from bench.judges.records import Judgement, read_judgements
 from probes.errors import FolderError
 from probes.schema import Record
 from star.config import StarConfig
@@ -92,6 +93,18 @@ class Iteration:
     def test(self) -> list[Sample]:
         """The responses to the test questions, read."""
         return records(self.path / "test.jsonl", Sample)
+
+    def judgement_rows(self) -> Iterator[dict[str, Any]]:
+        """The rows of judgements.jsonl, as `bench.judges` writes them."""
+        return read_jsonl(self.path / "judgements.jsonl")
+
+    def judgements(self) -> dict[str, Judgement]:
+        """Judgement id -> its last row."""
+        return read_judgements(self.judgement_rows())
+
+    def judgement_writer(self) -> Appender:
+        """Appends to the judgements."""
+        return Appender(self.path / "judgements.jsonl")
 
     def train_rows(self) -> list[TrainRow]:
         """What was trained on."""

@@ -48,9 +48,9 @@ def turned(sample: Sample, question: Question, order: int, config: StarConfig) -
 def balanced(
     kept: Sequence[Sample], questions: Mapping[str, Question], config: StarConfig
 ) -> list[Sample]:
-    """The kept samples, each in `turns` orders, right answers in every place equally often.
+    """The kept samples, each in `turns` orders, their answers in every place equally often.
 
-    Each turn goes to the place that has had the fewest right answers so far. What cannot be turned
+    Each turn goes to the place that has had the fewest answers so far. What cannot be turned
     comes once, as it is.
     """
     had: Counter[str] = Counter()
@@ -58,7 +58,7 @@ def balanced(
     for sample in kept:
         made = _turns(sample, questions[sample.question_id], had, config)
         found.extend(made or [sample])
-        had.update(_place(one, questions[one.question_id]) for one in (made or [sample]))
+        had.update(map(_place, made or [sample]))
     return found
 
 
@@ -71,12 +71,12 @@ def _turns(
     had = had.copy()
     found: list[Sample] = []
     while choices and len(found) < config.turns:
-        best = min(choices, key=lambda one: (had[_place(one, question)], one.order))
+        best = min(choices, key=lambda one: (had[_place(one)], one.order))
         choices.remove(best)
-        had[_place(best, question)] += 1
+        had[_place(best)] += 1
         found.append(best)
     return found
 
 
-def _place(sample: Sample, question: Question) -> str:
-    return next((one for one, option in sample.shown.items() if option == question.answer_id), "")
+def _place(sample: Sample) -> str:
+    return next((one for one, option in sample.shown.items() if option == sample.answer), "")

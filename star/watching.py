@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 PHASES = {
     "samples": "sampling",
+    "judging": "judging",
     "rationalized": "rationalizing",
     "validation": "validating",
     "training": "training",

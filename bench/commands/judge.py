@@ -22,7 +22,9 @@ def judge(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A run folder.")],
     judges: Annotated[str, typer.Option(help="Judge models, by comma.")] = "",
     reward: Annotated[str, typer.Option(help="Reward models, by comma.")] = "",
-    rubric: Annotated[str, typer.Option(help="right, breakdown, or better (pairs).")] = "right",
+    rubric: Annotated[
+        str, typer.Option(help="right, solved (no options), breakdown, or better (pairs).")
+    ] = "right",
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many, drawn by seed.")] = None,
     seed: Annotated[int, typer.Option(help="For --limit.")] = 0,
     count_self: Annotated[

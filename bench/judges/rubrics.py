@@ -61,6 +61,18 @@ RUBRICS: dict[str, Rubric] = {
         ),
         choices=("RIGHT", "WRONG", "NONE"),
     ),
+    "solved": Rubric(
+        name="solved",
+        kind="vote",
+        template=(
+            "A model was asked a question that has one right answer. Judge whether the answer that "
+            "it ends with is right. Its style and its length do not count.\n\n" + _DATA + "=====\n"
+            "Question: {question}\n{options}\n\nResponse:\n{response}\n=====\n\n"
+            "Work out the answer yourself. Say RIGHT or WRONG; say NONE if the response ends with "
+            "no answer. " + _CLOSE
+        ),
+        choices=("RIGHT", "WRONG", "NONE"),
+    ),
     "breakdown": Rubric(
         name="breakdown",
         kind="vote",

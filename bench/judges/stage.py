@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -21,10 +21,10 @@ from probes.schema import Record
 
 BATCH = 16
 """Judgements that are written in one go."""
-
-
 Step = Callable[[str, int, int], None]
 """Judge, judgements made, judgements to make."""
+Asked = tuple[str, int, Iterator[Judgement]]
+"""Judge, judgements to make, and the judgements: one is loaded at a time."""
 
 
 class JudgeConfig(Record):
@@ -78,32 +78,53 @@ def summary(run: Run, count_self: bool = True) -> Summary:
 
 def _work(
     run: Run, config: JudgeConfig, rubric: Rubric, there: dict[str, Judgement]
-) -> Iterator[tuple[str, int, Iterator[Judgement]]]:
-    """(judge, how many, its judgements): one after the other, so that one is loaded at a time."""
-
-    def done(name: str) -> bool:
-        return name in there and there[name].error is None
-
+) -> Iterator[Asked]:
+    """What every judge and reward model is to be asked of a run."""
     if config.judges:
         cases = _cases(run, rubric.kind == "pair", config)
         if rubric.row().model_dump(mode="json") not in list(run.judgements()):
             with run.judgement_writer() as writer:
                 writer.append([rubric.row()])
-        for name in config.judges:
-            backend = load_backend(name, config.options)
-            try:
-                left = waiting(backend.info(), rubric.hash, cases, done)
-                yield name, len(left), judge(backend, rubric, left)
-            finally:
-                backend.close()
+        yield from ask_judges(config, rubric, cases, there)
+    if config.rewards:
+        yield from ask_rewards(config, _cases(run, False, config), there)
+
+
+def ask_judges(
+    config: JudgeConfig, rubric: Rubric, cases: Sequence[Case], there: Mapping[str, Judgement]
+) -> Iterator[Asked]:
+    """What each judge is still to be asked, and its judgements as they are drawn.
+
+    Args:
+        config: its `judges` and how they run.
+        rubric: what is asked.
+        cases: what is judged.
+        there: judgements made before, by id; those that failed are asked again.
+    """
+    for name in config.judges:
+        backend = load_backend(name, config.options)
+        try:
+            left = waiting(backend.info(), rubric.hash, cases, partial(_done, there))
+            yield name, len(left), judge(backend, rubric, left)
+        finally:
+            backend.close()
+
+
+def ask_rewards(
+    config: JudgeConfig, cases: Sequence[Case], there: Mapping[str, Judgement]
+) -> Iterator[Asked]:
+    """As `ask_judges`, for the `rewards` of the configuration."""
     for name in config.rewards:
-        cases = _cases(run, False, config)
         backend = load_reward(name, config.options)
         try:
-            left = waiting(backend.info(), ASKED, cases, done)
+            left = waiting(backend.info(), ASKED, cases, partial(_done, there))
             yield name, len(left), reward(backend, left)
         finally:
             backend.close()
+
+
+def _done(there: Mapping[str, Judgement], name: str) -> bool:
+    return name in there and there[name].error is None
 
 
 def _cases(run: Run, pairs: bool, config: JudgeConfig) -> list[Case]:

@@ -83,7 +83,9 @@ def test_distinct_rationales_are_counted_over_questions_that_have_right_ones() -
 
 def test_newly_solved_and_lost_are_told_against_the_iteration_before() -> None:
     numbers = sampling_numbers(
-        [sample("a"), sample("b", correct=False, kept=False, reason="wrong")], frozenset({"b"})
+        [sample("a"), sample("b", correct=False, kept=False, reason="wrong")],
+        frozenset({"b"}),
+        {"a", "b"},
     )
     assert (numbers["solved"], numbers["newly_solved"], numbers["lost"]) == (1, 1, 1)
     assert numbers["reasons"] == {"kept": 1, "wrong": 1}
