@@ -77,7 +77,7 @@ def sign_context(
             ("limits", "Limits"),
             ("methods", "Methods"),
         ],
-        "tiles": [tile(one) for one in findings.result.contrasts],
+        "kinds": tiles(findings.result.contrasts),
         "panels": list(sign_panels(findings)),
         "tables": list(sign_tables(findings)),
         "caveat_sign": CAVEAT,
@@ -97,10 +97,18 @@ def facts(gathered: Gathered, findings: Findings) -> list[tuple[str, str]]:
     ]
 
 
+def tiles(contrasts: Sequence[Contrast]) -> dict[str, list[dict[str, str]]]:
+    """Positive kind -> its contrasts on the first screen."""
+    found: dict[str, list[dict[str, str]]] = {}
+    for one in contrasts:
+        found.setdefault(one.positive, []).append(tile(one))
+    return found
+
+
 def tile(one: Contrast) -> dict[str, str]:
     """One contrast on the first screen."""
     return {
-        "title": f"{one.positive} against {one.negative}",
+        "title": f"against {one.negative}",
         "change": f"× {times(one.ratio.value)}",
         "interval": f"({times(one.ratio.low)} to {times(one.ratio.high)})",
         "says": _first_up(one.sentence.rpartition("]: ")[2]),

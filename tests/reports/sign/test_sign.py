@@ -48,7 +48,7 @@ def test_rates_ratios_and_words_are_printed_and_the_page_says_the_same(
     for words in ("Likelihood ratios", "Few seeds", "What a vendor may have done", "Contamination"):
         assert words in html
     for arm in RATES:
-        assert f"against {arm}" in html or f"{arm} against base" in html
+        assert f"<h3>against {arm}</h3>" in html or f">{arm}</h2>" in html
 
 
 def test_the_findings_as_records_are_what_is_printed_as_json(
