@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.metrics import to_frame
-from bench.metrics.pairing import spontaneous
 from bench.signs import SignResult, analyse, label, posterior, seed_rate
 from bench.signs.analysis import ArmRate, tables
 from bench.signs.posterior import Posterior
@@ -21,16 +19,14 @@ from bench.signs.robustness import (
     corrected,
     variant,
 )
-from bench.storage import Run
 from probes.errors import InputError
 from probes.schema import Record
-from reports.frames import Evidence, gather, reader_error
-from reports.sign.labels import PROMPTED, Labelled, Spec, labelled, star_arms
+from reports.frames import reader_error
+from reports.sign.gathering import Gathered, arm_rows, collect, evidence_of, rows_of
+from reports.sign.labels import PROMPTED, Labelled, Spec
 
 if TYPE_CHECKING:
     import pandas as pd
-
-UNDER = "under test"
 
 
 class Under(Record):
@@ -71,22 +67,6 @@ class Findings(Record):
         }
 
 
-@dataclass(frozen=True)
-class Gathered:
-    """The evidence, and who is who in it."""
-
-    evidence: Evidence
-    labels: list[Labelled]
-    under: list[Labelled]
-    star: list[str]
-
-    @property
-    def alternatives(self) -> list[str]:
-        """The arms that STaR is held against."""
-        arms = dict.fromkeys(one.arm for one in self.labels if not one.elicited)
-        return [arm for arm in arms if arm not in self.star]
-
-
 def examine(
     specs: Sequence[Spec],
     star: Sequence[str] = (),
@@ -110,41 +90,6 @@ def examine(
     return conclude(collect(specs, star, under_test, reader), priors)
 
 
-def collect(
-    specs: Sequence[Spec],
-    star: Sequence[str] = (),
-    under_test: Sequence[Path] = (),
-    reader: str | None = None,
-) -> Gathered:
-    """The runs read and labelled.
-
-    Raises:
-        FolderError: a folder is no run.
-        InputError: labels that do not fit.
-    """
-    runs = [Run(spec.path) for spec in specs]
-    tests = [Run(path) for path in under_test]
-    labels = labelled(runs, specs)
-    chosen = star_arms(labels, star)
-    unknown = [
-        Labelled(UNDER, model.name, len(runs) + place, model.name)
-        for place, run in enumerate(tests)
-        for model in run.info.models
-    ]
-    names = _names(labels, len(runs)) + [UNDER] * len(tests)
-    evidence = gather([run.path for run in (*runs, *tests)], reader, names=names)
-    return Gathered(evidence, labels, unknown, chosen)
-
-
-def _names(labels: Sequence[Labelled], runs: int) -> list[str]:
-    """A word for each run, put before its models' names."""
-    words: list[list[str]] = [[] for _ in range(runs)]
-    for one in labels:
-        alone = len({other.model for other in labels if other.run == one.run}) == 1
-        words[one.run].append(f"{one.arm}/{one.checkpoint}" if alone else one.arm)
-    return [", ".join(dict.fromkeys(found)) for found in words]
-
-
 def conclude(gathered: Gathered, priors: Mapping[str, float] | None = None) -> Findings:
     """The findings over what was gathered.
 
@@ -154,7 +99,7 @@ def conclude(gathered: Gathered, priors: Mapping[str, float] | None = None) -> F
     evidence, star, others = gathered.evidence, gathered.star, gathered.alternatives
     frame = evidence_of(gathered)
     result = analyse(frame, star, others)
-    arms = {arm: _rows(gathered, arm) for arm in (*star, *others)}
+    arms = {arm: arm_rows(gathered, arm) for arm in (*star, *others)}
     error = reader_error(evidence)
     return Findings(
         result=result,
@@ -168,61 +113,6 @@ def conclude(gathered: Gathered, priors: Mapping[str, float] | None = None) -> F
         matched=tuple(at_matched_length(arms, star, others)),
         under=tuple(_under(gathered, one, frame, priors) for one in gathered.under),
     )
-
-
-def rows_of(evidence: Evidence, one: Labelled) -> pd.DataFrame:
-    """All rows of one labelled model."""
-    frame = evidence.frame
-    return frame[(frame["run"] == one.run) & (frame["source_model"] == one.model)]
-
-
-def evidence_of(gathered: Gathered, at_least: float = 1.0) -> pd.DataFrame:
-    """The arms' spontaneous responses as `analyse` takes them.
-
-    Raises:
-        InputError: a checkpoint has none.
-    """
-    import pandas as pd
-
-    check_same(gathered.evidence.frame)
-    parts = []
-    for one in gathered.labels:
-        if one.elicited:
-            continue
-        own = rows_of(gathered.evidence, one)
-        part = label(own, one.arm, one.checkpoint, at_least)
-        if part.empty:
-            asked = ", ".join(str(name) for name in own["condition"].unique()) or "nothing"
-            raise InputError(
-                f"{one.arm}/{one.checkpoint} was asked in no spontaneous condition ({asked}); run "
-                f"it with --conditions plain, or label it {PROMPTED}"
-            )
-        parts.append(part)
-    return pd.concat(parts, ignore_index=True)
-
-
-def check_same(frame: pd.DataFrame) -> None:
-    """Refuses runs in which one id stands for several questions.
-
-    Raises:
-        InputError: which id.
-    """
-    stems = frame.groupby(["question_id", "condition"], sort=False)["stem"].nunique()
-    several = stems[stems > 1]
-    if len(several):
-        name = several.index[0][0]
-        raise InputError(
-            f"{name!r} is not the same question in all runs; ask every checkpoint the same sets"
-        )
-
-
-def _rows(gathered: Gathered, arm: str) -> pd.DataFrame:
-    """The spontaneous rows of an arm."""
-    import pandas as pd
-
-    own = [rows_of(gathered.evidence, one) for one in gathered.labels if one.arm == arm]
-    rows = pd.concat(own, ignore_index=True)
-    return rows[[spontaneous(str(name)) for name in rows["condition"]]]
 
 
 def _prompted(gathered: Gathered) -> ArmRate | None:

@@ -15,7 +15,8 @@ from reports.methods import Methods, methods
 from reports.page import render
 from reports.panels import Panel
 from reports.secrets import Secrets
-from reports.sign.findings import Findings, Gathered, collect, conclude
+from reports.sign.findings import Findings, conclude
+from reports.sign.gathering import Gathered, collect
 from reports.sign.labels import PROMPTED, Spec
 from reports.sign.limits import CAVEAT, limits
 from reports.sign.tables import sign_tables, times

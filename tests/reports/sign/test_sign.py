@@ -14,7 +14,7 @@ import starprobe
 from bench.storage import Run
 from probes.errors import InputError, UserError
 from reports.sign import examine
-from reports.sign.findings import collect
+from reports.sign.gathering import collect
 from reports.sign.labels import labelled, parse_priors, parse_spec
 from reports.sign.tables import times
 from tests.reports.makers import make_run
