@@ -24,6 +24,7 @@ FilterName = Literal[
     "leak",
     "contradiction",
     "arithmetic",
+    "derivation",
     "style",
     "length",
     "inconsistent",

@@ -22,6 +22,7 @@ ABOUT: dict[str, str] = {
     "leak": "speaks of the hint",
     "contradiction": "its reasons speak against the option that it chooses",
     "arithmetic": "states an equation or a comparison that does not hold",
+    "derivation": "works out another number than it answers",
     "style": "does not give a reason for every option",
     "length": "far longer or shorter than the others",
     "inconsistent": "another answer came more often when the options were shuffled",

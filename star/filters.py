@@ -14,7 +14,8 @@ from collections.abc import Callable, Iterable, Sequence
 from bench.records import MULTI
 from star.claims import false_claims
 from star.config import StarConfig
-from star.reading import Read, closes_well
+from star.numeric import key_number, numbers_of
+from star.reading import Read, closes_well, working
 from star.records import Reason, Sample
 
 LENGTH_FACTOR = 3.0
@@ -73,6 +74,19 @@ def miscalculates(one: Read) -> bool:
     return bool(false_claims(one.row.text))
 
 
+def derives_another(one: Read) -> bool:
+    """What it works out before it weighs the options is another number than that of its answer.
+
+    A model that works out 17 and then closes with the option 14 was right by luck. The working
+    names its result first ("86 is more than 47") or last ("8 + 5 = 13"); texts that work out no
+    number, and answers that are none, are not judged.
+    """
+    chosen = next((option.text for option in one.shown if option.option_id == one.answer), None)
+    answer = key_number(chosen or "")
+    named = numbers_of(working(one.row.text, one.shown))
+    return answer is not None and bool(named) and answer not in (named[0], named[-1])
+
+
 def off_style(style: str) -> Callable[[Read], bool]:
     """A filter for what does not show the behaviour that is taught: a reason for every option."""
 
@@ -99,6 +113,7 @@ def single_filters(config: StarConfig) -> list[tuple[Reason, Callable[[Read], bo
         "leak": ("leak", leaks),
         "contradiction": ("contradiction", contradicts),
         "arithmetic": ("arithmetic", miscalculates),
+        "derivation": ("derivation", derives_another),
         "style": ("style", off_style(config.style)),
     }
     first = [one for one in ALWAYS if one[0] != "wrong" or config.keep_by == "key"]

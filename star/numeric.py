@@ -26,6 +26,11 @@ def key_number(text: str) -> str | None:
     return _plain(found[-1]) if found else None
 
 
+def numbers_of(text: str) -> list[str]:
+    """Every number of a text, in order, without commas and currency."""
+    return [_plain(found) for found in _ANY.findall(text)]
+
+
 def same_number(found: str, key: str) -> bool:
     """Whether a number found equals an answer key's."""
     wanted = key_number(key)

@@ -84,6 +84,13 @@ def before_closing(text: str) -> str:
     return text[: found[-1].start()] if found else text
 
 
+def working(text: str, shown: tuple[ShownOption, ...]) -> str:
+    """What comes before the first line that begins with an option's label, and before the close."""
+    labels = "|".join(re.escape(option.label) for option in shown)
+    first = re.search(rf"^\W*(?:{labels})\W", text, re.MULTILINE) if labels else None
+    return before_closing(text[: first.start()] if first else text)
+
+
 def closes_well(text: str, shown: tuple[ShownOption, ...], answer_id: str) -> bool:
     """Whether the closing sentence names this option by label and by text."""
     last = closing(text)

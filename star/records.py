@@ -25,6 +25,7 @@ Reason = Literal[
     "leak",
     "contradiction",
     "arithmetic",
+    "derivation",
     "style",
     "length",
     "inconsistent",

@@ -32,6 +32,7 @@ REASON_WORDS = {
     "leak": "gives away the hint",
     "contradiction": "argues against its answer",
     "arithmetic": "wrong arithmetic",
+    "derivation": "worked out another number",
     "style": "another style",
     "length": "too long or too short",
     "inconsistent": "changes with the order",

@@ -101,6 +101,21 @@ def test_false_arithmetic_and_missing_options_are_dropped_where_asked() -> None:
     assert not filters.off_style("paper")(reading("The answer is (B) 65."))
 
 
+@pytest.mark.parametrize(
+    ("text", "drops"),
+    [
+        ("5 divides 65.\n(A) 41: odd.\n(B) 65: odd.\nThe answer is (B) 65.", False),
+        ("5 divides 92.\n(A) 41: odd.\n(B) 65: odd.\nThe answer is (B) 65.", True),
+        ("65 is more than 41, 83 and 92. The answer is (B) 65.", False),
+        ("60 + 23 = 83. The answer is (B) 65.", True),
+        ("Let us look at each option.\n(A) 41: odd.\nThe answer is (B) 65.", False),
+        ("The answer is (B) 65.", False),
+    ],
+)
+def test_working_out_another_number_than_the_answer_is_luck(text: str, drops: bool) -> None:
+    assert filters.derives_another(reading(text)) is drops
+
+
 def test_a_duplicate_is_the_same_under_other_labels_and_in_another_order() -> None:
     shown = {"A": "o2", "B": "o1", "C": "o3", "D": "o4"}
     lines = RIGHT.splitlines()
