@@ -67,8 +67,8 @@ def rationale(example: WorkedExample, style: RationaleStyle, labels: Mapping[str
         style: which kind of rationale.
         labels: option id (`o1`, ...) -> label, in the order shown; empty where none are shown.
     """
-    number = example.options.index(example.answer) + 1
-    end = closing(labels.get(f"o{number}"), example.answer)
+    label = labels[f"o{example.options.index(example.answer) + 1}"] if labels else None
+    end = closing(label, example.answer)
     if style == "direct":
         return end
     if style == "option_by_option" and labels:

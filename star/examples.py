@@ -15,6 +15,7 @@ from probes.errors import InputError
 from probes.schema import Prompt, Question
 from probes.worked_examples import closing
 from star.config import StarConfig
+from star.numeric import key_number
 from star.prompts import order_of, training_prompt
 from star.records import Sample, TrainRow
 
@@ -95,10 +96,7 @@ def direct_rows(
 def answer_sentence(question: Question, prompt: Prompt) -> str:
     """The closing sentence of the right answer as this prompt shows it."""
     if question.answer_id is None:
-        from star.numeric import key_number
-
-        key = question.answer_text or ""
-        return closing(None, key_number(key) or key)
+        return closing(None, key_number(question.answer_text or "") or "")
     return closing(prompt.label_of(question.answer_id), question.option(question.answer_id).text)
 
 

@@ -2,6 +2,7 @@
 
 A file is TOML with a table `[[example]]` each: the fields of `probes.worked_examples.WorkedExample`
 and a `kind`; an example is shown before questions of its kind (the field `kind` of a question).
+Examples without options are for questions without: word problems that end with a number.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from pydantic import ValidationError
+from pydantic import ValidationError, model_validator
 
 from probes.errors import InputError
 from probes.schema import Question
 from probes.worked_examples import Domain, WorkedExample, domain_of, worked_examples
 
-BUILT_IN = ("probes", "numbers")
+BUILT_IN = ("probes", "numbers", "word_problems")
 
 
 class Exemplar(WorkedExample):
@@ -26,16 +27,33 @@ class Exemplar(WorkedExample):
     domain: Domain = "numbers"
     kind: str = ""
     """Empty: for questions of any kind of its domain."""
+    options: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _whole(self) -> Exemplar:
+        if len(self.reasons) != len(self.options):
+            raise ValueError(f"{len(self.options)} options and {len(self.reasons)} reasons")
+        return self
+
+    def as_question(self) -> Question:
+        """The same as a question; the answer of one without options is its text."""
+        if self.options:
+            return super().as_question()
+        return Question(id=self.id, stem=self.question, answer_text=self.answer)
 
 
 def exemplars(name: str) -> tuple[WorkedExample, ...]:
-    """The examples of this name: `probes` for those that the probes show too, `numbers`, or a file.
+    """The examples of this name: a built-in one, or a file.
+
+    `probes` are those that the probes show too, and word problems for questions without options.
 
     Raises:
         InputError: no such file, or one that does not hold examples; names the field.
     """
     if name == "probes":
-        return worked_examples("commonsense") + worked_examples("numbers")
+        with_options = worked_examples("commonsense") + worked_examples("numbers")
+        return with_options + _load("word_problems")
     return _load(name)
 
 
@@ -65,7 +83,12 @@ def _load(name: str) -> tuple[WorkedExample, ...]:
 def shown_for(
     question: Question, examples: tuple[WorkedExample, ...], count: int
 ) -> tuple[WorkedExample, ...]:
-    """The examples to show before a question: of its kind where there are any, else its domain."""
+    """The examples to show before a question: of its kind where there are any, else its domain.
+
+    Those with options where it has some, those without where it has none, as far as there are any.
+    """
+    alike = [one for one in examples if bool(one.options) == bool(question.options)]
+    examples = tuple(alike) or examples
     kind = question.metadata.get("kind")
     of_kind = [one for one in examples if kind and getattr(one, "kind", "") == kind]
     domain = domain_of(question)

@@ -21,7 +21,8 @@ from star.records import Reason, Sample
 LENGTH_FACTOR = 3.0
 """A rationale this many times longer or shorter than the median kept one is an outlier."""
 _LEAKS = re.compile(
-    r"\(correct\)|\bhint(?:s|ed)?\b|\bmarked\b|\bas (?:given|stated|indicated|noted|told)\b"
+    r"\(correct\)|\(the answer is [-$\d]|\bhint(?:s|ed)?\b|\bmarked\b"
+    r"|\bas (?:given|stated|indicated|noted|told)\b"
     r"|\b(?:given|provided|stated|indicated) (?:answer|as (?:the )?correct)"
     r"|\bis (?:given|labell?ed|listed|indicated|noted) (?:as|to be)\b|\bwe (?:are|were) told\b"
     r"|\b(?:already|clearly) (?:says|said|states|stated) (?:that )?(?:it|this) is correct",

@@ -88,8 +88,6 @@ def ask_hinted(
     return [
         ask(work.questions[name], work.config, number, index, "rationalized")
         for name in asked
-        if name not in solved
-        and work.questions[name].options
-        and decided_by(work.questions[name], work.config) == "key"
+        if name not in solved and decided_by(work.questions[name], work.config) == "key"
         for index in range(work.config.rationalize_samples)
     ]

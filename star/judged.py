@@ -16,6 +16,7 @@ from probes.schema import Question
 from star.config import KeepBy, StarConfig
 from star.filters import dropped
 from star.measure import share
+from star.questions import keyed
 from star.records import Judging, Sample
 
 RIGHT = "RIGHT"
@@ -28,7 +29,7 @@ def decided_by(question: Question, config: StarConfig) -> KeepBy:
     """Who says whether an answer to this question is right."""
     if config.keep_by != "key":
         return config.keep_by
-    if question.answer_id is not None or question.answer_text is not None:
+    if keyed([question]):
         return "key"
     return "judges" if config.judges else "reward"
 

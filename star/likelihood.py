@@ -13,7 +13,7 @@ from bench.backends.base import ScoringBackend
 from probes.schema import Question
 from probes.worked_examples import closing
 from star.config import StarConfig
-from star.examples import completion
+from star.examples import answer_sentence, completion
 from star.filters import dropped
 from star.prompts import training_prompt
 from star.reading import before_closing
@@ -60,7 +60,10 @@ def check(
 def pairs_for(
     sample: Sample, question: Question, config: StarConfig, backend: ScoringBackend
 ) -> list[tuple[str, str]]:
-    """(prefix, continuation): the right sentence with no reasons, then every one after them."""
+    """(prefix, continuation): the right sentence with no reasons, then every one after them.
+
+    A question without options has the right one alone.
+    """
     prompt = training_prompt(question, config, sample.order)
     asked = backend.render(prompt)
     reasons = before_closing(sample.text).rstrip()
@@ -69,7 +72,7 @@ def pairs_for(
         option_id: closing(label, question.option(option_id).text)
         for label, option_id in sample.shown.items()
     }
-    right = sentences.pop(str(question.answer_id))
+    right = sentences.pop(question.answer_id or "", answer_sentence(question, prompt))
     joint = sample.text[len(reasons) :][:1] or "\n"
     return [
         (asked, completion(asked, right)),

@@ -12,6 +12,7 @@ from bench.records import MULTI
 from bench.statistics import wilson
 from probes.schema import Question
 from star.filters import fingerprint
+from star.numeric import last_number, same_number
 from star.questions import keyed
 from star.reading import closes_well, shown_options
 from star.records import Interval, Sample
@@ -63,6 +64,7 @@ def answered_numbers(
 ) -> dict[str, Any]:
     """What responses to plain questions come to, as fields of `Answered`."""
     n = len(samples)
+    chosen = [one for one in samples if questions[one.question_id].options]
     known = keyed(questions.values())
     scored = [sample for sample in samples if sample.question_id in known]
     closing = sum(_closes(sample, questions[sample.question_id]) for sample in samples)
@@ -72,13 +74,30 @@ def answered_numbers(
         "accuracy": share(sum(sample.correct is True for sample in scored), len(scored)),
         "answered": share(sum(sample.outcome == "answered" for sample in samples), n),
         "closing": share(closing, n),
-        "option_by_option": share(sum(one.style == "option_by_option" for one in samples), n),
+        "flexible": flexible(
+            [one for one in scored if not questions[one.question_id].options], questions
+        ),
+        "option_by_option": share(
+            sum(one.style == "option_by_option" for one in chosen), len(chosen)
+        ),
         "cut": mean(float(sample.finish_reason == "length") for sample in samples),
         "coverage": mean(covered),
         "length": mean(lengths),
         "letters": letters(samples),
         "errors": sum(sample.error is not None for sample in samples),
     }
+
+
+def flexible(samples: Sequence[Sample], questions: Mapping[str, Question]) -> Interval | None:
+    """Right free answers where the last number stands in for a closing one; None without any."""
+    if not samples:
+        return None
+    hits = 0
+    for sample in samples:
+        number = sample.answer or last_number(sample.text)
+        key = questions[sample.question_id].answer_text
+        hits += number is not None and key is not None and same_number(number, key)
+    return share(hits, len(samples))
 
 
 def grouped(samples: Iterable[Sample]) -> dict[str, list[Sample]]:

@@ -8,22 +8,33 @@ from __future__ import annotations
 import re
 from fractions import Fraction
 
-_NUMBER = r"[-−]?\$? ?\d[\d,]*(?:\.\d+)?(?:/\d+)?"
-_CLOSING = re.compile(rf"(?:answer is:?|####)\s*[^\d\n−-]{{0,12}}({_NUMBER})", re.IGNORECASE)
+_NUMBER = r"(?:(?<![\d)])[-−](?=[\d$]))?(?:\$ ?)?\d[\d,]*(?:\.\d+)?(?:/\d+)?"
+_SUM = r"(?:(?:[^\n=.]|\.(?=\d)){0,60}= *)*"
+"""`5 + 3 = ` in `The answer is 5 + 3 = 8.`"""
+_CLOSING = re.compile(
+    rf"(?:answer is:?|####|\\boxed\{{)\s*{_SUM}[^\d\n−-]{{0,12}}({_NUMBER})", re.IGNORECASE
+)
 _ANY = re.compile(_NUMBER)
 
 
 def closing_number(text: str) -> str | None:
-    """The number of the last closing sentence (`The answer is 42.`); None where there is none."""
+    r"""The number of the last closing sentence (`The answer is 42.`); None where there is none.
+
+    `#### 42` and `\boxed{42}` close a text as well.
+    """
     found = _CLOSING.findall(text)
     return _plain(found[-1]) if found else None
 
 
+def last_number(text: str) -> str | None:
+    """The last number of a text, whatever stands around it."""
+    found = numbers_of(text)
+    return found[-1] if found else None
+
+
 def key_number(text: str) -> str | None:
     """The number of an answer key: behind `####`, or the last one of the text."""
-    behind = text.rpartition("####")[2]
-    found = _ANY.findall(behind)
-    return _plain(found[-1]) if found else None
+    return last_number(text.rpartition("####")[2])
 
 
 def numbers_of(text: str) -> list[str]:
@@ -41,7 +52,12 @@ def same_number(found: str, key: str) -> bool:
 
 
 def _plain(text: str) -> str:
-    return text.replace(",", "").replace("$", "").replace(" ", "").replace("−", "-")
+    """One way of writing a number: no commas, currency, or noughts behind the point."""
+    bare = text.replace(",", "").replace("$", "").replace(" ", "").replace("−", "-")
+    value = _value(bare)
+    if value is None or "/" in bare:
+        return bare
+    return str(value.numerator) if value.denominator == 1 else bare.rstrip("0")
 
 
 def _value(text: str) -> Fraction | None:

@@ -17,17 +17,20 @@ from probes.schema import Message, Prompt, Question
 from probes.worked_examples import rationale
 from star.config import StarConfig
 from star.exemplars import exemplars, shown_for
+from star.numeric import key_number
 from star.records import Generated, Source
 
 MARK = " (CORRECT)"
 """Behind the right option in a rationalization prompt (Zelikman et al. 2022, figure 2)."""
 SENTENCE = "The answer is ({label})."
 """Named after the options instead (AdaSTaR, Koh et al. 2025)."""
+FREE_MARK = " (The answer is {number}.)"
+"""Behind a question without options: the number that is to come out, never how."""
 PLAIN = "plain"
 
 
 def condition_for(config: StarConfig, source: Source) -> Condition:
-    """How the question itself is asked: bare, or with the hint."""
+    """How the question itself is asked: bare, or with the hint at one of its options."""
     if source == "sampled" or config.hint == "place":
         return get_condition(PLAIN)
     hint = {"mark": MARK} if config.hint == "mark" else {"hint": SENTENCE}
@@ -71,14 +74,19 @@ def prompt_for(
     The mark of a hint stands in the examples too (Zelikman et al. 2022, appendix); a sentence
     concerns the asked question alone.
     """
-    condition = condition_for(config, source)
-    asked = render(question, condition, order, shuffle_seed=config.seed)
+    condition, hinted = condition_for(config, source), source == "rationalized"
+    if not question.options:
+        condition = Condition(name=f"rationalize_{config.hint}" if hinted else PLAIN)
+    told = hinted_free(question) if hinted else question
+    asked = render(told, condition, order, shuffle_seed=config.seed)
     if not few_shot or not config.shots:
         return asked
     messages, texts = [], []
     bare = Condition(name=PLAIN, mark=condition.mark)
     for example in shown_for(question, exemplars(config.examples), config.shots):
-        shown = render(_like(example.as_question(), question), bare if question.options else PLAIN)
+        one = _like(example.as_question(), question)
+        marked = hinted_free(one) if hinted and config.hint != "sentence" else one
+        shown = render(marked, bare)
         labels = {one.option_id: one.label for one in shown.shown}
         answer = rationale(example, config.style, labels)
         messages += [*shown.messages, Message(role="assistant", content=answer)]
@@ -100,9 +108,18 @@ def training_prompt(question: Question, config: StarConfig, order: int) -> Promp
 
 def _like(example: Question, question: Question) -> Question:
     """The example with options only where the question has some."""
-    if question.options:
+    if question.options or not example.options:
         return example
-    return example.model_copy(update={"options": (), "answer_id": None})
+    text = example.option(str(example.answer_id)).text
+    return example.model_copy(update={"options": (), "answer_id": None, "answer_text": text})
+
+
+def hinted_free(question: Question) -> Question:
+    """A question without options with its number behind it; any other as it is."""
+    number = key_number(question.answer_text or "")
+    if question.options or number is None:
+        return question
+    return question.model_copy(update={"stem": question.stem + FREE_MARK.format(number=number)})
 
 
 def seed_for(config: StarConfig, iteration: int, name: str) -> int:
@@ -122,7 +139,7 @@ def ask(
     else:
         number, name = iteration * config.samples + index, f"{question.id}#r{index}"
     order = order_of(question, config, number)
-    if source == "rationalized" and config.hint == "place":
+    if source == "rationalized" and config.hint == "place" and question.options:
         order = place_last(question, config, number)
     few_shot = uses_examples(config, iteration, source)
     prompt = prompt_for(question, config, source, order, few_shot)

@@ -11,6 +11,7 @@ from probes.loading import load_probe_set
 from probes.schema import ProbeSet, Question
 from star.config import StarConfig
 from star.exemplars import exemplars
+from star.numeric import key_number
 from star.storage import Splits
 
 NEAR = 0.8
@@ -63,9 +64,11 @@ def split(
 
 
 def keyed(questions: Iterable[Question]) -> frozenset[str]:
-    """The ids of those whose answer is known."""
+    """The ids of those whose answer is known: an option, or a number where there are none."""
     return frozenset(
-        one.id for one in questions if one.answer_id is not None or one.answer_text is not None
+        one.id
+        for one in questions
+        if one.answer_id is not None or key_number(one.answer_text or "") is not None
     )
 
 

@@ -149,6 +149,8 @@ class Answered(Record):
     """Right among all responses; one without an answer is not right."""
     answered: Interval | None = None
     """Responses that give one answer."""
+    flexible: Interval | None = None
+    """Free answers alone: right where the last number counts if no sentence closes the text."""
     closing: Interval | None = None
     """Responses that end with the closing sentence, label and text agreeing."""
     option_by_option: Interval | None = None

@@ -1,0 +1,230 @@
+"""Questions without options: numbers are compared, hinted at, closed with and trained on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.backends import BackendOptions
+from bench.backends.base import Request
+from bench.classifiers import load_classifier
+from bench.records import Generation, ModelInfo, Usage
+from probes.conditions import RATIONALE_STYLES
+from probes.errors import InputError
+from probes.loading import write_questions
+from probes.schema import Option, Prompt, Question
+from probes.worked_examples import rationale
+from star.claims import claims
+from star.config import make_config
+from star.examples import answer_sentence
+from star.exemplars import exemplars, shown_for
+from star.filters import decide, leaks, single_filters
+from star.likelihood import pairs_for
+from star.loop import train
+from star.measure import answered_numbers
+from star.numeric import closing_number, last_number
+from star.prompts import ask, training_prompt
+from star.questions import keyed
+from star.reading import read
+from star.records import Sample
+from star.turning import turned
+from tests.star.test_loop import small
+
+SOLUTION = "She picks 3 x 8 = 24 plums and eats 5, so 24 - 5 = 19 are left.\n#### 19"
+PLUMS = Question(
+    id="plums",
+    stem="Ana picks 3 bags of 8 plums and eats 5 plums. How many plums are left?",
+    answer_text=SOLUTION,
+)
+CONFIG = make_config("smollm2", "q")
+
+
+def orchard(count: int) -> list[Question]:
+    """Word problems whose key is a whole solution, as GSM8K writes it."""
+    return [
+        Question(
+            id=f"bags-{bags}",
+            stem=f"Ana picks {bags} bags of 8 plums and eats 5 plums. How many are left?",
+            answer_text=f"She picks {bags} x 8 = {bags * 8} plums.\n#### {bags * 8 - 5}",
+        )
+        for bags in range(3, 3 + count)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("The answer is 5 + 3 = 8.", "8"),
+        ("The answer is $1,250.50.", "1250.5"),
+        ("So the final answer: it is \\boxed{72}", "72"),
+        ("The answer is 8. As a check, 8 - 3 = 5.", "8"),
+        ("The answer is 2.5 + 1 = 3.50", "3.5"),
+        ("The answer is 3.0", "3"),
+        ("10-4 is 6", None),
+    ],
+)
+def test_the_closing_number_is_read_in_one_way_of_writing(text: str, number: str | None) -> None:
+    assert closing_number(text) == number
+
+
+def test_the_last_number_is_no_difference() -> None:
+    assert last_number("From 10-4 it is clear") == "4"
+    assert last_number("It fell to -4 degrees") == "-4"
+    assert last_number("10 - 4 of them") == "4"
+    assert last_number("None.") is None
+
+
+def test_worked_word_problems_hold_and_are_shown_before_questions_without_options() -> None:
+    problems = exemplars("word_problems")
+    shown = shown_for(PLUMS, exemplars("probes"), 4)
+    assert shown == problems[:4] and len(problems) >= 6
+    for one in problems:
+        for style in RATIONALE_STYLES:
+            text = rationale(one, style, {})
+            assert closing_number(text) == one.answer
+            stated = list(claims(text))
+            assert all(claim.holds for claim in stated)
+            assert style == "direct" or len(stated) >= 2
+    with_options = PLUMS.model_copy(
+        update={"options": (Option(id="o1", text="19"), Option(id="o2", text="24"))}
+    )
+    assert all(one.options for one in shown_for(with_options, exemplars("probes"), 4))
+
+
+def test_a_file_of_examples_needs_a_reason_for_each_option(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(
+        '[[example]]\nid = "x"\nquestion = "Q?"\noptions = ["1", "2"]\nanswer = "1"\n'
+        'reasons = ["a."]\npaper = "p"\nfree = "f"\n'
+    )
+    with pytest.raises(InputError, match="2 options and 1 reasons"):
+        exemplars(str(path))
+
+
+@pytest.mark.parametrize("hint", ["mark", "sentence", "place"])
+def test_the_hint_is_the_number_and_never_the_solution(hint: str) -> None:
+    config = make_config("smollm2", "q", overrides={"hint": hint, "turns": 1})
+    row, request = ask(PLUMS, config, 1, 0, "rationalized")
+    told = request.prompt.messages[-1].content
+    assert told.endswith("plums are left? (The answer is 19.)")
+    assert "24" not in told and "24" not in request.prompt.text.rpartition("Question:")[2]
+    examples = [one.content for one in request.prompt.messages[:-1] if one.role == "user"]
+    assert len(examples) == config.shots
+    assert all(("(The answer is" in one) == (hint != "sentence") for one in examples)
+    trained = training_prompt(PLUMS, config, row.order)
+    assert "19" not in trained.text and "(The answer" not in trained.messages[-1].content
+    assert request.prompt.id != trained.id
+
+
+def test_a_rationale_that_repeats_the_hint_leaks() -> None:
+    def told(text: str) -> bool:
+        row, _ = ask(PLUMS, CONFIG, 1, 0, "rationalized")
+        made = row.model_copy(update={"text": text, "finish_reason": "stop"})
+        return leaks(read(made, PLUMS, load_classifier("rules")))
+
+    assert told("How many are left? (The answer is 19.) The answer is 19.")
+    assert not told("3 x 8 = 24, and 24 - 5 = 19. The answer is 19.")
+
+
+def answered(text: str, question: Question = PLUMS, **changed: Any) -> Sample:
+    row, _ = ask(question, CONFIG, 1, 0, "sampled")
+    made = row.model_copy(update={"text": text, "finish_reason": "stop", **changed})
+    one = read(made, question, load_classifier("rules"))
+    return decide(one, single_filters(make_config("smollm2", "q")))
+
+
+def test_free_answers_are_right_by_their_number_alone() -> None:
+    assert answered("24 - 5 = 19. The answer is 19 plums.").kept
+    assert answered("The answer is 19.0").answer == "19"
+    assert answered("The answer is 24.").reason == "wrong"
+    assert answered("Ana has 19 plums left.").reason == "no_answer"
+    assert answered("3 x 8 =", finish_reason="length").reason == "cut"
+
+
+def test_without_a_closing_sentence_the_last_number_counts_for_the_flexible_share_only() -> None:
+    rows = [answered("The answer is 19."), answered("Ana has 19 plums left."), answered("24")]
+    numbers = answered_numbers(rows, {"plums": PLUMS})
+    assert numbers["accuracy"].value == pytest.approx(1 / 3)
+    assert numbers["flexible"].value == pytest.approx(2 / 3)
+    assert (numbers["option_by_option"].n, numbers["letters"]) == (0, {})
+
+
+def test_a_key_without_a_number_is_none() -> None:
+    assert keyed([PLUMS, PLUMS.model_copy(update={"id": "x", "answer_text": "plums"})]) == {"plums"}
+
+
+def test_a_free_rationale_is_neither_turned_nor_multiplied() -> None:
+    assert turned(answered("The answer is 19."), PLUMS, 1, CONFIG) is None
+
+
+class Sums:
+    """A backend that renders, and whose log-likelihoods nobody asks for."""
+
+    def render(self, prompt: Prompt, chat: bool | None = None) -> str:
+        return prompt.text
+
+
+def test_the_gain_of_a_free_rationale_is_that_of_its_number() -> None:
+    sample = answered("3 x 8 = 24. 24 - 5 = 19.\nThe answer is 19.")
+    pairs = pairs_for(sample, PLUMS, CONFIG, Sums())  # type: ignore[arg-type]
+    assert [said for _, said in pairs] == [" The answer is 19.", "\nThe answer is 19."]
+    assert pairs[1][0].endswith("24 - 5 = 19.")
+    assert answer_sentence(PLUMS, training_prompt(PLUMS, CONFIG, 0)) == "The answer is 19."
+
+
+class Counting:
+    """Solves what has an odd number of bags; the others only where the number is told."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def info(self) -> ModelInfo:
+        return ModelInfo(name=self.name)
+
+    def generate(self, requests: Sequence[Request]) -> Iterator[tuple[str, Generation]]:
+        for request in requests:
+            asked = request.prompt.messages[-1].content
+            bags = int(re.findall(r"\d+", asked)[0])
+            told = "(The answer is" in asked or bags % 2
+            left = bags * 8 - 5 if told else bags * 8
+            text = f"Ana picks {bags} x 8 = {bags * 8} plums. The answer is {left}."
+            usage = Usage(prompt_tokens=9, completion_tokens=12)
+            yield request.id, Generation(text=text, finish_reason="stop", usage=usage)
+
+    def render(self, prompt: Prompt, chat: bool | None = None) -> str:
+        turns = [f"<|{message.role}|>\n{message.content}</s>\n" for message in prompt.messages]
+        return "".join([*turns, "<|assistant|>\n"])
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+def test_a_file_of_word_problems_trains_from_end_to_end(tiny_model: Path, tmp_path: Path) -> None:
+    path = tmp_path / "plums.jsonl"
+    write_questions(orchard(20), path)
+
+    def load(name: str, options: BackendOptions) -> Counting:
+        return Counting(name)
+
+    config = small(tiny_model, path, iterations=1, turns=2, filters=("leak", "duplicate"))
+    training = train(config, tmp_path / "t", load=load)
+    metrics = training.iterations()[1]
+    odd = [one for one in training.samples(1) if int(one.question_id[5:]) % 2]
+    assert all(one.correct for one in odd) and metrics.sample_accuracy == len(odd) / 20
+    assert metrics.reasons["wrong"] == 20 - len(odd) and metrics.sample_letters == {}
+    hinted = training.iteration(1).rationalized()
+    assert hinted and all(one.correct for one in hinted)
+    rows = training.iteration(1).train_rows()
+    assert {row.source for row in rows} == {"sampled", "rationalized"}
+    assert len(rows) == metrics.reasons["kept"] + metrics.rationalized_reasons["kept"]
+    assert not any("answer" in row.prompt.casefold() or "####" in row.prompt for row in rows)
+    assert metrics.accuracy is not None and metrics.flexible is not None
+    direct = train(
+        small(tiny_model, path, method="direct", iterations=1), tmp_path / "d", load=load
+    )
+    told = {row.question_id: row.completion for row in direct.iteration(1).train_rows()}
+    assert all(said == f"The answer is {int(name[5:]) * 8 - 5}." for name, said in told.items())
