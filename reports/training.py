@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from reports.figures import training as curves
 from reports.panels import Panel
-from star.explain import differences
-from star.records import IterationMetrics, Tested
+from star.records import Exam, IterationMetrics
 from star.storage import Training
+from star.tables import differences
 
 
 class TrainingStory(NamedTuple):
@@ -35,7 +35,7 @@ def training_story(path: Path | str) -> TrainingStory | None:
     return TrainingStory(_lede(training, iterations) + _verdict(tested), panels)
 
 
-def tested_panels(tested: Tested) -> Iterator[Panel]:
+def tested_panels(tested: Exam) -> Iterator[Panel]:
     """The test by iteration."""
     yield Panel(
         "training-test",
@@ -88,7 +88,7 @@ def training_panels(iterations: Sequence[IterationMetrics]) -> Iterator[Panel]:
             yield panel._replace(rows=False)
 
 
-def _verdict(tested: Tested | None) -> str:
+def _verdict(tested: Exam | None) -> str:
     if tested is None:
         return ""
     said = "".join(f" {line};" for line in differences(tested)).rstrip(";")

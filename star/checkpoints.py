@@ -10,10 +10,10 @@ from bench.environment import hardware, versions
 from bench.files import write_atomic
 from probes.errors import FolderError
 from star.config import StarConfig
-from star.explain import differences
 from star.models import base_weights
-from star.records import Interval, IterationMetrics, Tested
+from star.records import Exam, Interval, IterationMetrics
 from star.storage import Training, replace_folder
+from star.tables import differences
 
 CARD = """\
 ---
@@ -141,7 +141,7 @@ def _how(config: StarConfig) -> str:
     )
 
 
-def _tested(tested: Tested | None) -> str:
+def _tested(tested: Exam | None) -> str:
     """Rows of the card's table; the test is of the weights that were chosen without it."""
     if tested is None or not tested.best:
         return ""

@@ -71,20 +71,20 @@ def _train(config: StarConfig, out: Path) -> None:
 def _report(training: Training) -> None:
     from rich.console import Console
 
-    from star.explain import differences, examined, fates, judged, progress
+    from star.tables import differences, tables
 
     console = Console(highlight=False)
-    done = training.iterations()
-    console.print(progress(done))
-    if any(metrics.reasons for metrics in done):
-        console.print(fates(done))
-    judges, tested = judged(done), training.tested()
-    if judges is not None:
-        console.print(judges)
-    if tested is not None:
-        console.print(examined(tested))
-        for line in differences(tested):
-            console.print(line)
+    tested = training.tested()
+    for table in tables(training.iterations(), tested):
+        console.print(table)
+    for line in differences(tested) if tested else ():
+        console.print(f"Test, base against chosen: {line}")
+    splits = training.splits()
+    if splits is not None and splits.removed:
+        console.print(
+            f"{len(splits.removed)} questions were left out as copies of probes, test, validation "
+            f"or worked examples; {training.path}/questions.json names them"
+        )
     console.print(f"Best: iteration {training.best}. To ask it: starprobe run {training.model}")
 
 

@@ -112,6 +112,8 @@ def judging_numbers(samples: Sequence[Sample], judgements: Sequence[Judgement]) 
     judged = [sample for sample in samples if sample.id in asked]
     if not judged:
         return None
+    usages = [one.usage for one in judgements if one.usage is not None]
+    spent = [usage.cost for usage in usages if usage.cost is not None]
     silent = [sample for sample in judged if sample.reason == "abstained"]
     spoken = [one for one in judged if one.reason != "abstained" and one.correct is not None]
     wanted = [one for one in spoken if one.reason != "reward"]
@@ -121,5 +123,6 @@ def judging_numbers(samples: Sequence[Sample], judgements: Sequence[Judgement]) 
         abstained=share(len(silent), len(judged)),
         matches_key=share(agreed, len(spoken)),
         wanted_are_right=share(sum(one.correct is True for one in wanted), len(wanted)),
+        cost=sum(spent) if spent else None,
         judges=tuple(count_judges(judgements)),
     )

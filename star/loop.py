@@ -124,7 +124,7 @@ class Loop:
         hinted = sum(row.source == "rationalized" for row in rows)
         metrics = IterationMetrics(
             iteration=number,
-            **(sampling_numbers(samples, before, self.work.keyed) if samples else {}),
+            **(sampling_numbers(samples, before, self.work.questions) if samples else {}),
             **numbers,
             judging=judging_numbers(samples, list(iteration.judgements().values())),
             rationalized=len(rationalized),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from bench.records import MULTI
@@ -30,19 +30,23 @@ def share(hits: int, n: int) -> Interval:
 
 
 def sampling_numbers(
-    samples: Sequence[Sample], solved_before: frozenset[str] | None, keyed: Container[str]
+    samples: Sequence[Sample],
+    solved_before: frozenset[str] | None,
+    questions: Mapping[str, Question],
 ) -> dict[str, Any]:
     """What an iteration's own samples come to, as fields of `IterationMetrics`.
 
     Args:
         samples: with their fates.
         solved_before: questions that the iteration before solved; None in the first.
-        keyed: questions whose answer is known; shares of right ones are over these.
+        questions: theirs; shares of right samples are over those whose answer is known.
     """
     by_question = grouped(samples)
-    scored = [rows for name, rows in by_question.items() if name in keyed]
+    known = keyed(questions[name] for name in by_question)
+    scored = [rows for name, rows in by_question.items() if name in known]
     solved = solved_questions(samples)
     lengths = [sample.tokens for sample in samples if sample.tokens is not None]
+    kept = [one.tokens for one in samples if one.kept and one.tokens is not None]
     return {
         "questions": len(by_question),
         "sampled": len(samples),
@@ -55,7 +59,9 @@ def sampling_numbers(
         "majority_at_k": mean(float(majority_right(rows)) for rows in scored),
         "distinct": distinct(by_question),
         "sample_length": mean(lengths),
+        "kept_length": mean(kept),
         "sample_letters": letters(samples),
+        "sample_gold": gold(samples, questions),
     }
 
 
@@ -84,6 +90,7 @@ def answered_numbers(
         "coverage": mean(covered),
         "length": mean(lengths),
         "letters": letters(samples),
+        "gold": gold(samples, questions),
         "errors": sum(sample.error is not None for sample in samples),
     }
 
@@ -151,6 +158,15 @@ def letters(samples: Iterable[Sample]) -> dict[str, int]:
     found: Counter[str] = Counter()
     for sample in samples:
         found.update(label for label, option in sample.shown.items() if option == sample.answer)
+    return dict(sorted(found.items()))
+
+
+def gold(samples: Iterable[Sample], questions: Mapping[str, Question]) -> dict[str, int]:
+    """Label -> how often the right option stood under it, in the order of the labels."""
+    found: Counter[str] = Counter()
+    for sample in samples:
+        right = questions[sample.question_id].answer_id
+        found.update(label for label, option in sample.shown.items() if option == right)
     return dict(sorted(found.items()))
 
 

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Iterable, Sequence
 
 from probes.errors import InputError
 from probes.loading import load_probe_set
 from probes.schema import ProbeSet, Question
+from probes.similarity import overlap
 from star.config import StarConfig
 from star.exemplars import exemplars
 from star.numeric import key_number
 from star.storage import Splits
 
-NEAR = 0.8
-"""Two stems that share this part of their word triples are near copies (Jaccard)."""
 VALIDATION_AT_MOST = 0.3
 """Of the questions, however many are asked for."""
 
@@ -37,7 +35,7 @@ def split(
     Raises:
         InputError: a question without an answer, or too few that are left.
     """
-    removed = contaminated(probe_set, barred)
+    removed = contaminated(probe_set.questions, barred)
     removed |= worked_ones(probe_set.questions, config)
     left = [one for one in probe_set.questions if one.id not in removed]
     known = keyed(left)
@@ -48,17 +46,17 @@ def split(
             f"against ({len(unanswered)} have none); judges decide instead with "
             f"--set judges=MODEL,MODEL or reward=MODEL, where the method is star"
         )
-    ids = [one.id for one in left]
-    random.Random(f"split|{config.seed}").shuffle(ids)
-    held = min(config.validation, int(len(ids) * VALIDATION_AT_MOST))
-    train = ids[held:] if config.limit is None else ids[held : held + config.limit]
+    random.Random(f"split|{config.seed}").shuffle(left)
+    held = left[: min(config.validation, int(len(left) * VALIDATION_AT_MOST))]
+    copies = contaminated(left[len(held) :], [ProbeSet(name="validation", questions=tuple(held))])
+    train = [one.id for one in left[len(held) :] if one.id not in copies][: config.limit]
     if not train:
         raise InputError(f"{config.questions} has no question left to train on")
     return Splits(
         hash=probe_set.hash,
         train=tuple(train),
-        validation=tuple(ids[:held]),
-        removed=removed,
+        validation=tuple(one.id for one in held),
+        removed=removed | copies,
         test_hash=test.hash if test else None,
     )
 
@@ -95,50 +93,21 @@ def held_back(config: StarConfig) -> ProbeSet | None:
     return found.model_copy(update={"questions": tuple(found.questions[at] for at in drawn)})
 
 
-def contaminated(probe_set: ProbeSet, barred: Iterable[ProbeSet]) -> dict[str, str]:
-    """Question id -> which barred question it copies, exactly or nearly."""
-    others = [
-        (f"{other.name}/{one.id}", words(one), triples(one))
-        for other in barred
-        for one in other.questions
-    ]
-    found = {}
-    for question in probe_set.questions:
-        said, grams = words(question), triples(question)
-        for name, other_words, other_grams in others:
-            if said == other_words:
-                found[question.id] = f"the same as {name}"
-            elif jaccard(grams, other_grams) >= NEAR:
-                found[question.id] = f"nearly the same as {name}"
-            else:
-                continue
-            break
+def contaminated(questions: Sequence[Question], barred: Iterable[ProbeSet]) -> dict[str, str]:
+    """Question id -> which barred question it copies, exactly or nearly (`probes.similarity`)."""
+    found: dict[str, str] = {}
+    for other in barred:
+        for match in overlap(questions, other):
+            same = "the same" if match.kind == "exact" else "nearly the same"
+            found.setdefault(match.a, f"{same} as {other.name}/{match.b}")
     return found
 
 
 def worked_ones(questions: Sequence[Question], config: StarConfig) -> dict[str, str]:
     """Question id -> which worked example it is: the prompt holds its answer."""
-    shown = {words(one.as_question()): one.id for one in exemplars(config.examples)}
+    shown = [one.as_question() for one in exemplars(config.examples)]
     return {
-        question.id: f"the worked example {shown[words(question)]}"
-        for question in questions
-        if words(question) in shown
+        match.a: f"the worked example {match.b}"
+        for match in overlap(questions, shown)
+        if match.kind == "exact"
     }
-
-
-def words(question: Question) -> tuple[str, ...]:
-    """The stem's words and numbers without case, and the options' texts without order."""
-    stem = re.findall(r"\w+", question.stem.casefold())
-    return (*stem, "|", *sorted(option.text.casefold() for option in question.options))
-
-
-def triples(question: Question) -> frozenset[tuple[str, ...]]:
-    """The stem's runs of three words, numbers told apart from each other."""
-    stem = re.findall(r"\w+", question.stem.casefold())
-    return frozenset(tuple(stem[i : i + 3]) for i in range(max(1, len(stem) - 2)))
-
-
-def jaccard(left: frozenset[tuple[str, ...]], right: frozenset[tuple[str, ...]]) -> float:
-    """Shared over all."""
-    union = len(left | right)
-    return len(left & right) / union if union else 0.0

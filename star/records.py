@@ -42,6 +42,7 @@ __all__ = [
     "MULTI",
     "REASONS",
     "Answered",
+    "Exam",
     "Generated",
     "Interval",
     "IterationMetrics",
@@ -50,7 +51,6 @@ __all__ = [
     "Sample",
     "Scored",
     "Source",
-    "Tested",
     "TrainRow",
     "TrainingStats",
 ]
@@ -163,6 +163,8 @@ class Answered(Record):
     """Mean tokens of a response."""
     letters: dict[str, int] = Field(default_factory=dict)
     """Label -> how often it was chosen."""
+    gold: dict[str, int] = Field(default_factory=dict)
+    """Label -> how often the right option stood under it."""
     errors: int = 0
     """Requests without a response; they count as responses without an answer."""
 
@@ -178,6 +180,8 @@ class Judging(Record):
     """Where the key is known: samples wanted that are right, or unwanted that are wrong."""
     wanted_are_right: Interval
     """Where the key is known: samples wanted that are right."""
+    cost: float | None = None
+    """In US dollars, where they say it."""
     judges: tuple[JudgeCount, ...]
     """Each one's requests, unreadable answers and failures."""
 
@@ -189,7 +193,7 @@ class Scored(Answered):
     """Whose weights; 0 is the base."""
 
 
-class Tested(Record):
+class Exam(Record):
     """test.json: the base and the chosen iteration on questions that chose nothing."""
 
     test: str
@@ -250,7 +254,12 @@ class IterationMetrics(Answered):
     rationalized_share: float | None = None
     training: TrainingStats | None = None
     sample_letters: dict[str, int] = Field(default_factory=dict)
+    """As `letters` and `gold`, of the samples."""
+    sample_gold: dict[str, int] = Field(default_factory=dict)
     sample_length: float | None = None
+    """Mean tokens of a sample."""
+    kept_length: float | None = None
+    """Mean tokens of a sample that is trained on."""
     seconds: dict[str, float] = Field(default_factory=dict)
     """Phase -> wall-clock seconds; sampling, rationalizing, training, validating."""
     tokens: dict[str, int] = Field(default_factory=dict)

@@ -24,10 +24,10 @@ from probes.errors import FolderError
 from probes.schema import Record
 from star.config import StarConfig
 from star.records import (
+    Exam,
     Generated,
     IterationMetrics,
     Sample,
-    Tested,
     TrainingStats,
     TrainRow,
 )
@@ -183,11 +183,11 @@ class Training:
         found = [one.metrics() for one in self.started() if one.done]
         return [metrics for metrics in found if metrics is not None]
 
-    def tested(self) -> Tested | None:
+    def tested(self) -> Exam | None:
         """The numbers of the test; None before it was taken, or where there is none."""
-        return read_record(self.path / "test.json", Tested)
+        return read_record(self.path / "test.json", Exam)
 
-    def write_tested(self, tested: Tested) -> None:
+    def write_tested(self, tested: Exam) -> None:
         """Keeps them."""
         write_json(self.path / "test.json", tested)
 

@@ -21,7 +21,7 @@ from star.measure import answered_numbers
 from star.phases import Phases
 from star.prompts import PLAIN, ask_validation
 from star.reading import read
-from star.records import Sample, Scored, Tested
+from star.records import Exam, Sample, Scored
 from star.sampling import generate_missing
 from star.storage import Iteration
 from star.work import Work
@@ -49,7 +49,7 @@ def take_test(work: Work) -> None:
     asked = {number: ask_of(work, training.iteration(number)) for number in dict.fromkeys(wanted)}
     questions = {one.id: one for one in test.questions}
     names = (work.config.model, training.iteration(best).path.name)
-    tested = Tested(
+    tested = Exam(
         test=work.config.test,
         hash=test.hash,
         best=best,

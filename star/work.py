@@ -12,7 +12,7 @@ from probes.loading import load_probe_set
 from probes.schema import ProbeSet, Question
 from star.measure import solved_questions
 from star.models import Models
-from star.questions import held_back, keyed, split
+from star.questions import held_back, split
 from star.reading import Read, read
 from star.records import Generated
 from star.sampling import Watcher, generate_missing
@@ -33,11 +33,6 @@ class Work:
     def questions(self) -> dict[str, Question]:
         """Id -> question, of all questions of the set."""
         return {one.id: one for one in self._probe_set.questions}
-
-    @cached_property
-    def keyed(self) -> frozenset[str]:
-        """The questions whose answer is known."""
-        return keyed(self.questions.values())
 
     @cached_property
     def splits(self) -> Splits:

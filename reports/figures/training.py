@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 
 from reports.figures.drawing import bars, in_order, layout, percent
 from reports.palette import colour_of, symbol_of
-from star.records import REASONS, IterationMetrics, Tested
+from star.records import REASONS, Exam, IterationMetrics
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,7 +64,7 @@ def training_curve_table(iterations: Sequence[IterationMetrics]) -> pd.DataFrame
     return pd.DataFrame(rows, columns=["iteration", "curve", "value", "low", "high", "n"])
 
 
-def tested_curve_table(tested: Tested) -> pd.DataFrame:
+def tested_curve_table(tested: Exam) -> pd.DataFrame:
     """Shares on the test questions with intervals, by iteration; which of them was chosen."""
     import pandas as pd
 
@@ -78,7 +78,7 @@ def tested_curve_table(tested: Tested) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["iteration", "curve", "value", "low", "high", "n", "chosen"])
 
 
-def tested_curve(tested: Tested) -> go.Figure:
+def tested_curve(tested: Exam) -> go.Figure:
     """Lines by iteration on the test questions, with intervals."""
     words = {**CURVES, "answered": "gives an answer"}
     return _curves(tested_curve_table(tested), words, frozenset(words))

@@ -22,7 +22,7 @@ from bench.records import (
 from bench.storage import Run
 from probes.schema import Message, Prompt, ShownOption
 from star.config import StarConfig
-from star.records import Interval, IterationMetrics, Scored, Tested, TrainingStats
+from star.records import Exam, Interval, IterationMetrics, Scored, TrainingStats
 from star.storage import Training
 
 THINGS = (
@@ -296,7 +296,7 @@ def make_training(path: Path) -> Path:
     return path
 
 
-def _tested() -> Tested:
+def _tested() -> Exam:
     def scored(iteration: int, right: int) -> Scored:
         accuracy = Interval(value=right / 40, low=(right - 2) / 40, high=(right + 2) / 40, n=40)
         return Scored(iteration=iteration, accuracy=accuracy, answered=accuracy)
@@ -307,7 +307,7 @@ def _tested() -> Tested:
         test="McNemar, exact", p=0.004, p_adjusted=0.004, n=40, pairs=40, before_only=2,
         after_only=14,
     )  # fmt: skip
-    return Tested(
+    return Exam(
         test="numbers:test:n=40",
         hash="0" * 16,
         best=2,

@@ -85,7 +85,7 @@ def test_newly_solved_and_lost_are_told_against_the_iteration_before() -> None:
     numbers = sampling_numbers(
         [sample("a"), sample("b", correct=False, kept=False, reason="wrong")],
         frozenset({"b"}),
-        {"a", "b"},
+        {name: question(name, "What?") for name in "ab"},
     )
     assert (numbers["solved"], numbers["newly_solved"], numbers["lost"]) == (1, 1, 1)
     assert numbers["reasons"] == {"kept": 1, "wrong": 1}
@@ -113,7 +113,7 @@ def test_copies_of_probes_and_worked_examples_are_never_trained_on() -> None:
         ),
     )  # fmt: skip
     barred = ProbeSet(name="everyday", questions=(probe,))
-    assert contaminated(trained, [barred]) == {
+    assert contaminated(trained.questions, [barred]) == {
         "same": "the same as everyday/p",
         "near": "nearly the same as everyday/p",
     }
@@ -121,6 +121,17 @@ def test_copies_of_probes_and_worked_examples_are_never_trained_on() -> None:
     found = split(trained, [barred], config)
     assert set(found.removed) == {"same", "near", "worked"}
     assert set(found.train) | set(found.validation) == {"other", "free"}
+
+
+def test_no_copy_of_a_validation_question_is_trained_on() -> None:
+    stem = "Where would a traveller most likely keep a heavy winter coat number {} at home?"
+    doubled = [question(f"{copy}{i}", stem.format(i)) for i in range(8) for copy in "xy"]
+    config = make_config("smollm2", "t", overrides={"validation": 4})
+    found = split(ProbeSet(name="t", questions=tuple(doubled)), [], config)
+    stems = {one.id: one.stem for one in doubled}
+    assert len(found.validation) == 4
+    assert not {stems[one] for one in found.train} & {stems[one] for one in found.validation}
+    assert any("validation/" in why for why in found.removed.values())
 
 
 def test_splits_do_not_overlap_and_depend_on_the_seed_alone() -> None:

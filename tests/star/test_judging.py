@@ -14,11 +14,12 @@ from bench.records import ResponseError
 from probes.errors import InputError, MissingError
 from probes.loading import load_probe_set, write_questions
 from star.config import StarConfig, make_config
-from star.explain import explain, judged
+from star.explain import explain
 from star.filters import apply_filters
 from star.judged import by_consensus, by_reward, decided_by, judging_numbers, score_of
 from star.loop import train
 from star.pairs import rejected_for
+from star.tables import judged
 from tests.bench.judges.server import JudgeServer, chat
 from tests.star.conftest import Tutor
 from tests.star.test_deciding import question, sample

@@ -15,10 +15,10 @@ from probes.loading import load_probe_set, write_questions
 from probes.numbers import NumbersSpec, make_numbers
 from star.checkpoints import card
 from star.config import make_config
-from star.explain import differences
 from star.loop import train
 from star.questions import held_back
 from star.storage import Training
+from star.tables import differences
 from star.testing import compared
 from tests.star.conftest import Tutor
 from tests.star.test_deciding import sample

@@ -1,0 +1,223 @@
+"""The numbers of a training as tables for people: validation, sampling, rows and cost, fates, test.
+
+A column that holds nothing is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from star.explain import ABOUT
+from star.records import REASONS, Exam, Interval, IterationMetrics
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+Cell = Callable[[IterationMetrics], str]
+
+
+def tables(done: Sequence[IterationMetrics], tested: Exam | None) -> Iterator[Table]:
+    """All that hold anything, in the order in which an iteration comes about."""
+    found = (
+        by_iteration("Sampling on the training questions", done, SAMPLING),
+        fates(done),
+        judged(done),
+        by_iteration("Rows, training and cost", done, COST),
+        by_iteration("Validation; shares with 95 % intervals", done, VALIDATION),
+        by_iteration("Letters: chosen (right ones shown there)", done, LETTERS),
+        examined(tested) if tested else None,
+    )
+    yield from (table for table in found if table is not None)
+
+
+def by_iteration(
+    title: str, done: Sequence[IterationMetrics], columns: Mapping[str, Cell]
+) -> Table | None:
+    """An iteration a row; None where nothing is told."""
+    from rich.table import Table
+
+    cells = {name: [cell(one) for one in done] for name, cell in columns.items()}
+    filled = {name: column for name, column in cells.items() if any(column)}
+    if not filled:
+        return None
+    table = Table("round", *filled, title=title, title_justify="left")
+    for place, one in enumerate(done):
+        row = [column[place] for column in filled.values()]
+        if any(row):
+            table.add_row(str(one.iteration), *row)
+    return table
+
+
+def percent(value: float | None) -> str:
+    """A share without its interval."""
+    return "" if value is None else f"{100 * value:.0f}"
+
+
+def interval(share: Interval | None) -> str:
+    """A share with its interval."""
+    if share is None or share.value is None:
+        return ""
+    low, high = share.low or 0.0, share.high or 0.0
+    return f"{100 * share.value:.0f} ({100 * low:.0f}-{100 * high:.0f})"
+
+
+def number(value: float | None, digits: int = 0) -> str:
+    """A number, or nothing."""
+    return "" if value is None else f"{value:,.{digits}f}"
+
+
+def _asked(text: Callable[[IterationMetrics], object]) -> Cell:
+    return lambda one: str(text(one)) if one.questions else ""
+
+
+def _reason(*reasons: str) -> Cell:
+    return lambda one: percent(
+        sum(one.reasons.get(reason, 0) for reason in reasons) / one.sampled if one.sampled else None
+    )
+
+
+def _loss(one: IterationMetrics) -> str:
+    stats = one.training
+    if stats is None or stats.loss_first is None or stats.loss_last is None:
+        return ""
+    return f"{stats.loss_first:.2f}-{stats.loss_last:.2f}"
+
+
+def _hinted(one: IterationMetrics) -> str:
+    if not one.train_rows or not one.rationalized:
+        return ""
+    return f"{one.rationalized_rows} ({percent(one.rationalized_share)} %)"
+
+
+def _phases(values: Mapping[str, float], scale: float, digits: int) -> str:
+    return "\n".join(f"{name} {value / scale:,.{digits}f}" for name, value in values.items())
+
+
+def _histogram(chosen: Mapping[str, int], right: Mapping[str, int]) -> str:
+    labels = sorted({*chosen, *right})
+    return "  ".join(f"{one} {chosen.get(one, 0)} ({right.get(one, 0)})" for one in labels)
+
+
+SAMPLING: dict[str, Cell] = {
+    "samples": lambda one: str(one.sampled or ""),
+    "right %": lambda one: percent(one.sample_accuracy),
+    "pass@k %": lambda one: percent(one.pass_at_k),
+    "maj@k %": lambda one: percent(one.majority_at_k),
+    "solved": _asked(lambda one: f"{one.solved}/{one.questions}"),
+    "new": _asked(lambda one: one.newly_solved),
+    "lost": _asked(lambda one: one.lost),
+    "distinct": lambda one: number(one.distinct, 1),
+    "no answer %": _reason("no_answer", "error"),
+    "cut %": _reason("cut"),
+    "tokens": lambda one: number(one.sample_length),
+    "kept tokens": lambda one: number(one.kept_length),
+}
+"""k is the samples of a question; `distinct` right rationales of a question that has any."""
+COST: dict[str, Cell] = {
+    "rows": lambda one: str(one.train_rows or ""),
+    "hinted": _hinted,
+    "too long": lambda one: str((one.training.rows_too_long if one.training else 0) or ""),
+    "steps": lambda one: str(one.training.steps if one.training else ""),
+    "loss": _loss,
+    "token right %": lambda one: percent(one.training.token_accuracy if one.training else None),
+    "minutes": lambda one: _phases(one.seconds, 60, 1),
+    "tokens": lambda one: _phases(one.tokens, 1, 0),
+    "judges, $": lambda one: number(one.judging.cost if one.judging else None, 2),
+}
+VALIDATION: dict[str, Cell] = {
+    "right %": lambda one: interval(one.accuracy),
+    "by the last number %": lambda one: interval(one.flexible),
+    "answered %": lambda one: interval(one.answered),
+    "all options %": lambda one: interval(one.option_by_option),
+    "options %": lambda one: percent(one.coverage),
+    "closing %": lambda one: interval(one.closing),
+    "cut %": lambda one: percent(one.cut),
+    "tokens": lambda one: number(one.length),
+}
+LETTERS: dict[str, Cell] = {
+    "sampling": lambda one: _histogram(one.sample_letters, one.sample_gold),
+    "validation": lambda one: _histogram(one.letters, one.gold),
+}
+
+
+def fates(done: Sequence[IterationMetrics]) -> Table | None:
+    """Reasons down, iterations across: how many samples (and rationalizations) met each."""
+    from rich.table import Table
+
+    trained = [metrics for metrics in done if metrics.iteration > 0]
+    table = Table("reason", *(f"round {one.iteration}" for one in trained), "what it means")
+    for reason in REASONS:
+        cells = [
+            _fate(one.reasons.get(reason, 0), one.rationalized_reasons.get(reason, 0))
+            for one in trained
+        ]
+        if any(cells):
+            table.add_row(reason, *cells, ABOUT[reason])
+    return table if table.row_count else None
+
+
+def judged(done: Sequence[IterationMetrics]) -> Table | None:
+    """How each judge did in each iteration; None where the answer key decided alone."""
+    from rich.table import Table
+
+    if not any(one.judging for one in done):
+        return None
+    table = Table(
+        "round", "judged", "abstained %", "as the key %", "wanted, right %", "judge", "asked",
+        "unreadable", "failed", "its own",
+        title="Judges; held against the key where it is known", title_justify="left",
+    )  # fmt: skip
+    for one in done:
+        found = one.judging
+        for place, judge in enumerate(found.judges if found else ()):
+            shares = (found.abstained, found.matches_key, found.wanted_are_right) if found else ()
+            cells = [str(one.iteration), str(found.judged if found else 0), *map(interval, shares)]
+            counts = (judge.asked, judge.unreadable, judge.failed, judge.self_judging)
+            table.add_row(
+                *(cells if not place else [""] * len(cells)), judge.judge, *map(str, counts)
+            )
+    return table
+
+
+def examined(tested: Exam) -> Table:
+    """The test: the base, the chosen iteration, and others that were asked for reporting only."""
+    from rich.table import Table
+
+    names = [name for name in VALIDATION if name != "closing %"]
+    rows = [
+        [VALIDATION[name](IterationMetrics(**one.model_dump())) for name in names]
+        for one in tested.scored
+    ]
+    kept = [place for place in range(len(names)) if any(row[place] for row in rows)]
+    first = tested.scored[0].accuracy
+    table = Table(
+        "round",
+        *(names[place] for place in kept),
+        title=f"Test, asked after the choice: {tested.test}, {first.n if first else 0} questions",
+        title_justify="left",
+    )
+    for one, row in zip(tested.scored, rows, strict=True):
+        name = str(one.iteration) if one.iteration else "base"
+        chosen = " (chosen)" if one.iteration == tested.best else ""
+        table.add_row(name + chosen, *(row[place] for place in kept))
+    return table
+
+
+def differences(tested: Exam) -> Iterator[str]:
+    """A line for each comparison of base and chosen iteration on the test."""
+    words = {"accuracy": "right", "outcome_answered": "answered", "full_breakdown": "all options"}
+    for row in tested.comparisons:
+        if row.difference is None or row.low is None or row.high is None or row.p is None:
+            continue
+        yield (
+            f"{words.get(row.metric, row.metric)}: {100 * row.difference:+.1f} points "
+            f"({100 * row.low:+.1f} to {100 * row.high:+.1f}); {row.after_only} questions gained, "
+            f"{row.before_only} lost; {row.test}, p = {row.p:.2g} (Holm {row.p_adjusted:.2g})"
+        )
+
+
+def _fate(samples: int, rationalized: int) -> str:
+    if not samples and not rationalized:
+        return ""
+    return f"{samples} + {rationalized}" if rationalized else str(samples)
