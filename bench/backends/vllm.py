@@ -8,28 +8,28 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
-from typing import IO, Any
+from typing import TYPE_CHECKING, Any
 
 from bench.backends.base import Request
 from bench.backends.embedded import EMBEDDED
 from bench.backends.fingerprint import folder_fingerprint
 from bench.backends.http_keys import redact
 from bench.backends.options import BackendOptions
+from bench.line_process import LineProcess
 from bench.records import Generation, ModelInfo, ResponseError
 from probes.errors import InputError, MissingError
+from probes.schema import Prompt
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 ENGINE = (sys.executable, "-m", "bench.backends.vllm_engine")
 """The command that runs the engine."""
-TAIL = 4000
-"""Characters of the engine's log in which the reason of a failure is looked for."""
 
 
 def make(name: str, url: str | None, options: BackendOptions) -> VllmBackend:
@@ -57,9 +57,10 @@ class VllmBackend:
         self.name = f"vllm:{name}"
         self.options = options
         self.source = resolve(name, options)
-        self._log = tempfile.TemporaryFile()  # noqa: SIM115 (lives as long as the engine)
-        self._process: subprocess.Popen[str] | None = None
-        self._process = self._start(_engine_settings(self.source, options))
+        settings = _engine_settings(self.source, options)
+        self._base = settings["model"]
+        self._process = LineProcess(ENGINE, _environment())
+        self._process.send(settings)
         self._details = self._wait_until_ready()
 
     def info(self) -> ModelInfo:
@@ -75,16 +76,17 @@ class VllmBackend:
 
         Where the engine dies, what it owed ends as errors that are worth another try.
         """
-        if self._process is None:
+        if not self._process.open:
             raise RuntimeError(f"{self.name} was closed")
         owed = dict.fromkeys(request.id for request in requests)
         if not owed:
             return
-        self._send({"requests": [self._plain(request) for request in requests]})
+        self._process.send({"requests": [self._plain(request) for request in requests]})
         while owed:
-            row = self._receive()
+            row = self._process.receive()
             if row is None:
-                error = ResponseError(kind="engine_died", message=self._reason())
+                message = f"the engine {self._process.reason()}"
+                error = ResponseError(kind="engine_died", message=message)
                 for request_id in owed:
                     yield request_id, Generation(error=error)
                 return
@@ -93,89 +95,51 @@ class VllmBackend:
             owed.pop(row["id"])
             yield row["id"], Generation.model_validate(row["generation"])
 
+    def render(self, prompt: Prompt, chat: bool | None = None) -> str:
+        """The string that the engine is asked with for this prompt."""
+        from bench.backends.hf import render_chat
+
+        if chat is None:
+            chat = self._tokenizer.chat_template is not None
+        return render_chat(self._tokenizer, self._messages(prompt)) if chat else prompt.text
+
     def close(self) -> None:
         """Ends the engine."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                pipe.close()
-        # Nothing in it is worth a slow farewell: it holds no files open for writing. Its workers,
-        # where several GPUs share the model, are of its group.
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        self._log.close()
+        self._process.close()
 
-    def _start(self, settings: dict[str, Any]) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
-            ENGINE,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            text=True,
-            encoding="utf-8",
-            env=_environment(),
-            # Ctrl-C is for us to handle: the engine would die in the middle of a batch.
-            start_new_session=True,
+    @cached_property
+    def _tokenizer(self) -> PreTrainedTokenizerBase:
+        # The base's, as in the engine.
+        from transformers import AutoTokenizer
+
+        loaded: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+            self._base, trust_remote_code=self.options.trust_remote_code
         )
-        self._process = process
-        self._send(settings)
-        return process
+        return loaded
 
     def _wait_until_ready(self) -> dict[str, Any]:
-        row = self._receive()
+        row = self._process.receive()
         if row is None or "failed" in row:
-            reason = row["failed"] if row else self._reason()
+            reason = row["failed"] if row else f"the engine {self._process.reason()}"
             self.close()
             raise MissingError(f"vLLM cannot load {self.source}: {redact(reason)}")
         details: dict[str, Any] = row["ready"]
         return details
 
     def _plain(self, request: Request) -> dict[str, Any]:
-        messages = [message.model_dump() for message in request.prompt.messages]
-        if self.options.system is not None:
-            messages.insert(0, {"role": "system", "content": self.options.system})
         return {
             "id": request.id,
             "chat": request.chat,
-            "messages": messages,
+            "messages": self._messages(request.prompt),
             "text": request.prompt.text,
             "sampling": request.sampling.model_dump(mode="json"),
         }
 
-    def _send(self, row: dict[str, Any]) -> None:
-        pipe = self._pipe("stdin")
-        try:
-            pipe.write(json.dumps(row) + "\n")
-            pipe.flush()
-        except BrokenPipeError:
-            pass  # The reader side finds out, and says why.
-
-    def _receive(self) -> dict[str, Any] | None:
-        line = self._pipe("stdout").readline()
-        if not line:
-            return None
-        row: dict[str, Any] = json.loads(line)
-        return row
-
-    def _pipe(self, name: str) -> IO[str]:
-        pipe: IO[str] | None = getattr(self._process, name)
-        if pipe is None:
-            raise RuntimeError(f"{self.name} has no {name}")
-        return pipe
-
-    def _reason(self) -> str:
-        """The last line of the engine's log that looks like a reason."""
-        self._log.seek(0)
-        lines = self._log.read()[-TAIL:].decode("utf-8", "replace").splitlines()
-        errors = [line.strip() for line in lines if "Error" in line or "error:" in line]
-        status = self._process.poll() if self._process else None
-        said = (errors or [line.strip() for line in lines if line.strip()] or ["no reason given"])[
-            -1
-        ]
-        return f"the engine ended ({status}): {redact(said)[:300]}"
+    def _messages(self, prompt: Prompt) -> list[dict[str, Any]]:
+        messages = [message.model_dump() for message in prompt.messages]
+        if self.options.system is not None:
+            messages.insert(0, {"role": "system", "content": self.options.system})
+        return messages
 
 
 def _engine_settings(source: Path | str, options: BackendOptions) -> dict[str, Any]:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import sys
 import time
 from collections.abc import Iterator
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from bench.backends.reasoning import split_reasoning
+from bench.line_process import heard, speaker
 from bench.records import FinishReason, Generation, ResponseError, Sampling, Usage
 
 if TYPE_CHECKING:
@@ -27,26 +26,18 @@ FINISH: dict[str | None, FinishReason] = {"stop": "stop", "length": "length"}
 
 def main() -> None:
     """Serves until its input ends."""
-    out = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-    settings = json.loads(sys.stdin.readline())
+    send, rows = speaker(), heard()
+    settings = next(rows)
     try:
         engine = Engine(settings)
     except Exception as error:
         said = str(error).strip().splitlines() or [type(error).__name__]
-        _write(out, {"failed": said[0]})
+        send({"failed": said[0]})
         raise SystemExit(1) from error
-    _write(out, {"ready": engine.details()})
-    for line in sys.stdin:
-        for request_id, generation in engine.generate(json.loads(line)["requests"]):
-            _write(
-                out, {"id": request_id, "generation": generation.model_dump(exclude_defaults=True)}
-            )
-
-
-def _write(out: IO[str], row: dict[str, Any]) -> None:
-    out.write(json.dumps(row) + "\n")
-    out.flush()
+    send({"ready": engine.details()})
+    for row in rows:
+        for request_id, generation in engine.generate(row["requests"]):
+            send({"id": request_id, "generation": generation.model_dump(exclude_defaults=True)})
 
 
 class Engine:
