@@ -34,6 +34,10 @@ FilterName = Literal[
 DEFAULT_PRESET = "rest"
 
 
+FREE = frozenset({"checkpoint_minutes", "processes", "accelerate_config", "packing"})
+"""Fields that decide how fast a training goes, not what comes of it: a resume may change them."""
+
+
 class StarConfig(Record):
     """Everything that decides what a training run does; frozen in config.json."""
 
@@ -119,6 +123,15 @@ class StarConfig(Record):
     train_batch_size: int = Field(8, ge=1)
     max_length: int = Field(1024, ge=16)
     """Rows of more tokens are left out, never cut."""
+    packing: Literal["auto", "off"] = "auto"
+    """auto: rows laid end to end instead of padded, where FlashAttention is; the batches are the
+    same either way."""
+    checkpoint_minutes: float | None = Field(5.0, ge=0)
+    """Between states of a fine-tune that a kill leaves to go on from; 0: after every step."""
+    processes: int = Field(1, ge=1)
+    """Of a fine-tune, one a GPU: the same rows in the same batches as one process."""
+    accelerate_config: str = ""
+    """A file of `accelerate config` to launch them with, instead of starprobe's own."""
     restart: Literal["base", "previous"] = "base"
     """What each iteration trains from."""
     pairs: bool = False
@@ -161,6 +174,13 @@ class StarConfig(Record):
             raise ValueError("reward=MODEL needs reward_best=N, reward_at_least=SCORE, or both")
         if self.tuning == "qlora" and self.device == "cpu":
             raise ValueError("tuning=qlora needs a CUDA device; take tuning=lora")
+        if self.train_batch_size % self.processes:
+            raise ValueError(
+                f"train_batch_size={self.train_batch_size} cannot be shared out evenly among "
+                f"processes={self.processes}"
+            )
+        if self.pairs and self.tuning == "full" and self.processes > 1:
+            raise ValueError("pairs with tuning=full take processes=1, or tuning=lora")
         return self
 
 

@@ -1,62 +1,79 @@
-"""Training rows -> trained weights: TRL's SFTTrainer over LoRA, QLoRA or all weights.
+"""Training rows -> trained weights: a fine-tune from its job, alone or as one of several processes.
 
-The one module that knows TRL and PEFT. Rows come in as token ids, so that the trained prompt is
-exactly the one that is asked, and none is ever cut.
+Rows come in as token ids, so that the trained prompt is exactly the one that is asked, and none is
+ever cut. A fine-tune that was killed goes on from its last snapshot.
 """
 
 from __future__ import annotations
 
 import gc
-import tempfile
+import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from bench.backends.allocator import keep_freed_memory
-from probes.errors import FolderError, InputError, MissingError
+from probes.errors import InputError, MissingError
 from star.config import StarConfig
+from star.disk import writing
 from star.examples import Encoded, encode
+from star.jobs import Job
 from star.records import TrainingStats, TrainRow
 from star.sampling import Watcher
-from star.storage import replace_folder
+from star.snapshots import keeper, last_whole
+from star.storage import records, replace_folder
+from star.trainers import Material, make_trainer, material, teller
+from star.weights import load_model, load_tokenizer, on_cpu
 
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+POINTS = 25
+"""Of the loss curve that is kept, at most about so many."""
 
 
-def finetune(
-    rows: Sequence[TrainRow],
-    base: str,
-    config: StarConfig,
-    iteration: int,
-    target: Path,
-    watcher: Watcher,
-    previous: Path | None = None,
-) -> TrainingStats:
-    """Trains and puts the weights into `target`, whole or not at all.
-
-    Args:
-        rows: what to train on.
-        base: what `from_pretrained` takes.
-        config: how.
-        iteration: from 1; steps grow with it.
-        target: the folder of the adapter, or of the model where all weights are trained.
-        watcher: is told of every step.
-        previous: weights of the iteration before, to go on from instead of the base.
+def finetune(job: Job, watcher: Watcher) -> TrainingStats:
+    """Trains and puts the weights into the job's target, whole or not at all.
 
     Raises:
         MissingError: an extra that is not installed.
         FolderError: the disk is full.
     """
-    start = time.perf_counter()
-    try:
-        import trl  # noqa: F401
-    except ModuleNotFoundError as error:
-        raise MissingError(
-            f"training needs the package {error.name!r}: pip install 'starprobe[star]'"
-        ) from None
-    tokenizer = load_tokenizer(base)
+    _need_trl()
+    _seed(job.seed)
+    tokenizer = load_tokenizer(job.base)
+    rows = records(job.rows, TrainRow)
+    fitting = fitting_rows(rows, tokenizer, job.config)
+    found = material(fitting, job.config, job.iteration)
+    of = job.fingerprint(rows)
+    snapshot = last_whole(job.snapshots, of)
+    start = time.perf_counter() - (snapshot.seconds if snapshot else 0.0)
+
+    def spent() -> float:
+        return time.perf_counter() - start
+
+    model = load_model(job.base, job.config, job.previous)
+    trainer = make_trainer(model, tokenizer, found, job.config, job.iteration, job.snapshots)
+    trainer.add_callback(teller(trainer, found.tokens, watcher))
+    trainer.add_callback(keeper(of, job.config.checkpoint_minutes, job.config.pairs, spent))
+    watcher.start("training", found.steps, snapshot.step if snapshot else 0)
+    with writing(job.target.parent):
+        trainer.train(resume_from_checkpoint=str(snapshot.path) if snapshot else None)
+        state, last = trainer.state, trainer
+        if job.config.pairs:
+            from star.preference import prefer
+
+            last = prefer(trainer.model, tokenizer, rows, job, watcher) or trainer
+        save(last, tokenizer, job)
+    stats = _stats(state, found, len(rows) - len(fitting), spent())
+    del trainer, last, model
+    free_memory()
+    return stats
+
+
+def fitting_rows(rows: Sequence[TrainRow], tokenizer: Any, config: StarConfig) -> list[Encoded]:
+    """The rows that fit whole, as token ids.
+
+    Raises:
+        InputError: there is none.
+    """
     encoded = [encode(row, tokenizer) for row in rows]
     fitting = [one for one in encoded if len(one.input_ids) <= config.max_length]
     if not fitting:
@@ -64,156 +81,36 @@ def finetune(
             f"none of the {len(rows)} rows fits into max_length={config.max_length} tokens; "
             f"raise it with --set max_length="
         )
-    model = load_model(base, config, previous)
-    steps = step_count(config, iteration, len(fitting))
-    watcher.start("training", steps)
-    trainer = make_trainer(model, tokenizer, fitting, config, iteration, watcher)
-    trainer.train()
-    state, trained = trainer.state, trainer.model
-    if config.pairs:
-        from star.preference import prefer
-
-        paired = prefer(trained, tokenizer, rows, config, watcher, on_cpu(config))
-        trainer = paired or trainer
-    save(trainer, tokenizer, target)
-    stats = _stats(state, fitting, len(rows) - len(fitting), time.perf_counter() - start)
-    del trainer, model, trained
-    free_memory()
-    return stats
+    return fitting
 
 
-def step_count(config: StarConfig, iteration: int, rows: int) -> int:
-    """Optimizer steps of an iteration: grown from the first one's, or by epochs."""
-    if config.steps is not None:
-        return max(1, round(config.steps * config.step_growth ** (iteration - 1)))
-    per_epoch = -(-rows // config.train_batch_size)
-    return max(1, round(per_epoch * config.epochs))
+def save(trainer: Any, tokenizer: Any, job: Job) -> None:
+    """The trained weights and the tokenizer in their folder, put there in one move."""
+    target = job.target
+    made = target.parent / f".{target.name}.new"
+    first = trainer.is_world_process_zero()
+    if first:
+        shutil.rmtree(made, ignore_errors=True)
+    trainer.accelerator.wait_for_everyone()
+    trainer.save_model(str(made))
+    trainer.accelerator.wait_for_everyone()
+    if first:
+        # The arguments are pickled and name folders of this machine; nobody needs them.
+        (made / "training_args.bin").unlink(missing_ok=True)
+        tokenizer.save_pretrained(str(made))
+        if job.config.tuning == "full" and not on_cpu(job.config):
+            halve(made)
+        replace_folder(made, target)
+    trainer.accelerator.wait_for_everyone()
 
 
-def on_cpu(config: StarConfig) -> bool:
-    """Whether training runs on the CPU."""
-    import torch
-
-    return config.device == "cpu" or not torch.cuda.is_available()
-
-
-def load_tokenizer(base: str) -> PreTrainedTokenizerBase:
-    """The tokenizer of the base, with a padding token."""
-    from transformers import AutoTokenizer
-
-    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(base)
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    return tokenizer
-
-
-def load_model(base: str, config: StarConfig, previous: Path | None = None) -> PreTrainedModel:
-    """The base's weights, or those of the iteration before, ready to be trained."""
+def halve(folder: Path) -> None:
+    """A model that was trained in float32 is kept in bfloat16, as its base was."""
     import torch
     from transformers import AutoModelForCausalLM
-    from transformers.utils import logging
 
-    logging.disable_progress_bar()
-    cpu = on_cpu(config)
-    kwargs: dict[str, Any] = {"dtype": _dtype(config, cpu, torch)}
-    if cpu:
-        keep_freed_memory()
-    if config.tuning == "qlora":
-        kwargs |= {"quantization_config": _four_bits(), "device_map": {"": 0}}
-    if previous is not None and config.tuning == "full":
-        base = str(previous)
-    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(base, **kwargs)
-    if previous is not None and config.tuning != "full":
-        from peft import PeftModel
-
-        model = PeftModel.from_pretrained(model, str(previous), is_trainable=True)
-    return model
-
-
-def make_trainer(
-    model: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerBase,
-    rows: Sequence[Encoded],
-    config: StarConfig,
-    iteration: int,
-    watcher: Watcher,
-) -> Any:
-    """TRL's trainer over rows already tokenised."""
-    from datasets import Dataset
-    from trl import SFTConfig, SFTTrainer
-
-    cpu = on_cpu(config)
-    steps = step_count(config, iteration, len(rows))
-    arguments = SFTConfig(
-        output_dir=tempfile.mkdtemp(prefix="starprobe-train-"),
-        max_steps=steps,
-        per_device_train_batch_size=config.train_batch_size,
-        learning_rate=config.learning_rate,
-        lr_scheduler_type=config.scheduler,
-        warmup_steps=config.warmup,
-        max_grad_norm=1.0,
-        weight_decay=0.0,
-        max_length=None,
-        packing=False,
-        gradient_checkpointing=not cpu,
-        bf16=not cpu,
-        use_cpu=cpu,
-        dataloader_pin_memory=not cpu,
-        train_sampling_strategy="group_by_length",
-        logging_steps=max(1, steps // 25),
-        logging_first_step=True,
-        save_strategy="no",
-        report_to="none",
-        disable_tqdm=True,
-        seed=config.seed + iteration,
-    )
-    # Datasets print a progress bar of their own and cache under the home folder; lists do neither.
-    columns = {
-        "input_ids": [row.input_ids for row in rows],
-        "labels": [row.labels for row in rows],
-    }
-    trainer = SFTTrainer(
-        model=model,
-        args=arguments,
-        train_dataset=Dataset.from_dict(columns),
-        processing_class=tokenizer,
-        peft_config=lora(config) if config.tuning != "full" and not _is_adapter(model) else None,
-        callbacks=[_callback(watcher, sum(map(len, columns["input_ids"])) // len(rows), config)],
-    )
-    _drop_printing(trainer)
-    return trainer
-
-
-def lora(config: StarConfig) -> Any:
-    """LoRA on every linear layer."""
-    from peft import LoraConfig
-
-    return LoraConfig(
-        r=config.lora_r,
-        lora_alpha=config.lora_alpha,
-        lora_dropout=config.lora_dropout,
-        target_modules="all-linear",
-        task_type="CAUSAL_LM",
-    )
-
-
-def save(trainer: Any, tokenizer: Any, target: Path) -> None:
-    """The trained weights and the tokenizer in their folder, put there in one move.
-
-    Raises:
-        FolderError: the disk is full or the folder cannot be written.
-    """
-    made = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}."))
-    try:
-        trainer.save_model(str(made))
-        tokenizer.save_pretrained(str(made))
-        made.chmod(0o755)
-        replace_folder(made, target)
-    except OSError as error:
-        raise FolderError(
-            f"cannot write {target}: {error.strerror or error}; free some space and run the same "
-            f"command again"
-        ) from None
+    model = AutoModelForCausalLM.from_pretrained(str(folder), dtype=torch.bfloat16)
+    model.save_pretrained(folder)
 
 
 def free_memory() -> None:
@@ -225,61 +122,43 @@ def free_memory() -> None:
         torch.cuda.empty_cache()
 
 
-def _dtype(config: StarConfig, cpu: bool, torch: Any) -> Any:
-    if config.dtype != "auto":
-        return getattr(torch, config.dtype)
-    return torch.float32 if cpu else torch.bfloat16
+def curve(losses: Sequence[tuple[int, float]]) -> tuple[tuple[int, float], ...]:
+    """(step, loss) of the first step, then the mean since the point before."""
+    width = max(1, len(losses) // POINTS)
+    found, since = [], []
+    for number, (step, loss) in enumerate(losses):
+        since.append(loss)
+        if number == 0 or step % width == 0 or number == len(losses) - 1:
+            found.append((step, round(sum(since) / len(since), 5)))
+            since = []
+    return tuple(found)
 
 
-def _four_bits() -> Any:
-    import torch
-    from transformers import BitsAndBytesConfig
-
-    return BitsAndBytesConfig(
-        load_in_4bit=True,
-        bnb_4bit_quant_type="nf4",
-        bnb_4bit_compute_dtype=torch.bfloat16,
-        bnb_4bit_use_double_quant=True,
-    )
+def _need_trl() -> None:
+    try:
+        import trl  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise MissingError(
+            f"training needs the package {error.name!r}: pip install 'starprobe[star]'"
+        ) from None
 
 
-def _is_adapter(model: Any) -> bool:
-    return hasattr(model, "peft_config")
+def _seed(seed: int) -> None:
+    from transformers import set_seed
+
+    set_seed(seed)
 
 
-def _callback(watcher: Watcher, tokens_a_row: int, config: StarConfig) -> Any:
-    from transformers import TrainerCallback
-
-    class Steps(TrainerCallback):
-        """Tells the watcher of every step."""
-
-        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
-            watcher.advance(1, tokens_a_row * config.train_batch_size)
-
-    return Steps()
-
-
-def _drop_printing(trainer: Any) -> None:
-    """Without a progress bar the trainer prints every log as a dict: we show our own."""
-    from transformers import PrinterCallback
-
-    trainer.remove_callback(PrinterCallback)
-
-
-def _stats(state: Any, rows: Sequence[Encoded], too_long: int, seconds: float) -> TrainingStats:
-    losses = tuple(
-        (int(entry["step"]), round(float(entry["loss"]), 5))
-        for entry in state.log_history
-        if "loss" in entry
-    )
-    accuracy = [e["mean_token_accuracy"] for e in state.log_history if "mean_token_accuracy" in e]
-    mean = sum(len(row.input_ids) for row in rows) / len(rows)
+def _stats(state: Any, found: Material, too_long: int, seconds: float) -> TrainingStats:
+    logs = [entry for entry in state.log_history if "loss" in entry]
+    right = [entry["mean_token_accuracy"] for entry in logs if "mean_token_accuracy" in entry]
+    lately = right[-max(1, len(right) // POINTS) :]
     return TrainingStats(
-        rows=len(rows),
-        tokens=round(mean * len(rows) * float(state.epoch or 0)),
+        rows=len(found.rows),
+        tokens=found.tokens[int(state.global_step)],
         steps=int(state.global_step),
-        losses=losses,
-        token_accuracy=round(float(accuracy[-1]), 5) if accuracy else None,
+        losses=curve([(int(entry["step"]), float(entry["loss"])) for entry in logs]),
+        token_accuracy=round(sum(lately) / len(lately), 5) if lately else None,
         seconds=round(seconds, 2),
         rows_too_long=too_long,
     )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 
 from star.examples import direct_rows, renderer, train_rows
+from star.jobs import Job
+from star.launching import finetuned
 from star.models import base_weights
 from star.pairs import rejected_for
 from star.phases import Phases
@@ -35,24 +38,30 @@ def rows_of(
     return iteration.train_rows()
 
 
-def fit(
-    work: Work, iteration: Iteration, rows: Sequence[TrainRow], phases: Phases
-) -> TrainingStats:
+def fit(work: Work, iteration: Iteration, phases: Phases) -> TrainingStats:
     """Fine-tunes, unless that is done; the sampling model is closed before."""
+    job = job_of(work, iteration)
     stats = iteration.training()
     if stats is None or not iteration.adapter.exists():
-        from star.finetune import finetune
-
         work.models.close()
-        previous = None
-        if work.config.restart == "previous" and iteration.number > 1:
-            previous = work.training.iteration(iteration.number - 1).adapter
-        base = base_weights(work.config.model)
         with phases.timed("training"):
-            stats = finetune(
-                rows, base, work.config, iteration.number, iteration.adapter, work.watcher,
-                previous,
-            )  # fmt: skip
+            stats = finetuned(job, work.watcher)
         phases.count("training", stats.tokens)
         iteration.write("training.json", stats)
+    shutil.rmtree(job.snapshots, ignore_errors=True)
     return stats
+
+
+def job_of(work: Work, iteration: Iteration) -> Job:
+    """The iteration's fine-tune."""
+    previous = None
+    if work.config.restart == "previous" and iteration.number > 1:
+        previous = work.training.iteration(iteration.number - 1).adapter
+    return Job(
+        rows=iteration.path / "train.jsonl",
+        base=base_weights(work.config.model),
+        config=work.config,
+        iteration=iteration.number,
+        target=iteration.adapter,
+        previous=previous,
+    )

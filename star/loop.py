@@ -118,7 +118,7 @@ class Loop:
         rows = rows_of(self.work, iteration, samples, rationalized)
         if len(rows) < self.config.min_rows:
             return self.too_few(number, len(rows))
-        stats = fit(self.work, iteration, rows, phases)
+        stats = fit(self.work, iteration, phases)
         numbers = validate(self.work, iteration, iteration.adapter, phases)
         before = self.work.solved_in(number - 1) if number > 1 else None
         hinted = sum(row.source == "rationalized" for row in rows)

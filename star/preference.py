@@ -6,70 +6,61 @@ reference is the model as fine-tuned before this stage.
 
 from __future__ import annotations
 
-import tempfile
+import copy
 from collections.abc import Sequence
 from typing import Any
 
-from star.config import StarConfig
+from star.jobs import Job
 from star.records import TrainRow
+from star.row_order import row_order, step_count
 from star.sampling import Watcher
+from star.snapshots import keeper, last_whole
+from star.trainers import arguments, silence
+from star.weights import is_adapter
 
 
-def prefer(
-    model: Any,
-    tokenizer: Any,
-    rows: Sequence[TrainRow],
-    config: StarConfig,
-    watcher: Watcher,
-    cpu: bool,
-) -> Any:
+def prefer(model: Any, tokenizer: Any, rows: Sequence[TrainRow], job: Job, watcher: Watcher) -> Any:
     """The trainer after one pass over the pairs; None where there are none.
 
     Args:
         model: fine-tuned; changed in place.
         tokenizer: its own.
         rows: those with a `rejected` answer are pairs.
-        config: `pair_beta`, `pair_learning_rate`, batch size and seed.
+        job: `pair_beta`, `pair_learning_rate`, batch size and seed.
         watcher: is told of every step.
-        cpu: whether it runs on the CPU.
     """
     pairs = [row for row in rows if row.rejected is not None]
     if not pairs:
         return None
     from datasets import Dataset
-    from transformers import PrinterCallback
     from trl import DPOConfig, DPOTrainer
 
-    steps = -(-len(pairs) // config.train_batch_size)
-    arguments = DPOConfig(
-        output_dir=tempfile.mkdtemp(prefix="starprobe-pairs-"),
+    config, out = job.config, job.snapshots / "pairs"
+    steps = step_count(len(pairs), config.train_batch_size, 1)
+    lengths = [len(row.prompt) + len(row.completion) for row in pairs]
+    order = row_order(lengths, config.train_batch_size, steps, job.seed)
+    settings = DPOConfig(
+        **arguments(config, job.iteration, steps, out),
         loss_type=["sigmoid", "sft"],
         loss_weights=[1.0, 1.0],
         beta=config.pair_beta,
         learning_rate=config.pair_learning_rate,
-        max_steps=steps,
-        per_device_train_batch_size=config.train_batch_size,
-        max_length=None,
-        gradient_checkpointing=not cpu,
-        bf16=not cpu,
-        use_cpu=cpu,
-        dataloader_pin_memory=not cpu,
-        logging_steps=max(1, steps // 10),
-        save_strategy="no",
-        report_to="none",
-        disable_tqdm=True,
-        seed=config.seed,
     )
-    watcher.start("pairs", steps)
     trainer = DPOTrainer(
         model=model,
-        args=arguments,
-        train_dataset=Dataset.from_list([pair_row(row, tokenizer) for row in pairs]),
+        # Of an adapter the trainer keeps a copy itself.
+        ref_model=None if is_adapter(model) else copy.deepcopy(model),
+        args=settings,
+        train_dataset=Dataset.from_list([pair_row(pairs[i], tokenizer) for i in order]),
         processing_class=tokenizer,
     )
-    trainer.remove_callback(PrinterCallback)
-    trainer.train()
-    watcher.advance(steps)
+    silence(trainer)
+    of = job.fingerprint(rows)
+    snapshot = last_whole(out, of)
+    trainer.add_callback(keeper(of, config.checkpoint_minutes, at_end=False))
+    watcher.start("pairs", steps, snapshot.step if snapshot else 0)
+    trainer.train(resume_from_checkpoint=str(snapshot.path) if snapshot else None)
+    watcher.advance(steps - (snapshot.step if snapshot else 0))
     return trainer
 
 

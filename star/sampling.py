@@ -24,6 +24,9 @@ class Watcher(Protocol):
     def advance(self, count: int = 1, tokens: int = 0) -> None:
         """So many more are done."""
 
+    def note(self, text: str) -> None:
+        """How it goes, in a few words; each replaces the one before."""
+
     def say(self, text: str) -> None:
         """A line for people."""
 
@@ -35,6 +38,9 @@ class Silent:
         """Nothing."""
 
     def advance(self, count: int = 1, tokens: int = 0) -> None:
+        """Nothing."""
+
+    def note(self, text: str) -> None:
         """Nothing."""
 
     def say(self, text: str) -> None:

@@ -6,7 +6,8 @@ validation.raw.jsonl, validation.jsonl, metrics.json, DONE, test.raw.jsonl, test
 test.json  merged/
 
 Raw files and judgements are appended to, one row a generation or a vote; all others are replaced
-whole; DONE comes last. iteration_000 holds the validation of the model before training.
+whole; DONE comes last. checkpoints/ is in an iteration only while it is fine-tuned. iteration_000
+holds the validation of the model before training.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from bench.files import Appender, read_jsonl, write_atomic, write_json, write_js
 from bench.judges.records import Judgement, read_judgements
 from probes.errors import FolderError
 from probes.schema import Record
-from star.config import StarConfig
+from star.config import FREE, StarConfig
 from star.records import (
     Exam,
     Generated,
@@ -238,7 +239,7 @@ class Training:
         # tested changes nothing that was done.
         for key in StarConfig.model_fields:
             before, now = getattr(self.config, key), getattr(config, key)
-            if key in ("iterations", "test_every") and now >= before:
+            if key in FREE or (key in ("iterations", "test_every") and now >= before):
                 continue
             if before != now:
                 raise FolderError(

@@ -29,27 +29,34 @@ class RichWatcher:
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}"),
+            TextColumn("{task.fields[note]}"),
             TimeRemainingColumn(),
             console=console,
             transient=True,
         )
-        self._task = self._progress.add_task("", total=None, visible=False, rate="")
-        self._phase, self._began, self._tokens, self._done = "", 0.0, 0, 0
+        self._task = self._progress.add_task("", total=None, visible=False, rate="", note="")
+        self._phase, self._began, self._tokens, self._done, self._note = "", 0.0, 0, 0, ""
 
     def start(self, phase: str, total: int, done: int = 0) -> None:
         """A phase begins; the one before leaves its line."""
         self._leave()
         self._phase, self._began = PHASES.get(phase, phase), time.monotonic()
-        self._tokens, self._done = 0, 0
+        self._tokens, self._done, self._note = 0, 0, ""
         self._progress.reset(
-            self._task, description=self._phase, total=total, completed=done, visible=True, rate=""
-        )
+            self._task, description=self._phase, total=total, completed=done, visible=True,
+            rate="", note="",
+        )  # fmt: skip
 
     def advance(self, count: int = 1, tokens: int = 0) -> None:
         """So many more are done."""
         self._tokens += tokens
         self._done += count
         self._progress.update(self._task, advance=count, rate=self._rate())
+
+    def note(self, text: str) -> None:
+        """How it goes: the loss while training."""
+        self._note = text
+        self._progress.update(self._task, note=text)
 
     def say(self, text: str) -> None:
         """A line that stays."""
@@ -73,7 +80,8 @@ class RichWatcher:
     def _leave(self) -> None:
         if self._phase and self._done:
             seconds = time.monotonic() - self._began
-            self.say(f"{self._phase}: {self._done} in {seconds:.0f} s, {self._rate()}")
+            told = f"{self._phase}: {self._done} in {seconds:.0f} s, {self._rate()}"
+            self.say(f"{told}, {self._note}" if self._note else told)
         self._phase = ""
 
     def _rate(self) -> str:

@@ -1,0 +1,54 @@
+"""The process of a fine-tune, one or one of several: reads its job, trains, and tells its owner.
+
+Started by `star.launching`, alone or under torchrun or `accelerate launch`.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bench.line_process import heard, speaker
+from probes.errors import UserError
+from star.finetune import finetune
+from star.jobs import Job
+from star.launching import Relay
+from star.sampling import Silent
+
+
+def main() -> None:
+    """Trains the job that it is started with; its owner gone, it ends."""
+    send = speaker()
+    threading.Thread(target=lambda: list(heard()), daemon=True).start()
+    job = Job.model_validate_json(Path(sys.argv[1]).read_bytes())
+    first = int(os.environ.get("RANK", "0")) == 0
+    try:
+        stats = finetune(job, Relay(send) if first else Silent())
+    except UserError as error:
+        _say(send, {"error": str(error), "kind": type(error).__name__})
+        _leave(1)
+    if first:
+        _say(send, {"stats": stats.model_dump(mode="json")})
+    _leave(0)
+
+
+def _say(send: Any, row: Mapping[str, Any]) -> None:
+    send(row)
+
+
+def _leave(code: int) -> None:
+    if "RANK" in os.environ:
+        from torch import distributed
+
+        if code == 0 and distributed.is_initialized():
+            distributed.destroy_process_group()
+    sys.stdout.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

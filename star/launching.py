@@ -1,0 +1,165 @@
+"""Starts a fine-tune: in this process, or as processes of its own that a launcher starts.
+
+Of its own where several train together, and where the sampling model is in a process of its own
+(vLLM): then this one never holds memory of a GPU.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from bench.backends import parse_model
+from bench.files import write_json
+from bench.line_process import LineProcess
+from probes import errors
+from probes.errors import InputError, UserError
+from star.config import StarConfig
+from star.jobs import Job
+from star.records import TrainingStats
+from star.sampling import Watcher
+
+WORKER = "star.finetune_worker"
+LAUNCHED = ("RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK", "MASTER_ADDR", "MASTER_PORT")
+"""Variables that a launcher sets; one that is started inside another must not see them."""
+
+
+def finetuned(job: Job, watcher: Watcher) -> TrainingStats:
+    """Runs a fine-tune to its end.
+
+    Raises:
+        UserError: what a user can cure; what was trained so far is kept.
+    """
+    if not apart(job.config):
+        from star.finetune import finetune
+
+        return finetune(job, watcher)
+    file = job.snapshots / "job.json"
+    write_json(file, job)
+    process = LineProcess(command(job.config, file, gpus(job.config)), environment(job.config))
+    try:
+        return relayed(process, watcher)
+    finally:
+        process.close()
+
+
+def apart(config: StarConfig) -> bool:
+    """Whether a fine-tune gets processes of its own."""
+    backend = config.backend or parse_model(config.model).backend
+    return config.processes > 1 or backend == "vllm"
+
+
+def command(config: StarConfig, file: Path, gpus: int) -> list[str]:
+    """What starts the processes of a fine-tune.
+
+    Args:
+        config: `processes`, and a file of `accelerate config` if there is one.
+        file: the job.
+        gpus: that may be used; 0 trains on the CPU.
+
+    Raises:
+        InputError: more processes than GPUs.
+    """
+    count = str(config.processes)
+    if config.processes == 1 and not config.accelerate_config:
+        return [sys.executable, "-m", WORKER, str(file)]
+    if not gpus and not config.accelerate_config:
+        # `accelerate launch --cpu` starts one process only where there is no MPI.
+        launcher = ["torch.distributed.run", "--standalone", "--nproc_per_node", count]
+        return [sys.executable, "-m", *launcher, "-m", WORKER, str(file)]
+    if not config.accelerate_config and config.processes > gpus:
+        raise InputError(f"processes={config.processes}, but this machine shows {gpus} GPUs")
+    launcher = ["accelerate.commands.launch", "--config_file", str(launch_file(config))]
+    launcher += ["--num_processes", count, "--main_process_port", "0"]
+    return [sys.executable, "-m", *launcher, "-m", WORKER, str(file)]
+
+
+def launch_file(config: StarConfig) -> Path:
+    """The configuration for `accelerate launch`: the user's, or ours for this kind of training.
+
+    Raises:
+        InputError: there is no such file.
+    """
+    if config.accelerate_config:
+        path = Path(config.accelerate_config).expanduser()
+        if not path.is_file():
+            raise InputError(f"accelerate_config={config.accelerate_config}: there is no such file")
+        return path
+    name = "fsdp2" if config.tuning == "full" else "ddp"
+    return Path(str(files("star").joinpath("launch", f"{name}.yaml")))
+
+
+def environment(config: StarConfig) -> dict[str, str]:
+    """What the launcher sees: nothing of one that started us."""
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if key not in LAUNCHED
+        and not key.startswith(("LOCAL_RANK", "ROLE_", "TORCHELASTIC", "TORCH_NCCL"))
+    }
+    if not gpus(config) and not config.accelerate_config:
+        kept["ACCELERATE_USE_CPU"] = "true"
+        # The launcher would give each process one thread and say so; cores are shared out instead.
+        threads = max(1, (os.cpu_count() or 1) // config.processes)
+        kept.setdefault("OMP_NUM_THREADS", str(threads))
+    return kept
+
+
+def gpus(config: StarConfig) -> int:
+    """GPUs that this training may use."""
+    import torch
+
+    return 0 if config.device == "cpu" else int(torch.cuda.device_count())
+
+
+def relayed(process: LineProcess, watcher: Watcher) -> TrainingStats:
+    """What the first process says, passed on until it gives its numbers.
+
+    Raises:
+        UserError: what it raised, or that it ended without a word.
+    """
+    while (row := process.receive()) is not None:
+        if "stats" in row:
+            return TrainingStats.model_validate(row["stats"])
+        if "error" in row:
+            raise user_error(row)
+        call, arguments = next(iter(row.items()))
+        getattr(watcher, call)(*arguments)
+    raise errors.MissingError(
+        f"the fine-tune's process {process.reason()}; run the same command again: it goes on from "
+        f"its last checkpoint"
+    )
+
+
+def user_error(row: Mapping[str, Any]) -> UserError:
+    """The error that a process told of."""
+    kind = getattr(errors, str(row["kind"]), UserError)
+    made: UserError = kind(row["error"])
+    return made
+
+
+class Relay:
+    """A watcher that passes on what it is told of; silent but in the first process."""
+
+    def __init__(self, send: Any) -> None:
+        self._send = send
+
+    def start(self, phase: str, total: int, done: int = 0) -> None:
+        """A phase begins."""
+        self._send({"start": [phase, total, done]})
+
+    def advance(self, count: int = 1, tokens: int = 0) -> None:
+        """So many more are done."""
+        self._send({"advance": [count, tokens]})
+
+    def note(self, text: str) -> None:
+        """How it goes."""
+        self._send({"note": [text]})
+
+    def say(self, text: str) -> None:
+        """A line for people."""
+        self._send({"say": [text]})

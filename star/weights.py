@@ -1,0 +1,117 @@
+"""What is trained: the base's weights as they are loaded, with LoRA or four bits."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.backends.allocator import keep_freed_memory
+from star.config import StarConfig
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+FLASH = "flash_attention_2"
+
+
+def on_cpu(config: StarConfig) -> bool:
+    """Whether training runs on the CPU."""
+    import torch
+
+    return config.device == "cpu" or not torch.cuda.is_available()
+
+
+def load_tokenizer(base: str) -> PreTrainedTokenizerBase:
+    """The tokenizer of the base, with a padding token."""
+    from transformers import AutoTokenizer
+
+    tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(base)
+    if tokenizer.pad_token_id is None:
+        tokenizer.pad_token = tokenizer.eos_token
+    return tokenizer
+
+
+def load_model(base: str, config: StarConfig, previous: Path | None = None) -> PreTrainedModel:
+    """The base's weights, or those of the iteration before, ready to be trained."""
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()
+    cpu = on_cpu(config)
+    if cpu:
+        keep_freed_memory()
+    if previous is not None and config.tuning == "full":
+        base = str(previous)
+    kwargs = loading(config, cpu)
+    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(base, **kwargs)
+    if previous is not None and config.tuning != "full":
+        from peft import PeftModel
+
+        model = PeftModel.from_pretrained(model, str(previous), is_trainable=True)
+    return model
+
+
+def loading(config: StarConfig, cpu: bool) -> dict[str, Any]:
+    """How `from_pretrained` is to load the base."""
+    kwargs: dict[str, Any] = {"dtype": dtype(config, cpu)}
+    if config.tuning == "qlora":
+        from accelerate import PartialState
+
+        place = 0 if cpu else PartialState().local_process_index
+        kwargs |= {"quantization_config": four_bits(), "device_map": {"": place}}
+    if padding_free(config, cpu):
+        kwargs["attn_implementation"] = FLASH
+    return kwargs
+
+
+def dtype(config: StarConfig, cpu: bool) -> Any:
+    """Of the weights while they are trained.
+
+    Where all of them are, float32: a step of a small learning rate is less than what bfloat16 can
+    tell apart, and would be lost. The products are taken in bfloat16 on a GPU all the same.
+    """
+    import torch
+
+    if config.dtype != "auto":
+        return getattr(torch, config.dtype)
+    return torch.float32 if cpu or config.tuning == "full" else torch.bfloat16
+
+
+def four_bits() -> Any:
+    """QLoRA's storage of the base (Dettmers et al. 2023, section 3): NF4, quantized twice."""
+    import torch
+    from transformers import BitsAndBytesConfig
+
+    return BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_compute_dtype=torch.bfloat16,
+        bnb_4bit_use_double_quant=True,
+    )
+
+
+def padding_free(config: StarConfig, cpu: bool) -> bool:
+    """Whether the rows of a batch are laid end to end instead of padded: FlashAttention can."""
+    if cpu or config.packing == "off":
+        return False
+    from transformers.utils import is_flash_attn_2_available
+
+    return bool(is_flash_attn_2_available())
+
+
+def lora(config: StarConfig) -> Any:
+    """LoRA on every linear layer."""
+    from peft import LoraConfig
+
+    return LoraConfig(
+        r=config.lora_r,
+        lora_alpha=config.lora_alpha,
+        lora_dropout=config.lora_dropout,
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )
+
+
+def is_adapter(model: Any) -> bool:
+    """Whether LoRA is on a model already."""
+    return hasattr(model, "peft_config")
