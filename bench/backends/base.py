@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
 from bench.records import Generation, ModelInfo, Sampling
+from probes.rendering import STOP
 from probes.schema import Prompt, Record
 
 
@@ -18,6 +19,16 @@ class Request(Record):
     """With the seed of this very request."""
     chat: bool | None = None
     """True: the messages; False: the text; None: whatever the model is made for."""
+
+
+def plain_text(sampling: Sampling) -> Sampling:
+    """The sampling of a model without a chat format: it also stops where it asks a new question.
+
+    A base model goes on after its answer with a question of its own, and what it says of that one
+    is no part of the answer.
+    """
+    stop = tuple(dict.fromkeys((*sampling.stop, *STOP)))
+    return sampling.model_copy(update={"stop": stop})
 
 
 class Backend(Protocol):

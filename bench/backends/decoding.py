@@ -38,6 +38,7 @@ class Decoder:
         self._tokenizer = tokenizer
         self._prefix: tuple[list[int], DynamicCache] | None = None
         self._eos = _eos_ids(model, tokenizer)
+        self._window = getattr(model.config, "sliding_window", None) or 1 << 30
 
     def encode(self, text: str) -> list[int]:
         """Token ids; the beginning-of-text token is added only where the text has none yet."""
@@ -52,9 +53,7 @@ class Decoder:
     def decode(self, rows: Sequence[Encoded]) -> list[tuple[str, int, FinishReason]]:
         """(text, tokens generated, why it ended) of each row; all rows share one sampling."""
         sampling = rows[0].sampling
-        prefix = common_prefix([row.ids for row in rows])
-        if len(prefix) < SHARED_AT_LEAST or len(rows) == 1:
-            prefix = []
+        prefix = self._shared_prefix(rows)
         input_ids, mask = self._pad([row.ids for row in rows], len(prefix))
         kwargs: dict[str, Any] = {}
         if prefix:
@@ -114,6 +113,18 @@ class Decoder:
         targets = input_ids[:, -longest:]
         each = logprobs.gather(2, targets.unsqueeze(2)).squeeze(2)
         return [float(each[i, longest - len(tail) :].sum()) for i, (_, tail) in enumerate(rows)]
+
+    def _shared_prefix(self, rows: Sequence[Encoded]) -> list[int]:
+        """What to compute once; nothing where that would not pay, or change what is generated.
+
+        The padding stands between the prefix and the rest. In a model that looks back over a window
+        of so many places only, it would push the prefix out of sight.
+        """
+        prefix = common_prefix([row.ids for row in rows])
+        longest = max(len(row.ids) for row in rows) + rows[0].sampling.max_tokens
+        if len(rows) == 1 or len(prefix) < SHARED_AT_LEAST or longest > self._window:
+            return []
+        return prefix
 
     def _pad(self, rows: Sequence[list[int]], shared: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Rows of one length: the padding stands after the shared prefix, before the rest."""

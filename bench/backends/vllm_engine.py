@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from bench.backends.base import plain_text
 from bench.backends.reasoning import split_reasoning
 from bench.line_process import heard, speaker
 from bench.records import FinishReason, Generation, ResponseError, Sampling, Usage
@@ -81,7 +82,7 @@ class Engine:
             "dtype": str(config.dtype).removeprefix("torch."),
             "device": "cpu" if self.on_cpu else "cuda",
             "max_model_len": config.max_model_len,
-            "chat_template": getattr(self.tokenizer, "chat_template", None) is not None,
+            "chat_template": self._has_chat(),
             "adapter": self.adapter.lora_name if self.adapter else None,
             "revision": getattr(config.hf_config, "_commit_hash", None),
         }
@@ -95,7 +96,7 @@ class Engine:
             _seed_process(requests)
         for group in _groups(requests):
             ids = self._encode(group[0])
-            sampling = Sampling.model_validate(group[0]["sampling"])
+            sampling = self._sampling(group[0])
             names = [request["id"] for request in group]
             limit = self.llm.llm_engine.model_config.max_model_len
             if len(ids) + sampling.max_tokens > limit:
@@ -115,6 +116,14 @@ class Engine:
                 samples *= len(names) if len(samples) == 1 else 1
                 for name, sample in zip(names, samples, strict=True):
                     yield name, _generation(sample, sizes[output.request_id], elapsed)
+
+    def _has_chat(self) -> bool:
+        return getattr(self.tokenizer, "chat_template", None) is not None
+
+    def _sampling(self, request: dict[str, Any]) -> Sampling:
+        sampling = Sampling.model_validate(request["sampling"])
+        plain = request["chat"] is None and not self._has_chat()
+        return plain_text(sampling) if plain else sampling
 
     def _submit(self, ids: list[int], sampling: Sampling, count: int) -> str:
         from vllm import SamplingParams
@@ -139,9 +148,7 @@ class Engine:
     def _encode(self, request: dict[str, Any]) -> list[int]:
         from bench.backends.hf import render_chat
 
-        chat = request["chat"]
-        if chat is None:
-            chat = getattr(self.tokenizer, "chat_template", None) is not None
+        chat = self._has_chat() if request["chat"] is None else request["chat"]
         text = request["text"]
         if chat:
             text = render_chat(self.tokenizer, request["messages"])

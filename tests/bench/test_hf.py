@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -54,6 +55,36 @@ def test_a_response_does_not_depend_on_its_batch(backend, temperature: float, pr
     assert len(set(together.values())) > 1
 
 
+def test_a_window_that_slides_sees_the_same_in_every_batch(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    from transformers import AutoTokenizer, MistralConfig, MistralForCausalLM
+
+    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
+    tokenizer.save_pretrained(tmp_path)
+    torch.manual_seed(0)
+    MistralForCausalLM(
+        MistralConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=64,
+            intermediate_size=128,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            num_key_value_heads=2,
+            sliding_window=64,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+    ).save_pretrained(tmp_path)
+    loaded = load_backend(f"hf:{tmp_path}", BackendOptions(batch_size=4))
+    requests = [ask(SHARED_PREFIX + "word " * n, f"q{n}") for n in range(1, 15, 4)]
+    together = texts(loaded, requests)
+    alone = {}
+    for request in requests:
+        alone.update(texts(loaded, [request]))
+    loaded.close()
+    assert together == alone
+
+
 def test_another_seed_gives_another_sample_and_the_same_seed_the_same(backend) -> None:
     draws = [ask("hello", f"s{n}", temperature=1.0, seed=n) for n in range(4)]
     first, second = texts(backend, draws), texts(backend, list(reversed(draws)))
@@ -101,6 +132,24 @@ def test_a_stop_string_ends_a_response_and_is_not_part_of_it(backend) -> None:
     assert cut.text == whole.text[: whole.text.index(stop)]
     assert cut.finish_reason == "stop"
     assert whole.finish_reason == "length"
+
+
+def test_a_base_model_stops_where_it_asks_a_question_of_its_own(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(tiny_model, tmp_path / "base")
+    (tmp_path / "base" / "chat_template.jinja").unlink()
+    loaded = load_backend(f"hf:{tmp_path / 'base'}")
+    assert loaded.tokenizer.chat_template is None
+    whole = dict(loaded.generate([ask("stop here", max_tokens=30)]))["q"]
+    monkeypatch.setattr("bench.backends.base.STOP", (whole.text[3:5],))
+    cut = dict(loaded.generate([ask("stop here", max_tokens=30)]))["q"]
+    told = ask("stop here", max_tokens=30).model_copy(update={"chat": False})
+    uncut = dict(loaded.generate([told]))["q"]
+    loaded.close()
+    assert cut.text == whole.text[: whole.text.index(whole.text[3:5])]
+    assert (cut.finish_reason, whole.finish_reason) == ("stop", "length")
+    assert uncut == whole.model_copy(update={"latency_s": uncut.latency_s})
 
 
 def test_loglikelihoods_of_all_next_tokens_sum_to_one(backend) -> None:

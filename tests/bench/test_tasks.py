@@ -144,9 +144,9 @@ def test_exporting_again_replaces_and_a_strangers_folder_is_left_alone(tmp_path:
 
 @pytest.mark.slow
 def test_plain_lm_eval_gives_the_same_responses_as_starprobe_run(tmp_path: Path) -> None:
-    from bench.backends.embedded import embedded_file, embedded_folder
+    from bench.backends.embedded import embedded_folder, embedded_pieces
 
-    if embedded_file("smollm2") is None:
+    if not embedded_pieces("smollm2"):
         pytest.skip("the embedded model is not installed")
     sampling = Sampling(max_tokens=24)
     export_tasks(tmp_path / "tasks", ExportConfig(limit=3, sampling=sampling, classifier="rules"))
