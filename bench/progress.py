@@ -5,9 +5,9 @@ from __future__ import annotations
 import statistics
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.records import Generation
 
@@ -123,3 +123,25 @@ def track(
             lines.remove_task(task)
             said = f"{label}: {ticker.closing()}"
             lines.console.print(said, highlight=False, markup=False, soft_wrap=True)
+
+
+@contextmanager
+def steps(console: Console | None = None) -> Iterator[Callable[[str, int, int], None]]:
+    """A function that draws a line for each name: name, how many are done, how many there are.
+
+    Args:
+        console: where to draw them; standard error by default.
+    """
+    from rich.console import Console
+    from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = TextColumn("{task.description}"), MofNCompleteColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console or Console(stderr=True)) as progress:
+        rows: dict[str, Any] = {}
+
+        def step(name: str, done: int, total: int) -> None:
+            if name not in rows:
+                rows[name] = progress.add_task(name, total=total)
+            progress.update(rows[name], completed=done, total=total)
+
+        yield step

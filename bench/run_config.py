@@ -6,16 +6,24 @@ Knows nothing of backends and responses.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from bench.backends.http_keys import redact
 from bench.backends.options import BackendOptions
 from bench.environment import hardware, versions
-from bench.records import RunInfo, Sampling
+from bench.records import ModelInfo, RunInfo, Sampling
 from probes.errors import InputError
-from probes.loading import load_probe_set
-from probes.plans import load_plan, plan_prompts, plan_questions
+from probes.loading import join_sets, load_probe_set
+from probes.plans import (
+    Planned,
+    load_plan,
+    plan_left_out,
+    plan_prompts,
+    plan_questions,
+    planned_prompts,
+)
 from probes.rendering import left_out, render_set
 from probes.schema import ProbeSet, Prompt, Record
 
@@ -42,6 +50,13 @@ class RunConfig(Record):
     """US dollars that the run's responses may cost together."""
 
 
+class Asking(NamedTuple):
+    """One thing to ask of a model."""
+
+    prompt: Prompt
+    repeat: int
+
+
 def render_probes(config: RunConfig) -> tuple[ProbeSet, list[Prompt]]:
     """The questions asked, and their prompts under the config's conditions and orders.
 
@@ -66,7 +81,10 @@ def render_probes(config: RunConfig) -> tuple[ProbeSet, list[Prompt]]:
 def not_asked(config: RunConfig) -> list[str]:
     """A line for each condition that does not apply to some of the questions, and why."""
     if config.plan is not None:
-        return []
+        return [
+            f"{condition}: not asked of {count} questions of {name}: {reason}"
+            for (name, condition, reason), count in plan_left_out(load_plan(config.plan)).items()
+        ]
     return [
         f"{condition}: not asked of {count} questions of {name}: {reason}"
         for name in config.probes
@@ -74,6 +92,27 @@ def not_asked(config: RunConfig) -> list[str]:
             _limited(load_probe_set(name), config.limit), list(config.conditions)
         ).items()
     ]
+
+
+def asked_of(config: RunConfig, info: ModelInfo, prompts: Iterable[Prompt]) -> Iterator[Asking]:
+    """Each prompt and repeat that this model is to answer: a plan may say how often, and of whom.
+
+    A model whose backend does not say that it has no chat format has one.
+    """
+    planned = _planned_by_id(config)
+    base = info.details.get("chat_template") is False
+    for prompt in prompts:
+        terms = planned.get(prompt.id) or Planned(prompt)
+        repeats = terms.base if base else terms.chat
+        for repeat in range(max(config.repeats, repeats) if repeats else 0):
+            yield Asking(prompt, repeat)
+
+
+def _planned_by_id(config: RunConfig) -> dict[str, Planned]:
+    if config.plan is None:
+        return {}
+    plan = load_plan(config.plan)
+    return {one.prompt.id: one for one in planned_prompts(plan, config.orders)}
 
 
 def _limited(probe_set: ProbeSet, limit: int | None) -> ProbeSet:
@@ -89,23 +128,6 @@ def _planned(config: RunConfig, name: str) -> tuple[ProbeSet, list[Prompt]]:
     return plan_questions(plan), plan_prompts(plan, config.orders)
 
 
-def join_sets(sets: Sequence[ProbeSet]) -> ProbeSet:
-    """Several sets as one; a question that stands in two of them is an error.
-
-    Raises:
-        InputError: an id is in more than one set.
-    """
-    if len(sets) == 1:
-        return sets[0]
-    questions = [question for one in sets for question in one.questions]
-    seen: set[str] = set()
-    for question in questions:
-        if question.id in seen:
-            raise InputError(f"the question id {question.id!r} is in more than one set of --probes")
-        seen.add(question.id)
-    return ProbeSet(name=" + ".join(one.name for one in sets), questions=tuple(questions))
-
-
 def run_info(config: RunConfig, probe_set: ProbeSet, prompts: Sequence[Prompt]) -> RunInfo:
     """run.json of a run that has asked nothing yet."""
     return RunInfo(
@@ -113,8 +135,8 @@ def run_info(config: RunConfig, probe_set: ProbeSet, prompts: Sequence[Prompt]) 
         probe_hash=probe_set.hash,
         questions=len(probe_set.questions),
         conditions=tuple(dict.fromkeys(prompt.condition for prompt in prompts)),
-        orders=config.orders,
-        repeats=config.repeats,
+        orders=max((prompt.order + 1 for prompt in prompts), default=config.orders),
+        repeats=max((config.repeats, *(max(one[1:]) for one in _planned_by_id(config).values()))),
         models=(),
         sampling=config.sampling,
         created=datetime.now(UTC).isoformat(timespec="seconds"),

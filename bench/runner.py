@@ -20,7 +20,7 @@ from bench.backends import Backend, BackendOptions, Request, load_backend, parse
 from bench.locking import may_write, only_writer
 from bench.progress import track
 from bench.records import Generation, ModelInfo, Response, Sampling
-from bench.run_config import RunConfig, render_probes, run_info
+from bench.run_config import RunConfig, asked_of, render_probes, run_info
 from bench.storage import Run
 from bench.together import REMOTE, Stage, ask_together
 from probes.errors import InputError, UserError
@@ -124,8 +124,7 @@ def ask_model(
     answered = {key for key, row in rows.items() if row.error is None}
     wanted = {
         request.id: (request, prompt.id, repeat)
-        for prompt in prompts
-        for repeat in range(config.repeats)
+        for prompt, repeat in asked_of(config, info, prompts)
         for request in [make_request(info, prompt, config.sampling, repeat, config.options)]
         if request.id not in answered
     }

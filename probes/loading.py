@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,23 @@ def load_probe_set(name_or_path: str | Path) -> ProbeSet:
     if repeated:
         raise InputError(f"{path}: the id {repeated[0]!r} stands on more than one line")
     return ProbeSet(name=path.stem, questions=questions)
+
+
+def join_sets(sets: Sequence[ProbeSet]) -> ProbeSet:
+    """Several sets as one; a question that stands in two of them is an error.
+
+    Raises:
+        InputError: an id is in more than one set.
+    """
+    if len(sets) == 1:
+        return sets[0]
+    questions = [question for one in sets for question in one.questions]
+    seen: set[str] = set()
+    for question in questions:
+        if question.id in seen:
+            raise InputError(f"the question id {question.id!r} is in more than one set of --probes")
+        seen.add(question.id)
+    return ProbeSet(name=" + ".join(one.name for one in sets), questions=tuple(questions))
 
 
 def read_any(name_or_path: str | Path) -> list[Question]:

@@ -1,25 +1,29 @@
-"""Plans: questions and conditions step by step, where it is not all of them by all of them.
+"""Plans: what is asked, where it is not all questions under all conditions.
 
-Knows what is to be asked and, for reference, what was seen once; runs nothing.
+A plan has steps (single experiments, with what was seen once) or blocks (sets under conditions), or
+both. Knows what is to be asked and runs nothing.
 """
 
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Iterator
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import Field, ValidationError
 
 from probes.conditions import get_condition
 from probes.errors import InputError
-from probes.loading import load_probe_set
-from probes.rendering import SHOTS, inapplicable, render
+from probes.loading import join_sets, load_probe_set
+from probes.rendering import SHOTS, inapplicable, left_out, render, render_set
 from probes.schema import ProbeSet, Prompt, Record
 
-PLANS = ("seed",)
+PLANS = ("seed", "battery")
 """The built-in plans."""
+Kind = Literal["all", "chat", "base"]
+"""Models that a block is for: those with a chat format, base models, or both."""
 
 
 class Step(Record):
@@ -42,14 +46,37 @@ class Step(Record):
     """What was seen there."""
 
 
+class Block(Record):
+    """Questions of one set under each of some conditions."""
+
+    set: str
+    """A built-in set or a JSONL file."""
+    limit: int | None = Field(default=None, ge=1)
+    """Only the first questions."""
+    conditions: tuple[str, ...] = Field(min_length=1)
+    orders: int = Field(default=1, ge=1)
+    """Option orders a question: file order and its rotations."""
+    repeats: int = Field(default=1, ge=1)
+    models: Kind = "all"
+
+
 class Plan(Record):
-    """Steps over the questions of one set."""
+    """Steps over the questions of one set, and blocks."""
 
     name: str
     about: str = ""
-    set: str
-    """A built-in set or a JSONL file."""
-    step: tuple[Step, ...] = Field(min_length=1)
+    set: str = ""
+    """Of the steps: a built-in set or a JSONL file."""
+    step: tuple[Step, ...] = ()
+    block: tuple[Block, ...] = ()
+
+
+class Planned(NamedTuple):
+    """A prompt, and how often it is asked of a chat model and of a base model."""
+
+    prompt: Prompt
+    chat: int = 1
+    base: int = 1
 
 
 def load_plan(name_or_path: str) -> Plan:
@@ -93,6 +120,16 @@ def _first(error: Exception) -> str:
 
 
 def _check(plan: Plan, source: str) -> None:
+    if not plan.step and not plan.block:
+        raise InputError(f"{source}: it asks nothing; give it a [[step]] or a [[block]]")
+    for number, block in enumerate(plan.block, start=1):
+        if not render_set(_limited(block), list(block.conditions)):
+            raise InputError(f"{source}, block {number}: its conditions fit none of its questions")
+    if plan.step:
+        _check_steps(plan, source)
+
+
+def _check_steps(plan: Plan, source: str) -> None:
     questions = {question.id: question for question in load_probe_set(plan.set).questions}
     numbers = {step.number for step in plan.step if step.kind == "ask"}
     for step in plan.step:
@@ -108,24 +145,70 @@ def _check(plan: Plan, source: str) -> None:
 
 
 def plan_questions(plan: Plan) -> ProbeSet:
-    """The questions that the plan asks, in the order of their set."""
-    probe_set = load_probe_set(plan.set)
-    wanted = {step.question for step in plan.step}
-    kept = tuple(question for question in probe_set.questions if question.id in wanted)
-    return probe_set.model_copy(update={"questions": kept})
+    """The questions that the plan asks, in the order of their sets.
+
+    Raises:
+        InputError: an id is in more than one set.
+    """
+    wanted: dict[str, set[str]] = {plan.set: {step.question for step in plan.step}}
+    for block in plan.block:
+        ids = {question.id for question in _limited(block).questions}
+        wanted[block.set] = wanted.get(block.set, set()) | ids
+    sets = []
+    for name, ids in wanted.items():
+        if ids:
+            one = load_probe_set(name)
+            kept = tuple(question for question in one.questions if question.id in ids)
+            sets.append(one.model_copy(update={"questions": kept}))
+    return join_sets(sets)
+
+
+def _limited(block: Block) -> ProbeSet:
+    one = load_probe_set(block.set)
+    return one.model_copy(update={"questions": one.questions[: block.limit]})
 
 
 def plan_prompts(plan: Plan, orders: int = 1, shots: int = SHOTS) -> list[Prompt]:
-    """Each prompt of the plan once, in the order of its steps; steps that rate ask nothing."""
-    questions = {question.id: question for question in plan_questions(plan).questions}
-    found: dict[str, Prompt] = {}
+    """Each prompt of the plan once, in order; steps that rate ask nothing."""
+    return [planned.prompt for planned in planned_prompts(plan, orders, shots)]
+
+
+def planned_prompts(plan: Plan, orders: int = 1, shots: int = SHOTS) -> list[Planned]:
+    """Each prompt of the plan once, with the most repeats that a block wants of it."""
+    found: dict[str, Planned] = {}
+    for one in (*_of_steps(plan, orders, shots), *_of_blocks(plan, orders, shots)):
+        known = found.get(one.prompt.id, one)
+        found[one.prompt.id] = Planned(
+            known.prompt, max(known.chat, one.chat), max(known.base, one.base)
+        )
+    return list(found.values())
+
+
+def _of_steps(plan: Plan, orders: int, shots: int) -> Iterator[Planned]:
+    questions = {one.id: one for one in load_probe_set(plan.set).questions} if plan.step else {}
     for step in plan.step:
         question = questions[step.question]
         for name in step.conditions:
             for order in range(min(orders, len(question.options) or 1)):
-                prompt = render(question, name, order, shots=shots)
-                found.setdefault(prompt.id, prompt)
-    return list(found.values())
+                yield Planned(render(question, name, order, shots=shots))
+
+
+def _of_blocks(plan: Plan, orders: int, shots: int) -> Iterator[Planned]:
+    for block in plan.block:
+        asked = list(block.conditions)
+        for prompt in render_set(_limited(block), asked, max(orders, block.orders), shots=shots):
+            named = prompt.model_copy(update={"probes": block.set})
+            chat, base = block.models != "base", block.models != "chat"
+            yield Planned(named, block.repeats * chat, block.repeats * base)
+
+
+def plan_left_out(plan: Plan) -> dict[tuple[str, str, str], int]:
+    """(set, condition, reason) -> questions of the plan's blocks that it does not apply to."""
+    return {
+        (block.set, condition, reason): count
+        for block in plan.block
+        for (condition, reason), count in left_out(_limited(block), list(block.conditions)).items()
+    }
 
 
 def steps_of(plan: Plan, prompt: Prompt) -> tuple[Step, ...]:

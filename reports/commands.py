@@ -1,4 +1,7 @@
-"""The commands that show: `report`, `compare` and `sign`. Thin: parse, call, print."""
+"""The commands that show: `report`, `compare`, `sign` and `battery`. Thin: parse, call, print.
+
+`battery` is here because it ends in a report, and nothing below may know how one is made.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,15 @@ Reader = Annotated[
 ]
 
 
+BATTERY_EXAMPLE = "Example: starprobe battery smollm2 gemma3-270m --out runs/battery"
+
+
 def register(app: typer.Typer) -> None:
     """Adds the commands of this package."""
     app.command("report")(report)
     app.command("compare")(compare)
     app.command("sign")(sign)
+    app.command("battery", epilog=BATTERY_EXAMPLE)(battery)
 
 
 def report(
@@ -112,6 +119,60 @@ def sign(
     else:
         show(findings, Console())
     _say(out, stderr=as_json)
+
+
+def battery(
+    models: Annotated[list[str], typer.Argument(metavar="MODEL...", help="smollm2, hf:NAME, ...")],
+    out: Annotated[Path, typer.Option(help="Everything goes here; the same again resumes.")],
+    plan: Annotated[str, typer.Option(help="battery, or a TOML file of the same form.")] = (
+        "battery"
+    ),
+    judges: Annotated[str, typer.Option(help="Judge models, by comma.")] = "",
+    reward: Annotated[str, typer.Option(help="Reward models, by comma.")] = "",
+    judged: Annotated[int, typer.Option(min=1, help="Responses that each judge is shown.")] = 12,
+    rationales: Annotated[
+        int, typer.Option(min=0, help="Responses a model whose rationales are tampered with.")
+    ] = 12,
+    temperature: Annotated[float, typer.Option(min=0, help="0 is greedy.")] = 0.7,
+    max_tokens: Annotated[int, typer.Option(min=1, help="Length of a response.")] = 160,
+    seed: Annotated[int, typer.Option(help="Every response's own seed is made from it.")] = 0,
+    batch_size: Annotated[int, typer.Option(min=1, help="Prompts together, local models.")] = 32,
+    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "auto",
+    dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
+) -> None:
+    """Everything in one go: every way of asking, rationales tested, judges, metrics, report."""
+    import time
+
+    from rich.console import Console
+
+    from bench.backends.options import make_options
+    from bench.battery import SAMPLING, BatteryConfig, run_battery
+    from reports.page import write_report
+
+    console, start = Console(highlight=False, soft_wrap=True, emoji=False), time.monotonic()
+    config = BatteryConfig(
+        models=tuple(models),
+        plan=plan,
+        judges=_names(judges),
+        rewards=_names(reward),
+        judged=judged,
+        rationales=rationales,
+        sampling=SAMPLING.model_copy(
+            update={"temperature": temperature, "max_tokens": max_tokens, "seed": seed}
+        ),
+        options=make_options(batch_size=batch_size, device=device, dtype=dtype),
+    )
+    run = run_battery(config, out / "run", console)
+    console.print("[bold]Writing the report[/]")
+    page = write_report(run.path, out / "report.html")
+    console.print(
+        f"{(time.monotonic() - start) / 60:.1f} minutes. The report: {page.resolve()}\n"
+        f"Every number: starprobe metrics {run.path}"
+    )
+
+
+def _names(said: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in said.split(",") if name.strip())
 
 
 def _say(path: Path, stderr: bool = False) -> None:

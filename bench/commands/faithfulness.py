@@ -34,11 +34,11 @@ def faithfulness(
 ) -> None:
     """Cut, spoil and swap rationales, and see whether the answer follows (Lanham et al. 2023)."""
     from rich.console import Console
-    from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from bench.backends.options import BackendOptions
     from bench.faithfulness.stage import FaithfulnessConfig, faithfulness_run
     from bench.metrics.tables import metric_tables
+    from bench.progress import steps
 
     config = FaithfulnessConfig(
         models=tuple(model or ()),
@@ -49,15 +49,7 @@ def faithfulness(
         mistakes=mistakes,
         options=BackendOptions(batch_size=batch_size, device=device),
     )
-    columns = TextColumn("{task.description}"), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        rows = {}
-
-        def step(name: str, done: int, total: int) -> None:
-            if name not in rows:
-                rows[name] = progress.add_task(name, total=total)
-            progress.update(rows[name], completed=done)
-
+    with steps() as step:
         found = faithfulness_run(folder, config, step)
     console = Console()
     for table in metric_tables(found.metrics):

@@ -35,11 +35,11 @@ def judge(
 ) -> None:
     """Have responses judged by other models; appends to DIR/judgements.jsonl and resumes."""
     from rich.console import Console
-    from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from bench.backends.options import BackendOptions
     from bench.judges.stage import JudgeConfig, judge_run
     from bench.judges.tables import tables
+    from bench.progress import steps
 
     config = JudgeConfig(
         judges=_names(judges),
@@ -50,16 +50,8 @@ def judge(
         count_self=count_self,
         options=BackendOptions(batch_size=batch_size, device=device),
     )
-    columns = TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn()
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        rows = {
-            name: progress.add_task(name, total=None) for name in (*config.judges, *config.rewards)
-        }
-        found = judge_run(
-            folder,
-            config,
-            lambda name, done, total: progress.update(rows[name], completed=done, total=total),
-        )
+    with steps() as step:
+        found = judge_run(folder, config, step)
     console = Console()
     for table in tables(found):
         console.print(table)

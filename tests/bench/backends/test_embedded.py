@@ -1,4 +1,4 @@
-"""Models that come inside packages: pieces are joined and checked, and texts begin as they should."""
+"""Models that come inside packages: pieces are joined and checked, texts begin as they should."""
 
 from __future__ import annotations
 
