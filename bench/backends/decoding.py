@@ -150,11 +150,14 @@ class Decoder:
 
     def _finish(self, ids: list[int], sampling: Sampling) -> tuple[str, int, FinishReason]:
         end = next((i for i, token in enumerate(ids) if token in self._eos), None)
-        kept = ids if end is None else ids[:end]
+        kept = ids[:end]
         text = str(self._tokenizer.decode(kept, skip_special_tokens=True))
         for stop in sampling.stop:
             at = text.find(stop)
             if at >= 0:
+                # Filled up with padding while other rows went on.
+                while kept and kept[-1] == self._tokenizer.pad_token_id:
+                    kept.pop()
                 return text[:at], len(kept), "stop"
         return text, len(kept), "length" if end is None else "stop"
 

@@ -134,6 +134,14 @@ def test_a_stop_string_ends_a_response_and_is_not_part_of_it(backend) -> None:
     assert whole.finish_reason == "length"
 
 
+def test_padding_after_a_stop_string_is_not_counted(backend) -> None:
+    decoder = backend._decoder
+    said = decoder.encode("word END")[1:]
+    filled = [*said, *[backend.tokenizer.pad_token_id] * 5]
+    found = decoder._finish(filled, Sampling(stop=("END",)))
+    assert found == ("word ", len(said), "stop")
+
+
 def test_a_base_model_stops_where_it_asks_a_question_of_its_own(
     tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
