@@ -7,90 +7,17 @@ options; a sentence that names none goes on about the last subject where it read
 
 from __future__ import annotations
 
-import re
-from itertools import pairwise
 from typing import NamedTuple
 
+from bench.classifiers.clauses import clauses_of, groups_of, members_of
+from bench.classifiers.cues import CONCLUDES, CONCLUSION, DECLARATION, OTHERS, REJECTS
 from bench.classifiers.lexicon import CONTRAST, PRONOUN, STOP
-from bench.classifiers.mentions import FUZZY, LEAD, TELLING, TEXT, Document, Mention
+from bench.classifiers.mentions import FUZZY, LEAD, TEXT, Document, Mention
 from bench.classifiers.options import Options
 from bench.classifiers.segments import Segment
+from bench.classifiers.units import DECLARES, DRIFTS, GOES_ON, INSIDE, OPENS, SUBJECT, Unit
 
-OPENS = 4
-"""The option's own section or line begins here."""
-SUBJECT = 3
-"""A clause that begins with the option."""
-GOES_ON = 2
-"""A sentence that names no option and goes on about the last one: its section, or "It ..."."""
-DRIFTS = 5
-"""A sentence that names no option, after a sentence about one, with a subject of its own."""
-INSIDE = 1
-"""The option is named late in the clause."""
-DECLARES = 0
-"""A sentence that gives or announces the answer."""
-
-DECLARATION = re.compile(
-    r"\banswers?\b[^.?!\n:]{0,60}?(?:\b(?:is|are|would be|should be|must be)\b|[:=])|"
-    r"\b(?:correct|right|best|final|most \w+|only|closest)\b[^.?!\n:]{0,60}?"
-    r"\b(?:option|choice|response|selection|one)s?\b[^.?!\n:]{0,90}?"
-    r"(?:\b(?:is|are|would be|must be|seems to be)\b|:)|"
-    r"\b(?:i|we)(?:'d| would| will|'ll)? (?:choose|select|pick|go with|opt for)\b|\bboxed\b",
-    re.I,
-)
-CONCLUDES = re.compile(
-    r"[\W_]*(?:so|therefore|thus|hence|in conclusion|in summary|overall|ultimately|obviously)\b",
-    re.I,
-)
-REJECTS = re.compile(
-    r"\bincorrect\b|\bwrong\b|\bfalse\b|\bnot\b|n't\b|\beliminate|\bunlikely\b", re.I
-)
-CONCLUSION = re.compile(
-    r"[\W_]*(?:so|therefore|thus|hence|in (?:conclusion|summary|short)|overall|to (?:sum up|"
-    r"summari[sz]e|conclude)|"
-    r"based on|considering|given|putting|after|consequently|accordingly|ultimately|finally|"
-    r"in the end|"
-    r"taking|from the|among|of (?:these|the)|out of|as a result|the (?:final|correct|best|right|"
-    r"most|only|answer)|"
-    r"(?:final )?answer|my answer|i (?:choose|would|think))\b",
-    re.I,
-)
-OTHERS = re.compile(
-    r"\b(?:the|all|any of the|none of the|no|those|these) (?:of the )?(?:other|others|rest|"
-    r"remaining)\b|\bother (?:options?|choices?|answers?)\b",
-    re.I,
-)
-_COORDINATED = re.compile(
-    r"(?:[\s,;/&()\[\]\"'\-]|\band\b|\bor\b|\bnor\b|\bboth\b|\beither\b|\bas well as\b|"
-    r"\boptions?\b|"
-    r"\bchoices?\b|\bthe\b|\ban?\b|\banswers?\b|\bstatements?\b|\bin\b|\bto\b)*\Z",
-    re.I,
-)
-_BREAK = re.compile(
-    r"[;:](?= )|, ?(?=(?:and|but|or|while|whereas|so|as|which|although|though|however|because|"
-    r"since|nor|not|yet|rather|whilst|with)\b)|"
-    r" (?=(?:but|while|whereas|although|though|because|whilst)\b)|[,](?= )|(?<=[.!?]) (?=[A-Z(])|"
-    r" - | (?=and\b)",
-    re.I,
-)
-
-
-MIN_PART = 0.3
-"""Share of the answered option's words that makes a sentence part of its derivation."""
-
-
-class Unit(NamedTuple):
-    """A stretch of tokens that speaks of an option."""
-
-    option: int
-    first: int
-    stop: int
-    how: int
-    shared: int
-    """How many options share it."""
-    kind: int
-    """Kind of the mention that it hangs on."""
-    segment: int
-    score: float
+__all__ = ["DECLARES", "DRIFTS", "GOES_ON", "INSIDE", "OPENS", "SUBJECT", "Unit", "attribute"]
 
 
 class Topic(NamedTuple):
@@ -118,28 +45,6 @@ def attribute(document: Document, options: Options) -> list[Unit]:
     for index, segment in enumerate(document.segments):
         topic = _segment(document, options, index, segment, topic, units)
     return units
-
-
-def derivation(document: Document, options: Options, units: list[Unit], answer: int) -> list[Unit]:
-    """Earlier sentences that speak of the answered option by a part of its words.
-
-    Only for an option that nothing else is said of: "baskets are made to hold things, so (B)".
-    """
-    if options.totals[answer] <= 0 or answer in options.weak:
-        return []
-    taken = {unit.segment for unit in units if unit.how not in (DECLARES, DRIFTS)}
-    if any(unit.option == answer and unit.how not in (DECLARES, DRIFTS) for unit in units):
-        return []
-    weights = options.weights[answer]
-    found: list[Unit] = []
-    for index, (first, stop) in enumerate(document.bounds):
-        if index in taken:
-            continue
-        shared = {key for key in document.stems[first:stop] if key in weights}
-        score = sum(weights[key] for key in shared) / options.totals[answer] if shared else 0.0
-        if score >= MIN_PART and max(weights[key] for key in shared) > TELLING:
-            found.append(Unit(answer, first, stop, INSIDE, 1, FUZZY, index, score))
-    return found
 
 
 def _segment(
@@ -172,7 +77,7 @@ def _segment(
                 )
             return topic
         return None if OTHERS.search(text[:60]) or segment.opens else topic
-    groups = _groups(document, mentions)
+    groups = groups_of(document, mentions)
     head = groups[0]
     leads = head[0].kind == LEAD or _glosses(document, segment, first, head[0])
     if leads:
@@ -189,20 +94,20 @@ def _segment(
             )
         _inside(document, groups, topic, first, stop, index, units)
         return topic
-    clauses = _clauses(document, groups, first, stop)
+    clauses = clauses_of(document, groups, first, stop)
     for number, group in enumerate(groups):
         begin, end = clauses[number]
         how = _how(document, group, begin, leads and number == 0, declares)
         if how == DECLARES or (how == INSIDE and group[0].option in options.weak):
             begin = max(begin, _declared_from(document, group, begin))
-        for option, mention in _members(group).items():
+        for option, mention in members_of(group).items():
             units.append(
                 Unit(
                     option,
                     begin,
                     end,
                     how,
-                    len(_members(group)),
+                    len(members_of(group)),
                     mention.kind,
                     index,
                     mention.score,
@@ -268,56 +173,6 @@ def _only_lead(document: Document, segment: Segment, group: list[Mention]) -> bo
     return "answer" not in before and "correct" not in before
 
 
-def _groups(document: Document, mentions: list[Mention]) -> list[list[Mention]]:
-    """Runs of mentions with nothing but commas and "and" between them."""
-    groups = [[mentions[0]]]
-    for mention in mentions[1:]:
-        last = groups[-1][-1]
-        if mention.kind == FUZZY and last.kind != FUZZY and mention.first < last.stop:
-            groups[-1].append(mention)
-            continue
-        gap = document.text[last.end : mention.start] if mention.start > last.end else ""
-        same = mention.option == last.option
-        if same or (len(gap) <= 40 and _COORDINATED.match(gap)):
-            groups[-1].append(mention)
-        else:
-            groups.append([mention])
-    return groups
-
-
-def _members(group: list[Mention]) -> dict[int, Mention]:
-    members: dict[int, Mention] = {}
-    for mention in group:
-        kept = members.get(mention.option)
-        if kept is None or mention.kind > kept.kind:
-            members[mention.option] = mention
-    return members
-
-
-def _clauses(
-    document: Document, groups: list[list[Mention]], first: int, stop: int
-) -> list[tuple[int, int]]:
-    """For each group the tokens of its clause; groups with no break between them share one."""
-    begins = [first]
-    for left, right in pairwise(groups):
-        begin, end = left[-1].end, right[0].start
-        breaks = list(_BREAK.finditer(document.text, begin, end)) if end > begin else []
-        at = -1
-        if breaks:
-            at = max(left[-1].stop, begins[-1])
-            while at < right[0].first and document.starts[at] < breaks[-1].end():
-                at += 1
-        begins.append(at)
-    spans: list[tuple[int, int]] = []
-    end = stop
-    for number in range(len(groups) - 1, -1, -1):
-        begin = next(begins[i] for i in range(number, -1, -1) if begins[i] >= 0)
-        spans.append((begin, end))
-        if begins[number] >= 0:
-            end = begins[number]
-    return spans[::-1]
-
-
 def _how(document: Document, group: list[Mention], begin: int, leads: bool, declares: bool) -> int:
     if leads and not declares:
         return OPENS
@@ -342,7 +197,7 @@ def _inside(
 ) -> None:
     """Options named in another one's section: named there, by a label or the whole text."""
     for group in groups:
-        for option, mention in _members(group).items():
+        for option, mention in members_of(group).items():
             if option not in topic.options and mention.kind > FUZZY:
                 units.append(
                     Unit(option, mention.first, mention.stop, INSIDE, 1, mention.kind, index, 1.0)
@@ -358,7 +213,7 @@ def _next_topic(
     declares: bool,
 ) -> Topic | None:
     last = groups[0] if leads else groups[-1]
-    options = tuple(_members(last))
+    options = tuple(members_of(last))
     strong = leads and not declares
     if not strong and begins and len(groups) == 1 and segment.opens and not declares:
         strong = segment.kind in ("item", "heading", "row")

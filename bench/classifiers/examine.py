@@ -9,8 +9,9 @@ import re
 from typing import NamedTuple
 
 from bench.classifiers.answers import CROSSES, SPOKEN, TICKS, Answer, implied, outcome_of, stated
-from bench.classifiers.attribution import DECLARES, INSIDE, Unit, attribute, derivation
+from bench.classifiers.attribution import DECLARES, INSIDE, Unit, attribute
 from bench.classifiers.base import Reading
+from bench.classifiers.derivation import derivation
 from bench.classifiers.evidence import Evidence, gather, spans_of
 from bench.classifiers.lexicon import JUDGE, STOP
 from bench.classifiers.mentions import FUZZY, Document, find

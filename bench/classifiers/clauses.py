@@ -1,0 +1,75 @@
+"""A sentence that names options, cut into groups of options and a clause for each group.
+
+Knows mentions; does not judge what is said.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+from bench.classifiers.mentions import FUZZY, Document, Mention
+
+_COORDINATED = re.compile(
+    r"(?:[\s,;/&()\[\]\"'\-]|\band\b|\bor\b|\bnor\b|\bboth\b|\beither\b|\bas well as\b|"
+    r"\boptions?\b|"
+    r"\bchoices?\b|\bthe\b|\ban?\b|\banswers?\b|\bstatements?\b|\bin\b|\bto\b)*\Z",
+    re.I,
+)
+_BREAK = re.compile(
+    r"[;:](?= )|, ?(?=(?:and|but|or|while|whereas|so|as|which|although|though|however|because|"
+    r"since|nor|not|yet|rather|whilst|with)\b)|"
+    r" (?=(?:but|while|whereas|although|though|because|whilst)\b)|[,](?= )|(?<=[.!?]) (?=[A-Z(])|"
+    r" - | (?=and\b)",
+    re.I,
+)
+
+
+def groups_of(document: Document, mentions: list[Mention]) -> list[list[Mention]]:
+    """Runs of mentions with nothing but commas and "and" between them."""
+    groups = [[mentions[0]]]
+    for mention in mentions[1:]:
+        last = groups[-1][-1]
+        if mention.kind == FUZZY and last.kind != FUZZY and mention.first < last.stop:
+            groups[-1].append(mention)
+            continue
+        gap = document.text[last.end : mention.start] if mention.start > last.end else ""
+        same = mention.option == last.option
+        if same or (len(gap) <= 40 and _COORDINATED.match(gap)):
+            groups[-1].append(mention)
+        else:
+            groups.append([mention])
+    return groups
+
+
+def members_of(group: list[Mention]) -> dict[int, Mention]:
+    members: dict[int, Mention] = {}
+    for mention in group:
+        kept = members.get(mention.option)
+        if kept is None or mention.kind > kept.kind:
+            members[mention.option] = mention
+    return members
+
+
+def clauses_of(
+    document: Document, groups: list[list[Mention]], first: int, stop: int
+) -> list[tuple[int, int]]:
+    """For each group the tokens of its clause; groups with no break between them share one."""
+    begins = [first]
+    for left, right in pairwise(groups):
+        begin, end = left[-1].end, right[0].start
+        breaks = list(_BREAK.finditer(document.text, begin, end)) if end > begin else []
+        at = -1
+        if breaks:
+            at = max(left[-1].stop, begins[-1])
+            while at < right[0].first and document.starts[at] < breaks[-1].end():
+                at += 1
+        begins.append(at)
+    spans: list[tuple[int, int]] = []
+    end = stop
+    for number in range(len(groups) - 1, -1, -1):
+        begin = next(begins[i] for i in range(number, -1, -1) if begins[i] >= 0)
+        spans.append((begin, end))
+        if begins[number] >= 0:
+            end = begins[number]
+    return spans[::-1]

@@ -1,0 +1,39 @@
+"""Phrases that give a sentence its part in a response: declaring, concluding, rejecting.
+
+Knows words only; neither options nor labels.
+"""
+
+from __future__ import annotations
+
+import re
+
+DECLARATION = re.compile(
+    r"\banswers?\b[^.?!\n:]{0,60}?(?:\b(?:is|are|would be|should be|must be)\b|[:=])|"
+    r"\b(?:correct|right|best|final|most \w+|only|closest)\b[^.?!\n:]{0,60}?"
+    r"\b(?:option|choice|response|selection|one)s?\b[^.?!\n:]{0,90}?"
+    r"(?:\b(?:is|are|would be|must be|seems to be)\b|:)|"
+    r"\b(?:i|we)(?:'d| would| will|'ll)? (?:choose|select|pick|go with|opt for)\b|\bboxed\b",
+    re.I,
+)
+CONCLUDES = re.compile(
+    r"[\W_]*(?:so|therefore|thus|hence|in conclusion|in summary|overall|ultimately|obviously)\b",
+    re.I,
+)
+REJECTS = re.compile(
+    r"\bincorrect\b|\bwrong\b|\bfalse\b|\bnot\b|n't\b|\beliminate|\bunlikely\b", re.I
+)
+CONCLUSION = re.compile(
+    r"[\W_]*(?:so|therefore|thus|hence|in (?:conclusion|summary|short)|overall|to (?:sum up|"
+    r"summari[sz]e|conclude)|"
+    r"based on|considering|given|putting|after|consequently|accordingly|ultimately|finally|"
+    r"in the end|"
+    r"taking|from the|among|of (?:these|the)|out of|as a result|the (?:final|correct|best|right|"
+    r"most|only|answer)|"
+    r"(?:final )?answer|my answer|i (?:choose|would|think))\b",
+    re.I,
+)
+OTHERS = re.compile(
+    r"\b(?:the|all|any of the|none of the|no|those|these) (?:of the )?(?:other|others|rest|"
+    r"remaining)\b|\bother (?:options?|choices?|answers?)\b",
+    re.I,
+)

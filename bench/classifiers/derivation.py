@@ -1,0 +1,32 @@
+"""Sentences that derive the answered option without naming it: by a part of its words."""
+
+from __future__ import annotations
+
+from bench.classifiers.mentions import FUZZY, TELLING, Document
+from bench.classifiers.options import Options
+from bench.classifiers.units import DECLARES, DRIFTS, INSIDE, Unit
+
+MIN_PART = 0.3
+"""Share of the answered option's words that makes a sentence part of its derivation."""
+
+
+def derivation(document: Document, options: Options, units: list[Unit], answer: int) -> list[Unit]:
+    """Earlier sentences that speak of the answered option by a part of its words.
+
+    Only for an option that nothing else is said of: "baskets are made to hold things, so (B)".
+    """
+    if options.totals[answer] <= 0 or answer in options.weak:
+        return []
+    taken = {unit.segment for unit in units if unit.how not in (DECLARES, DRIFTS)}
+    if any(unit.option == answer and unit.how not in (DECLARES, DRIFTS) for unit in units):
+        return []
+    weights = options.weights[answer]
+    found: list[Unit] = []
+    for index, (first, stop) in enumerate(document.bounds):
+        if index in taken:
+            continue
+        shared = {key for key in document.stems[first:stop] if key in weights}
+        score = sum(weights[key] for key in shared) / options.totals[answer] if shared else 0.0
+        if score >= MIN_PART and max(weights[key] for key in shared) > TELLING:
+            found.append(Unit(answer, first, stop, INSIDE, 1, FUZZY, index, score))
+    return found
