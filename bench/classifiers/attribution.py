@@ -20,6 +20,11 @@ from bench.classifiers.units import DECLARES, DRIFTS, GOES_ON, INSIDE, OPENS, SU
 __all__ = ["DECLARES", "DRIFTS", "GOES_ON", "INSIDE", "OPENS", "SUBJECT", "Unit", "attribute"]
 
 
+LINES = 2
+"""One-line sections in a row that make a list of them."""
+_BACK = frozenset(["it", "this", "these", "those", "they", "he", "she", "its", "their", "such"])
+
+
 class Topic(NamedTuple):
     """What is being spoken of."""
 
@@ -36,6 +41,8 @@ class Topic(NamedTuple):
     """Named as the answer."""
     opening: bool = False
     """Named as the answer at the very beginning: what follows explains it."""
+    before: int = 0
+    """Sections right before it that took one line each."""
 
 
 def attribute(document: Document, options: Options) -> list[Unit]:
@@ -43,8 +50,20 @@ def attribute(document: Document, options: Options) -> list[Unit]:
     units: list[Unit] = []
     topic: Topic | None = None
     for index, segment in enumerate(document.segments):
+        previous = topic
         topic = _segment(document, options, index, segment, topic, units)
+        if topic is not None and topic.strong:
+            topic = topic._replace(before=_lines_before(previous, topic, segment))
     return units
+
+
+def _lines_before(previous: Topic | None, topic: Topic, segment: Segment) -> int:
+    """How many one-line sections stand right before the topic; none once a section grows."""
+    if segment.line > topic.line:
+        return 0
+    if previous is None or not previous.strong:
+        return 0
+    return previous.before if previous.line == topic.line else previous.before + 1
 
 
 def _segment(
@@ -134,6 +153,9 @@ def _carried(
         return topic
     deeper = segment.indent > topic.indent or (topic.labelled and segment.kind == "item")
     sub_item = segment.kind in ("item", "row") and deeper
+    if topic.before >= LINES and not sub_item and not _goes_on(document, first):
+        # After a list with one line for each option, what follows is of no single one.
+        return None
     if topic.strong and (sub_item or segment.paragraph == topic.paragraph):
         if CONCLUSION.match(document.text, segment.content, segment.end) and not sub_item:
             return None
@@ -150,6 +172,10 @@ def _carried(
     if segment.paragraph == topic.paragraph and segment.kind == "sentence":
         return topic._replace(strong=False) if _is_pronoun(document, first) else None
     return None
+
+
+def _goes_on(document: Document, first: int) -> bool:
+    return first < len(document.words) and document.words[first] in _BACK
 
 
 def _is_pronoun(document: Document, first: int) -> bool:

@@ -6,7 +6,7 @@ from bench.classifiers.mentions import FUZZY, TELLING, Document
 from bench.classifiers.options import Options
 from bench.classifiers.units import DECLARES, DRIFTS, INSIDE, Unit
 
-MIN_PART = 0.3
+MIN_PART = 0.5
 """Share of the answered option's words that makes a sentence part of its derivation."""
 
 

@@ -24,8 +24,25 @@ from bench.classifiers.lexicon import (
 )
 from bench.classifiers.mentions import Document
 from bench.classifiers.options import Options
+from bench.classifiers.words import OPENING, openings
 
 _TRUTH = frozenset({"true", "false"})
+_TURNS = frozenset(
+    [
+        "but",
+        "because",
+        "since",
+        "so",
+        "while",
+        "whereas",
+        "which",
+        "although",
+        "instead",
+        "rather",
+        "as",
+    ]
+)
+_SIGNS = frozenset(",;:.!?()-|")
 SCOPE = 4
 """Tokens that a negation reaches."""
 
@@ -59,6 +76,8 @@ class Count(NamedTuple):
     """Content stems of the question within reach of a negation."""
     symbols: int
     """One-letter words: the letters of a formula."""
+    own_denied: int
+    """Content stems of the option that are negated."""
     focus: float
     """Share of what is asked for that occurs here, 0 where anything is negated."""
 
@@ -88,12 +107,14 @@ def count(document: Document, options: Options, unit: Unit, mates: set[int]) -> 
     labels, words = options.label_words, document.words
     wordless = unit.option in options.wordless
     own_stems, question = options.weights[unit.option], options.question
+    near = openings(question)
     stems, flags, owners = document.stems, document.flags, options.owners
     novel: set[str] = set()
     foreign: set[str] = set()
     asked = own = judge = positive = negative = negations = marks = numbers = 0
     reach, first_negation = -1, -1
     affirmed = denied = asked_denied = symbols = 0
+    own_denied, denying = 0, -1
     for at in range(unit.first, unit.stop):
         key = stems[at]
         if key in labels and key not in own_stems:
@@ -107,6 +128,7 @@ def count(document: Document, options: Options, unit: Unit, mates: set[int]) -> 
             if flag & NEGATION:
                 negations += 1
                 reach = at + SCOPE
+                denying = denied_to(document, at, unit.stop)
                 if first_negation < 0:
                     first_negation = at - unit.first
             if flag & POSITIVE:
@@ -133,7 +155,8 @@ def count(document: Document, options: Options, unit: Unit, mates: set[int]) -> 
                 continue
         if key in own_stems:
             own += 1
-        elif key in question:
+            own_denied += at < denying
+        elif key in question or key[:OPENING] in near:
             asked += 1
             asked_denied += at <= reach
         elif len(key) == 1 and not key.isdigit():
@@ -177,8 +200,21 @@ def count(document: Document, options: Options, unit: Unit, mates: set[int]) -> 
         denied,
         asked_denied,
         symbols,
+        own_denied,
         spoken,
     )
+
+
+def denied_to(document: Document, at: int, stop: int) -> int:
+    """The token at which the denial that begins at a token ends: with its clause."""
+    words, text = document.words, document.text
+    for place in range(at + 1, stop):
+        if words[place] in _TURNS:
+            return place
+        gap = text[document.ends[place - 1] : document.starts[place]]
+        if gap != " " and not _SIGNS.isdisjoint(gap):
+            return place
+    return stop
 
 
 def spans_of(document: Document, units: list[Unit]) -> tuple[tuple[int, int], ...]:

@@ -34,7 +34,7 @@ REASONED = (
     "peers_reasoned", "all_peers_reasoned", "below_peers",
     "pure", "pure_total", "asked_free", "asked_denied", "symbols", "said_of_peers", "headed_peers",
     "answer_content", "answer_derived", "listed_share", "bare_denial",
-    "own_again", "denied_novel",
+    "own_again", "denied_novel", "own_denied",
 )  # fmt: skip
 WHOLE = ("least", "second_least", "mean", "share", "unseen", "many_options", "short")
 """Of the whole response: the log-odds of its options being reasoned about, put together."""
@@ -80,6 +80,7 @@ def reasoned_features(
         float(summary.asked_denied > 0 and summary.pure <= 1),
         log1p(max(0, summary.own - len(examined.options.weights[option]))),
         _has(marks, NEGATION) * log1p(min(summary.pure, 20)),
+        log1p(min(summary.own_denied, 10)),
     ]  # fmt: skip
 
 

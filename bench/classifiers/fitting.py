@@ -21,6 +21,7 @@ from bench.classifiers.learned import (
     LearnedClassifier,
     Linear,
     Models,
+    bounded,
     reasoned_rows,
     summaries_of,
 )
@@ -101,7 +102,7 @@ def _fit_reasoned(prepared: Sequence[Prepared]) -> Linear:
 
 
 def _probabilities(model: Linear, one: Prepared) -> dict[int, float]:
-    return {option: model.probability(numbers) for option, numbers in one.features.items()}
+    return bounded(model, one.examined, one.summaries, one.features)
 
 
 def _linear(features: list[list[float]], truth: list[bool], strength: float) -> Linear:

@@ -31,6 +31,9 @@ LOOSE = 4
 UNSEEN = 0.01
 """Probability that an option is reasoned about that no segment refers to."""
 
+REPEATED = 0.2
+"""At most the probability of a reason that only repeats or denies words of option and question."""
+
 
 class Linear(NamedTuple):
     """A logistic model over raw features."""
@@ -120,15 +123,28 @@ class LearnedClassifier:
 
     def probabilities(self, examined: Examined, summaries: dict[int, Summary]) -> dict[int, float]:
         """Option -> probability that it is reasoned about, for the options referred to."""
-        return {
-            option: self.models.reasoned.probability(features)
-            for option, features in reasoned_rows(examined, summaries).items()
-        }
+        return bounded(
+            self.models.reasoned, examined, summaries, reasoned_rows(examined, summaries)
+        )
 
 
 def summaries_of(examined: Examined) -> dict[int, Summary]:
     """Option -> summary of its evidence."""
     return {option: summarise(found) for option, found in examined.evidence.items()}
+
+
+def bounded(
+    model: Linear, examined: Examined, summaries: dict[int, Summary], rows: dict[int, list[float]]
+) -> dict[int, float]:
+    """Option -> probability that it is reasoned about; low where not one word of it is new."""
+    answer = examined.answer.answer
+    return {
+        option: min(
+            model.probability(features),
+            1.0 if summaries[option].total or option == answer else REPEATED,
+        )
+        for option, features in rows.items()
+    }
 
 
 def reasoned_rows(examined: Examined, summaries: dict[int, Summary]) -> dict[int, list[float]]:

@@ -168,21 +168,22 @@ def _flags() -> dict[str, int]:
 FLAGS: dict[str, int] = _flags()
 """Lower-case word -> flags; a word that is not here has none."""
 
-OPTION_WORDS = frozenset(
-    (
-        "option options choice choices answer answers statement statements alternative "
-        "alternatives situation situations candidate candidates item items letter letters "
-        "response responses label selection possibility scenario opt ans"
-    ).split()
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+OPTION_WORDS = _words(
+    "option options choice choices answer answers statement statements alternative "
+    "alternatives situation situations candidate candidates item items letter letters "
+    "response responses label selection possibility scenario opt ans"
 )
 """Nouns after which a letter is a label."""
 
-AFTER_LABEL = frozenset(
-    (
-        "because since as is was are for due which that and or but with from by in the so if "
-        "when while its it has have would will can could should seems appears describes does do "
-        "did may might must then here also rather"
-    ).split()
+AFTER_LABEL = _words(
+    "because since as is was are for due which that and or but with from by in the so if "
+    "when while its it has have would will can could should seems appears describes does do "
+    "did may might must then here also rather"
 )
 """Words that can follow a capital A which is a label, and hardly one that is the article."""
 
@@ -194,14 +195,12 @@ ORDINALS = {
 }
 """The ordinal before "option", "choice", "statement" -> place."""
 
-NOT_LABEL_AFTER = frozenset(
-    (
-        "vitamin vitamins type types hepatitis grade appendix section phase point points vector "
-        "set event person company country firm player mr mrs dr plan group class figure part "
-        "block team city node variable matrix line segment angle process program language state "
-        "bank object protein antigen blood influenza batch sample molecule gene allele product "
-        "step room and/or"
-    ).split()
+NOT_LABEL_AFTER = _words(
+    "vitamin vitamins type types hepatitis grade appendix section phase point points vector "
+    "set event person company country firm player mr mrs dr plan group class figure part "
+    "block team city node variable matrix line segment angle process program language state "
+    "bank object protein antigen blood influenza batch sample molecule gene allele product "
+    "step room and/or"
 )
 """Nouns after which a capital letter is a name of something else."""
 

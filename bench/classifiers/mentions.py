@@ -22,6 +22,7 @@ MIN_FUZZY, MIN_FUZZY_LONG = 0.5, 0.6
 TELLING = 0.31
 """Weight of a word that at most two options share and that the question does not hold."""
 _NEXT_QUESTION = re.compile(r"\n(?:Q|Question|Q\d{1,3}|Question \d{1,3}) {0,3}[:.] {0,3}\S")
+_BEFORE, _AFTER = frozenset("=+/^<>\u00d7\u00f7*"), frozenset("+/^<>=\u00d7\u00f7*")
 _CONCLUDING = frozenset({"answer", "therefore", "thus", "hence", "so", "option", "choice"})
 
 
@@ -74,10 +75,18 @@ def _without_weak(
                 mention.end : mention.end + 2
             ].lstrip(" )\"'")[:1] in (":", "-", ",", "")
             closes = segment.end - mention.end <= 25 and _concludes(document, first, mention.first)
-            if not heads and not closes:
+            if (not heads and not closes) or _in_working(document, segment, mention):
                 continue
         kept.append(mention)
     return kept
+
+
+def _in_working(document: Document, segment: Segment, mention: Mention) -> bool:
+    """A number of a calculation: a sign of one stands right beside it."""
+    text = document.text
+    before = text[max(segment.start, mention.start - 3) : mention.start].rstrip(" $(\\")[-1:]
+    after = text[mention.end : min(segment.end, mention.end + 4)].lstrip(" $)%\\")[:1]
+    return before in _BEFORE or after in _AFTER
 
 
 def _concludes(document: Document, first: int, stop: int) -> bool:

@@ -40,6 +40,7 @@ class Summary(NamedTuple):
     pure: int
     """Most novel stems in one unit that are no other option's."""
     pure_total: int
+    own_denied: int
     units: int
     kind: int
     only_fuzzy: bool
@@ -110,6 +111,7 @@ def summarise(evidence: Evidence) -> Summary:
     best = total = alone = marks = negations = negatives = positives = 0
     own = asked = foreign = judge = numbers = kind = how = affirmed = denied = 0
     asked_denied = symbols = pure = pure_total = 0
+    own_denied = 0
     score, shared = 0.0, 99
     for unit, count in zip(evidence.units, evidence.counts, strict=True):
         if count.novel > novel[unit.how]:
@@ -140,6 +142,7 @@ def summarise(evidence: Evidence) -> Summary:
         denied += count.denied
         asked_denied += count.asked_denied
         symbols += count.symbols
+        own_denied += count.own_denied
         pure = max(pure, count.novel - count.foreign)
         pure_total += count.novel - count.foreign
     return Summary(
@@ -162,6 +165,7 @@ def summarise(evidence: Evidence) -> Summary:
         symbols,
         pure,
         pure_total,
+        own_denied,
         len(evidence.units),
         kind,
         kind == FUZZY,

@@ -1,4 +1,4 @@
-"""The plain record of attribution: a stretch of tokens that speaks of an option, and how it does."""
+"""The record of attribution: a stretch of tokens that speaks of an option, and how it does."""
 
 from __future__ import annotations
 

@@ -89,6 +89,16 @@ def stem(word: str) -> str:
     return word
 
 
+OPENING = 6
+"""Letters of a stem that two words of one root share: "president", "presidential"."""
+
+
+@lru_cache(maxsize=512)
+def openings(stems: frozenset[str]) -> frozenset[str]:
+    """The first letters of those stems that are long enough to be told by them."""
+    return frozenset(key[:OPENING] for key in stems if len(key) >= OPENING)
+
+
 def words_of(text: str) -> list[str]:
     """Lower-case tokens of a short text, such as an option."""
     return [token.lower() for token in TOKEN.findall(normalise(text))]
