@@ -37,3 +37,15 @@ OTHERS = re.compile(
     r"remaining)\b|\bother (?:options?|choices?|answers?)\b",
     re.I,
 )
+ANNOUNCES = re.compile(
+    r"[\W_]*(?:okay|ok|sure|first|now|well|so)?[\s,.!]*(?:"
+    r"(?:let's|let us|let me|we(?:'ll| will| can| need to| have to| should| must)?|"
+    r"i(?:'ll| will| need to)?) "
+    r"(?:refer|look|think|go|analy[sz]e|evaluate|consider|examine|break|start|begin|solve|see|"
+    r"consult|assess|review|explore|answer|determine|find|figure|identify|choose|select)\b|"
+    r"to (?:answer|solve|address|determine|identify|find|choose|select)\b[^.,]{0,60}"
+    r"\b(?:question|problem|answer|option|choice|statement)|"
+    r"(?:the|this) question (?:asks|is asking|is about|wants|requires)|here (?:is|are)\b|here's\b)",
+    re.I,
+)
+"""Says what will be done; a reason can only follow."""

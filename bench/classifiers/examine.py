@@ -6,17 +6,21 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 from bench.classifiers.answers import CROSSES, SPOKEN, TICKS, Answer, implied, outcome_of, stated
 from bench.classifiers.attribution import DECLARES, INSIDE, Unit, attribute
 from bench.classifiers.base import Reading
+from bench.classifiers.cues import ANNOUNCES
 from bench.classifiers.derivation import derivation
 from bench.classifiers.evidence import Evidence, gather, spans_of
 from bench.classifiers.lexicon import JUDGE, STOP
 from bench.classifiers.mentions import FUZZY, Document, find
 from bench.classifiers.options import Options, prepare
+from bench.classifiers.segments import Segment
 from bench.classifiers.styles import coverage_of, style_of
+from bench.classifiers.words import OPENING, openings, words_of
 from bench.records import MULTI, Side, Treatment, TreatmentCode, Verdict
 
 _REJECTING = re.compile(
@@ -27,6 +31,8 @@ _REJECTING = re.compile(
 )
 
 
+COPIED = 0.6
+"""Share of its runs of three words that makes a sentence a copy of the question."""
 MIN_FOCUS = 3
 """Stems of what is asked for that make it a test which options can fail."""
 _MARK = re.compile(f"[{TICKS}{CROSSES}]")
@@ -82,7 +88,7 @@ def examine(reading: Reading) -> Examined:
     evidence = gather(document, options, units)
     answer = implied(document, answer, evidence)
     restated = _restated(document, options, evidence)
-    loose = _loose(document, options, units)
+    loose = _loose(document, options, units, reading.stem)
     vocabulary = frozenset(document.stems)
     chosen = evidence.get(-1 if answer.answer is None else answer.answer)
     tested = (
@@ -155,7 +161,7 @@ def _restated(
 
 
 def _loose(
-    document: Document, options: Options, units: list[Unit]
+    document: Document, options: Options, units: list[Unit], stem: str
 ) -> tuple[int, int, int, int, int]:
     """What stands outside of all units: stems, equations, tokens, numbers; and before answers."""
     covered = bytearray(len(document.words))
@@ -166,23 +172,47 @@ def _loose(
             declared.add(unit.segment)
     stems: set[str] = set()
     equations = tokens = numbers = before = 0
+    near = openings(options.question)
     for index, (first, stop) in enumerate(document.bounds):
         if covered.find(0, first, stop) < 0:
             continue
         segment = document.segments[index]
-        equations += document.text.count("=", segment.start, segment.end)
+        own, fresh = [], set()
         for at in range(first, stop):
             if covered[at] or document.flags[at] & (STOP | JUDGE):
                 continue
             key = document.stems[at]
-            tokens += 1
-            if key[0].isdigit():
-                numbers += 1
-            if index in declared:
-                before += 1
-            if key not in options.question and len(key) > 1:
-                stems.add(key)
+            own.append(key)
+            if key not in options.question and len(key) > 1 and key[:OPENING] not in near:
+                fresh.add(key)
+        signs = document.text.count("=", segment.start, segment.end)
+        if not signs and _says_nothing(document, index, stem, own, fresh):
+            continue
+        equations += signs
+        stems |= fresh
+        tokens += len(own)
+        numbers += sum(key[0].isdigit() for key in own)
+        before += len(own) if index in declared else 0
     return len(stems), equations, tokens, numbers, before
+
+
+@lru_cache(maxsize=512)
+def runs_of(text: str) -> frozenset[tuple[str, ...]]:
+    """Every three words in a row."""
+    words = words_of(text)
+    return frozenset(zip(words, words[1:], words[2:], strict=False))
+
+
+def _says_nothing(document: Document, index: int, stem: str, own: list[str], fresh: set[str]) -> bool:
+    """Only announces what will be done, or only repeats the question."""
+    segment = document.segments[index]
+    if ANNOUNCES.match(document.text, segment.content, segment.end):
+        return len(fresh) <= 4
+    if len(own) < 5 or len(fresh) > len(own) // 5:
+        return False
+    first, stop = document.bounds[index]
+    runs = set(zip(*(document.words[first + i : stop - 2 + i] for i in range(3)), strict=True))
+    return len(runs & runs_of(stem)) >= COPIED * len(runs)
 
 
 def verdict(
