@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from bench.classifiers.clauses import clauses_of, groups_of, members_of
 from bench.classifiers.cues import CONCLUDES, CONCLUSION, DECLARATION, OTHERS, REJECTS
-from bench.classifiers.lexicon import CONTRAST, PRONOUN, STOP
+from bench.classifiers.lexicon import CONTRAST, PRONOUN, STOP, words_in
 from bench.classifiers.mentions import FUZZY, LEAD, TEXT, Document, Mention
 from bench.classifiers.options import Options
 from bench.classifiers.segments import Segment
@@ -22,7 +22,9 @@ __all__ = ["DECLARES", "DRIFTS", "GOES_ON", "INSIDE", "OPENS", "SUBJECT", "Unit"
 
 LINES = 2
 """One-line sections in a row that make a list of them."""
-_BACK = frozenset(["it", "this", "these", "those", "they", "he", "she", "its", "their", "such"])
+_BACK = words_in("it this these those they he she its their such")
+
+_CALLS = words_in("called known termed named")
 
 
 class Topic(NamedTuple):
@@ -96,7 +98,7 @@ def _segment(
                 )
             return topic
         return None if OTHERS.search(text[:60]) or segment.opens else topic
-    groups = groups_of(document, mentions)
+    groups = groups_of(document, mentions, options.question)
     head = groups[0]
     leads = head[0].kind == LEAD or _glosses(document, segment, first, head[0])
     if leads:
@@ -132,7 +134,24 @@ def _segment(
                     mention.score,
                 )
             )
+    if len(groups) == 1 and not leads and topic is None:
+        units += _named_at_last(document, index, groups[0])
     return _next_topic(document, segment, groups, leads, begins, declares)
+
+
+def _named_at_last(document: Document, index: int, group: list[Mention]) -> list[Unit]:
+    """The sentence before "This is called X", where it names no option: it is about X."""
+    first = document.bounds[index][0]
+    if index == 0 or document.mentions[index - 1] or document.words[first] not in _BACK:
+        return []
+    members = members_of(group)
+    if len(members) > 1 or _CALLS.isdisjoint(document.words[first + 1 : group[0].first + 1]):
+        return []
+    begin, end = document.bounds[index - 1]
+    return [
+        Unit(option, begin, end, GOES_ON, 1, mention.kind, index - 1, 1.0)
+        for option, mention in members.items()
+    ]
 
 
 def _glosses(document: Document, segment: Segment, first: int, mention: Mention) -> bool:

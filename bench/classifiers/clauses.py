@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
+from bench.classifiers.lexicon import STOP
 from bench.classifiers.mentions import FUZZY, Document, Mention
 
 _COORDINATED = re.compile(
@@ -16,6 +17,7 @@ _COORDINATED = re.compile(
     r"\bchoices?\b|\bthe\b|\ban?\b|\banswers?\b|\bstatements?\b|\bin\b|\bto\b)*\Z",
     re.I,
 )
+_LIST = re.compile(r"\w+ ?(?:,|;|,? (?:and|or|nor)) (?:the |an? |and |or )*\Z")
 _BREAK = re.compile(
     r"[;:](?= )|, ?(?=(?:and|but|or|while|whereas|so|as|which|although|though|however|because|"
     r"since|nor|not|yet|rather|whilst|with)\b)|"
@@ -25,8 +27,13 @@ _BREAK = re.compile(
 )
 
 
-def groups_of(document: Document, mentions: list[Mention]) -> list[list[Mention]]:
-    """Runs of mentions with nothing but commas and "and" between them."""
+def groups_of(
+    document: Document, mentions: list[Mention], question: frozenset[str]
+) -> list[list[Mention]]:
+    """Runs of mentions with nothing but commas and "and" between them.
+
+    A noun of the question may stand with each: "latent publics, aware publics and active ones".
+    """
     groups = [[mentions[0]]]
     for mention in mentions[1:]:
         last = groups[-1][-1]
@@ -35,11 +42,28 @@ def groups_of(document: Document, mentions: list[Mention]) -> list[list[Mention]
             continue
         gap = document.text[last.end : mention.start] if mention.start > last.end else ""
         same = mention.option == last.option
-        if same or (len(gap) <= 40 and _COORDINATED.match(gap)):
+        if same or (
+            len(gap) <= 40
+            and (_COORDINATED.match(gap) or _listed(document, last, mention, gap, question))
+        ):
             groups[-1].append(mention)
         else:
             groups.append([mention])
     return groups
+
+
+def _listed(
+    document: Document, last: Mention, mention: Mention, gap: str, question: frozenset[str]
+) -> bool:
+    """Only one noun of the question, and a comma or "and", stand between."""
+    between = range(last.stop, mention.first)
+    nouns = [at for at in between if not document.flags[at] & STOP]
+    return (
+        len(nouns) == 1
+        and nouns[0] == last.stop
+        and document.stems[nouns[0]] in question
+        and bool(_LIST.search(gap))
+    )
 
 
 def members_of(group: list[Mention]) -> dict[int, Mention]:

@@ -18,7 +18,6 @@ from bench.classifiers.evidence import Evidence, gather, spans_of
 from bench.classifiers.lexicon import JUDGE, STOP
 from bench.classifiers.mentions import FUZZY, Document, find
 from bench.classifiers.options import Options, prepare
-from bench.classifiers.segments import Segment
 from bench.classifiers.styles import coverage_of, style_of
 from bench.classifiers.words import OPENING, openings, words_of
 from bench.records import MULTI, Side, Treatment, TreatmentCode, Verdict
@@ -203,7 +202,9 @@ def runs_of(text: str) -> frozenset[tuple[str, ...]]:
     return frozenset(zip(words, words[1:], words[2:], strict=False))
 
 
-def _says_nothing(document: Document, index: int, stem: str, own: list[str], fresh: set[str]) -> bool:
+def _says_nothing(
+    document: Document, index: int, stem: str, own: list[str], fresh: set[str]
+) -> bool:
     """Only announces what will be done, or only repeats the question."""
     segment = document.segments[index]
     if ANNOUNCES.match(document.text, segment.content, segment.end):

@@ -34,7 +34,7 @@ REASONED = (
     "peers_reasoned", "all_peers_reasoned", "below_peers",
     "pure", "pure_total", "asked_free", "asked_denied", "symbols", "said_of_peers", "headed_peers",
     "answer_content", "answer_derived", "listed_share", "bare_denial",
-    "own_again", "denied_novel", "own_denied",
+    "own_again", "denied_novel", "own_denied", "inside_list",
 )  # fmt: skip
 WHOLE = ("least", "second_least", "mean", "share", "unseen", "many_options", "short")
 """Of the whole response: the log-odds of its options being reasoned about, put together."""
@@ -82,6 +82,7 @@ def reasoned_features(
         log1p(max(0, summary.own - len(examined.options.weights[option]))),
         _has(marks, NEGATION) * log1p(min(summary.pure, 20)),
         log1p(min(summary.own_denied, 10)),
+        float(how & ~(1 << DECLARES | 1 << DRIFTS) == 1 << INSIDE) * log1p(summary.shared - 1),
     ]  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from bench.classifiers.features import (
     whole_features,
 )
 from bench.classifiers.sides import side_of
-from bench.classifiers.summaries import Summary, crowd_of, summarise
+from bench.classifiers.summaries import Summary, crowd_of, in_passing, summarise
 from bench.records import Verdict
 
 VERSION = 1
@@ -136,15 +136,19 @@ def summaries_of(examined: Examined) -> dict[int, Summary]:
 def bounded(
     model: Linear, examined: Examined, summaries: dict[int, Summary], rows: dict[int, list[float]]
 ) -> dict[int, float]:
-    """Option -> probability that it is reasoned about; low where not one word of it is new."""
+    """Option -> probability that it is reasoned about.
+
+    Low for what is not the answer where not one word of it is new, or where it is spoken of in
+    passing only.
+    """
     answer = examined.answer.answer
-    return {
-        option: min(
-            model.probability(features),
-            1.0 if summaries[option].total or option == answer else REPEATED,
-        )
-        for option, features in rows.items()
-    }
+    others = sum(option != answer for option in summaries)
+    found = {option: model.probability(features) for option, features in rows.items()}
+    for option, summary in summaries.items():
+        alone = answer is not None and others == 1 and in_passing(summary)
+        if option != answer and (not summary.total or alone):
+            found[option] = min(found[option], REPEATED)
+    return found
 
 
 def reasoned_rows(examined: Examined, summaries: dict[int, Summary]) -> dict[int, list[float]]:

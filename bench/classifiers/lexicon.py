@@ -169,18 +169,19 @@ FLAGS: dict[str, int] = _flags()
 """Lower-case word -> flags; a word that is not here has none."""
 
 
-def _words(text: str) -> frozenset[str]:
+def words_in(text: str) -> frozenset[str]:
+    """The words of a list written as one text."""
     return frozenset(text.split())
 
 
-OPTION_WORDS = _words(
+OPTION_WORDS = words_in(
     "option options choice choices answer answers statement statements alternative "
     "alternatives situation situations candidate candidates item items letter letters "
     "response responses label selection possibility scenario opt ans"
 )
 """Nouns after which a letter is a label."""
 
-AFTER_LABEL = _words(
+AFTER_LABEL = words_in(
     "because since as is was are for due which that and or but with from by in the so if "
     "when while its it has have would will can could should seems appears describes does do "
     "did may might must then here also rather"
@@ -195,7 +196,7 @@ ORDINALS = {
 }
 """The ordinal before "option", "choice", "statement" -> place."""
 
-NOT_LABEL_AFTER = _words(
+NOT_LABEL_AFTER = words_in(
     "vitamin vitamins type types hepatitis grade appendix section phase point points vector "
     "set event person company country firm player mr mrs dr plan group class figure part "
     "block team city node variable matrix line segment angle process program language state "

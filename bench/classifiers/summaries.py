@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from bench.classifiers.attribution import DRIFTS, INSIDE, OPENS, SUBJECT
+from bench.classifiers.attribution import DRIFTS, GOES_ON, INSIDE, OPENS, SUBJECT
 from bench.classifiers.evidence import Evidence
-from bench.classifiers.mentions import FUZZY
+from bench.classifiers.lexicon import COMPARE, CONTRAST, REJECT
+from bench.classifiers.mentions import FUZZY, TEXT
 
 HEADED = 1 << SUBJECT | 1 << OPENS
 
@@ -103,6 +104,13 @@ def peers_of(crowd: Crowd, summary: Summary) -> Crowd:
         crowd.talked - talks,
         crowd.rejected - (talks and summary.against > 0),
     )
+
+
+def in_passing(summary: Summary) -> bool:
+    """Its words stand inside of sentences about something else, and nothing weighs it."""
+    inside = summary.how & ~(1 << DRIFTS | 1 << GOES_ON) == 1 << INSIDE
+    weighed = summary.against or summary.marks & (COMPARE | CONTRAST | REJECT)
+    return inside and summary.kind <= TEXT and not weighed
 
 
 def summarise(evidence: Evidence) -> Summary:
