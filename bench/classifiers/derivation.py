@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from bench.classifiers.lexicon import JUDGE, STOP
 from bench.classifiers.mentions import FUZZY, TELLING, Document
 from bench.classifiers.options import Options
 from bench.classifiers.units import DECLARES, DRIFTS, INSIDE, Unit
 
-MIN_PART = 0.5
+MIN_PART = 0.4
 """Share of the answered option's words that makes a sentence part of its derivation."""
 
 
@@ -17,10 +18,15 @@ def derivation(document: Document, options: Options, units: list[Unit], answer: 
     """
     if options.totals[answer] <= 0 or answer in options.weak:
         return []
-    taken = {unit.segment for unit in units if unit.how not in (DECLARES, DRIFTS)}
-    if any(unit.option == answer and unit.how not in (DECLARES, DRIFTS) for unit in units):
-        return []
     weights = options.weights[answer]
+    saying = [
+        unit
+        for unit in units
+        if unit.how not in (DECLARES, DRIFTS) and not _repeats(document, options, unit)
+    ]
+    if any(unit.option == answer for unit in saying):
+        return []
+    taken = {unit.segment for unit in saying}
     found: list[Unit] = []
     for index, (first, stop) in enumerate(document.bounds):
         if index in taken:
@@ -30,3 +36,14 @@ def derivation(document: Document, options: Options, units: list[Unit], answer: 
         if score >= MIN_PART and max(weights[key] for key in shared) > TELLING:
             found.append(Unit(answer, first, stop, INSIDE, 1, FUZZY, index, score))
     return found
+
+
+def _repeats(document: Document, options: Options, unit: Unit) -> bool:
+    """Holds the option's label and text and nothing else."""
+    weights, labels = options.weights[unit.option], options.label_words
+    return all(
+        document.stems[at] in weights
+        or document.stems[at] in labels
+        or document.flags[at] & (STOP | JUDGE)
+        for at in range(unit.first, unit.stop)
+    )
