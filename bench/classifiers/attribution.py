@@ -104,6 +104,7 @@ def _segment(
     if leads:
         # A section's own sentence is cut only where another section begins inside it.
         groups = [group for group in groups if group is head or group[0].kind == LEAD]
+        groups[0] = [mention for mention in head if mention.kind > FUZZY]
     begins = leads or _begins(document, first, head[0].first)
     declares = not (leads and segment.opens and _only_lead(document, segment, head)) and (
         bool(DECLARATION.search(text)) or (bool(CONCLUDES.match(text)) and not REJECTS.search(text))
