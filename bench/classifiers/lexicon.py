@@ -49,6 +49,9 @@ _LISTS: tuple[tuple[int, str], ...] = (
     ),
     (
         JUDGE,
+        "address addresses addressing addressed fact facts solution solutions approach method "
+        "important crucial critical vital necessary essential importance significant "
+        "significantly significance concept idea aspect topic issue "
         "correct incorrect right wrong true false answer answers option options choice choices "
         "statement statements question questions best better good bad likely unlikely probable "
         "probably plausible implausible possible impossible suitable unsuitable appropriate "

@@ -9,7 +9,7 @@ import re
 from bisect import bisect_left
 
 from bench.classifiers.labels import find_labels, find_ordinals
-from bench.classifiers.lexicon import FLAGS, STOP
+from bench.classifiers.lexicon import COPULA, FLAGS, STOP
 from bench.classifiers.options import Options
 from bench.classifiers.segments import Segment, split
 from bench.classifiers.tokens import FUZZY, LABEL, LEAD, TEXT, Document, Mention
@@ -74,11 +74,18 @@ def _without_weak(
             heads = mention.first - first <= 1 and document.text[
                 mention.end : mention.end + 2
             ].lstrip(" )\"'")[:1] in (":", "-", ",", "")
+            heads = heads or (mention.first - first <= 1 and _is_subject(document, mention))
             closes = segment.end - mention.end <= 25 and _concludes(document, first, mention.first)
             if (not heads and not closes) or _in_working(document, segment, mention):
                 continue
         kept.append(mention)
     return kept
+
+
+def _is_subject(document: Document, mention: Mention) -> bool:
+    """A verb follows: "the amount of water is ..."."""
+    at = mention.stop
+    return at < len(document.flags) and bool(document.flags[at] & COPULA)
 
 
 def _in_working(document: Document, segment: Segment, mention: Mention) -> bool:
