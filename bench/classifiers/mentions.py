@@ -23,6 +23,8 @@ TELLING = 0.31
 """Weight of a word that at most two options share and that the question does not hold."""
 _NEXT_QUESTION = re.compile(r"\n(?:Q|Question|Q\d{1,3}|Question \d{1,3}) {0,3}[:.] {0,3}\S")
 _BEFORE, _AFTER = frozenset("=+/^<>\u00d7\u00f7*"), frozenset("+/^<>=\u00d7\u00f7*")
+_QUANTITY = re.compile(r"[^\w\s]{0,2}\d[\d.,:]*[^\w\s]{0,2} ?[^\W\d]*[^\w\s]{0,2}\Z")
+"""A number with or without a unit."""
 _CONCLUDING = frozenset({"answer", "therefore", "thus", "hence", "so", "option", "choice"})
 
 
@@ -58,7 +60,7 @@ def find(text: str, options: Options) -> Document:
         if options.literal:
             own = _with_literals(document, options, own, segment)
         own = _with_fuzzy(document, options, own, first, stop)
-        if options.weak and own:
+        if own:
             own = _without_weak(document, options, own, segment, first)
         document.mentions.append(own)
     return document
@@ -70,7 +72,9 @@ def _without_weak(
     """A number or a "yes" refers to an option only where it heads or closes a sentence's claim."""
     kept = []
     for mention in found:
-        if mention.kind == TEXT and mention.option in options.weak:
+        if mention.kind == TEXT and (
+            mention.option in options.weak or _QUANTITY.match(options.texts[mention.option])
+        ):
             heads = mention.first - first <= 1 and document.text[
                 mention.end : mention.end + 2
             ].lstrip(" )\"'")[:1] in (":", "-", ",", "")
