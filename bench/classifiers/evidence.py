@@ -43,6 +43,7 @@ _TURNS = frozenset(
     ]
 )
 _SIGNS = frozenset(",;:.!?()-|")
+SENSE, PLAIN = POSITIVE | NEGATIVE, NEGATION | VERDICT
 SCOPE = 4
 """Tokens that a negation reaches."""
 
@@ -124,6 +125,9 @@ def count(document: Document, options: Options, unit: Unit, mates: set[int]) -> 
             # "(A and B) is false" is what the formula means, not that it is wrong.
             flag = JUDGE
         if flag:
+            if flag & SENSE and not flag & PLAIN and (key in own_stems or key in question):
+                # Its own text and the question's words say nothing for or against it.
+                flag &= ~SENSE
             marks |= flag
             if flag & NEGATION:
                 negations += 1
