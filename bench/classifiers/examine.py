@@ -34,6 +34,12 @@ COPIED = 0.6
 """Share of its runs of three words that makes a sentence a copy of the question."""
 MIN_FOCUS = 3
 """Stems of what is asked for that make it a test which options can fail."""
+_EXTREME = re.compile(
+    r"\b(?:most|least|(?:clos|larg|small|bigg|high|low|long|short|fast|slow|old|young|light|heavi|"
+    r"warm|hott|cold|cool|strong|weak|near|farth|furth|deep|earli|lat|cheap|great|rich|poor|hard|"
+    r"soft|thick|thin|dens|few)est)\b",
+    re.I,
+)
 _MARK = re.compile(f"[{TICKS}{CROSSES}]")
 
 
@@ -65,6 +71,8 @@ class Examined(NamedTuple):
     """Segment that first declares the answer."""
     tested: bool
     """Of the answered option, outside of declarations, is said what is asked for."""
+    graded: bool
+    """The question asks for an extreme: the longest, the most."""
 
 
 class Decision(NamedTuple):
@@ -110,6 +118,7 @@ def examine(reading: Reading) -> Examined:
         _marked(document),
         *_turns(document, chosen),
         tested,
+        bool(_EXTREME.search(reading.stem, max(0, len(reading.stem) - 300))),
     )
 
 

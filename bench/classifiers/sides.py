@@ -35,8 +35,19 @@ def side_of(summary: Summary, crowd: Crowd, examined: Examined, option: int) -> 
         return "for"
     if summary.against or summary.marks & (COMPARE | REJECT):
         return "against"
-    rejecting = _rejecting(summary, crowd, examined)
+    rejecting = _rejecting(summary, crowd, examined) or _measured(summary, examined)
     return "against" if rejecting or examined.tested else "neutral"
+
+
+def _measured(summary: Summary, examined: Examined) -> bool:
+    """It is given a number, and so is the answered option, and the question asks for an extreme."""
+    chosen = examined.evidence.get(-1 if examined.answer.answer is None else examined.answer.answer)
+    return (
+        summary.numbers > 0
+        and examined.graded
+        and chosen is not None
+        and any(count.numbers for count in chosen.counts)
+    )
 
 
 def _unanswered(summary: Summary, crowd: Crowd, examined: Examined) -> Side:
