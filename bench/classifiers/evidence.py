@@ -27,22 +27,6 @@ from bench.classifiers.options import Options
 from bench.classifiers.words import OPENING, openings
 
 _TRUTH = frozenset({"true", "false"})
-_TURNS = frozenset(
-    [
-        "but",
-        "because",
-        "since",
-        "so",
-        "while",
-        "whereas",
-        "which",
-        "although",
-        "instead",
-        "rather",
-        "as",
-    ]
-)
-_SIGNS = frozenset(",;:.!?()-|")
 SENSE, PLAIN = POSITIVE | NEGATIVE, NEGATION | VERDICT
 SCOPE = 4
 """Tokens that a negation reaches."""
@@ -67,8 +51,6 @@ class Count(NamedTuple):
     """Union of the flags of its tokens."""
     numbers: int
     tokens: int
-    first_negation: int
-    """Tokens before the first negation or negative word; -1 for none."""
     affirmed: int
     """Times that it is pronounced right."""
     denied: int
@@ -77,8 +59,6 @@ class Count(NamedTuple):
     """Content stems of the question within reach of a negation."""
     symbols: int
     """One-letter words: the letters of a formula."""
-    own_denied: int
-    """Content stems of the option that are negated."""
     focus: float
     """Share of what is asked for that occurs here, 0 where anything is negated."""
 
@@ -113,9 +93,8 @@ def count(document: Document, options: Options, unit: Unit, mates: set[int]) -> 
     novel: set[str] = set()
     foreign: set[str] = set()
     asked = own = judge = positive = negative = negations = marks = numbers = 0
-    reach, first_negation = -1, -1
+    reach = -1
     affirmed = denied = asked_denied = symbols = 0
-    own_denied, denying = 0, -1
     for at in range(unit.first, unit.stop):
         key = stems[at]
         if key in labels and key not in own_stems:
@@ -132,9 +111,6 @@ def count(document: Document, options: Options, unit: Unit, mates: set[int]) -> 
             if flag & NEGATION:
                 negations += 1
                 reach = at + SCOPE
-                denying = denied_to(document, at, unit.stop)
-                if first_negation < 0:
-                    first_negation = at - unit.first
             if flag & POSITIVE:
                 if at <= reach:
                     negative += 1
@@ -145,8 +121,6 @@ def count(document: Document, options: Options, unit: Unit, mates: set[int]) -> 
                     positive += 1
                 else:
                     negative += 1
-                    if first_negation < 0:
-                        first_negation = at - unit.first
             if flag & VERDICT:
                 if bool(flag & NEGATIVE) == (at <= reach):
                     affirmed += 1
@@ -159,7 +133,6 @@ def count(document: Document, options: Options, unit: Unit, mates: set[int]) -> 
                 continue
         if key in own_stems:
             own += 1
-            own_denied += at < denying
         elif key in question or key[:OPENING] in near:
             asked += 1
             asked_denied += at <= reach
@@ -199,26 +172,12 @@ def count(document: Document, options: Options, unit: Unit, mates: set[int]) -> 
         marks,
         numbers,
         unit.stop - unit.first,
-        first_negation,
         affirmed,
         denied,
         asked_denied,
         symbols,
-        own_denied,
         spoken,
     )
-
-
-def denied_to(document: Document, at: int, stop: int) -> int:
-    """The token at which the denial that begins at a token ends: with its clause."""
-    words, text = document.words, document.text
-    for place in range(at + 1, stop):
-        if words[place] in _TURNS:
-            return place
-        gap = text[document.ends[place - 1] : document.starts[place]]
-        if gap != " " and not _SIGNS.isdisjoint(gap):
-            return place
-    return stop
 
 
 def spans_of(document: Document, units: list[Unit]) -> tuple[tuple[int, int], ...]:

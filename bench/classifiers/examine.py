@@ -61,8 +61,6 @@ class Examined(NamedTuple):
     loose_numbers: int
     before_answer: int
     """Content tokens of a sentence that declares the answer, before it does."""
-    vocabulary: frozenset[str]
-    """All stems of the response."""
     marked: dict[int, bool]
     """Options with a tick (True) or a cross on their line."""
     rejecting: int
@@ -96,7 +94,6 @@ def examine(reading: Reading) -> Examined:
     answer = implied(document, answer, evidence)
     restated = _restated(document, options, evidence)
     loose = _loose(document, options, units, reading.stem)
-    vocabulary = frozenset(document.stems)
     chosen = evidence.get(-1 if answer.answer is None else answer.answer)
     tested = (
         chosen is not None
@@ -114,7 +111,6 @@ def examine(reading: Reading) -> Examined:
         answer,
         restated,
         *loose,
-        vocabulary,
         _marked(document),
         *_turns(document, chosen),
         tested,

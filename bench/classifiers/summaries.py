@@ -8,18 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from bench.classifiers.attribution import DRIFTS, GOES_ON, INSIDE, OPENS, SUBJECT
 from bench.classifiers.evidence import Evidence
 from bench.classifiers.lexicon import COMPARE, CONTRAST, REJECT
 from bench.classifiers.mentions import FUZZY, TEXT
-
-HEADED = 1 << SUBJECT | 1 << OPENS
+from bench.classifiers.units import DRIFTS, GOES_ON, INSIDE
 
 
 class Summary(NamedTuple):
     """The counts of one option put together."""
 
-    novel: tuple[int, int, int, int, int, int]
+    novel: tuple[int, ...]
     """Most novel stems in one unit, by how the unit hangs on the option (DECLARES ... OPENS)."""
     best: int
     total: int
@@ -29,20 +27,14 @@ class Summary(NamedTuple):
     negations: int
     negatives: int
     positives: int
-    own: int
     asked: int
-    foreign: int
-    judge: int
     numbers: int
     affirmed: int
     denied: int
     asked_denied: int
-    symbols: int
     pure: int
     """Most novel stems in one unit that are no other option's."""
     pure_total: int
-    own_denied: int
-    units: int
     kind: int
     only_fuzzy: bool
     score: float
@@ -69,8 +61,6 @@ class Crowd(NamedTuple):
     busy: int
     """With a unit of two novel stems."""
     said: int
-    headed: int
-    """With a section or a clause of their own."""
     talked: int
     rejected: int
     """Of those talked about, with a word against them."""
@@ -78,17 +68,16 @@ class Crowd(NamedTuple):
 
 def crowd_of(summaries: Mapping[int, Summary], options: int) -> Crowd:
     """The sums over all options of a response."""
-    present = novel = busy = said = headed = talked = rejected = 0
+    present = novel = busy = said = talked = rejected = 0
     for summary in summaries.values():
         present += 1
         novel += min(summary.best, 10)
         busy += summary.best >= 2
         said += summary.pure_total + summary.asked > 1
-        headed += bool(summary.how & HEADED)
         if summary.total + summary.asked:
             talked += 1
             rejected += summary.against > 0
-    return Crowd(options, present, novel, busy, said, headed, talked, rejected)
+    return Crowd(options, present, novel, busy, said, talked, rejected)
 
 
 def peers_of(crowd: Crowd, summary: Summary) -> Crowd:
@@ -100,7 +89,6 @@ def peers_of(crowd: Crowd, summary: Summary) -> Crowd:
         crowd.novel - min(summary.best, 10),
         crowd.busy - (summary.best >= 2),
         crowd.said - (summary.pure_total + summary.asked > 1),
-        crowd.headed - bool(summary.how & HEADED),
         crowd.talked - talks,
         crowd.rejected - (talks and summary.against > 0),
     )
@@ -116,69 +104,44 @@ def in_passing(summary: Summary) -> bool:
 def summarise(evidence: Evidence) -> Summary:
     """One pass over the units of an option."""
     novel = [0, 0, 0, 0, 0, 0]
-    best = total = alone = marks = negations = negatives = positives = 0
-    own = asked = foreign = judge = numbers = kind = how = affirmed = denied = 0
-    asked_denied = symbols = pure = pure_total = 0
-    own_denied = 0
+    best = total = alone = marks = negations = negatives = positives = asked = numbers = 0
+    kind = how = affirmed = denied = asked_denied = pure = pure_total = 0
     score, shared = 0.0, 99
     for unit, count in zip(evidence.units, evidence.counts, strict=True):
-        if count.novel > novel[unit.how]:
-            novel[unit.how] = count.novel
+        fresh = count.novel
+        if fresh > novel[unit.how]:
+            novel[unit.how] = fresh
         how |= 1 << unit.how
         if unit.how == DRIFTS:
             continue
-        if count.novel > best:
-            best = count.novel
-        total += count.novel
-        if unit.shared == 1 and count.novel > alone:
-            alone = count.novel
-        kind = max(kind, unit.kind)
-        score = max(score, unit.score)
-        shared = min(shared, unit.shared)
+        if fresh > best:
+            best = fresh
+        total += fresh
+        if unit.shared == 1 and fresh > alone:
+            alone = fresh
+        if unit.kind > kind:
+            kind = unit.kind
+        if unit.score > score:
+            score = unit.score
+        if unit.shared < shared:
+            shared = unit.shared
         if unit.how == INSIDE and count.tokens <= 2:
             continue
         marks |= count.marks
         negations += count.negations
         negatives += count.negative
         positives += count.positive
-        own += count.own
         asked += count.asked
-        foreign += count.foreign
-        judge += count.judge
         numbers += count.numbers
         affirmed += count.affirmed
         denied += count.denied
         asked_denied += count.asked_denied
-        symbols += count.symbols
-        own_denied += count.own_denied
-        pure = max(pure, count.novel - count.foreign)
-        pure_total += count.novel - count.foreign
+        fresh -= count.foreign
+        if fresh > pure:
+            pure = fresh
+        pure_total += fresh
     return Summary(
-        (novel[0], novel[1], novel[2], novel[3], novel[4], novel[5]),
-        best,
-        total,
-        alone,
-        marks,
-        negations,
-        negatives,
-        positives,
-        own,
-        asked,
-        foreign,
-        judge,
-        numbers,
-        affirmed,
-        denied,
-        asked_denied,
-        symbols,
-        pure,
-        pure_total,
-        own_denied,
-        len(evidence.units),
-        kind,
-        kind == FUZZY,
-        score,
-        shared,
-        how,
-        min(unit.segment for unit in evidence.units),
-    )
+        tuple(novel), best, total, alone, marks, negations, negatives, positives, asked, numbers,
+        affirmed, denied, asked_denied, pure, pure_total, kind, kind == FUZZY, score, shared, how,
+        min([unit.segment for unit in evidence.units]),
+    )  # fmt: skip
