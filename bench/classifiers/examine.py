@@ -19,6 +19,7 @@ from bench.classifiers.lexicon import JUDGE, STOP
 from bench.classifiers.mentions import FUZZY, Document, find
 from bench.classifiers.options import Options, prepare
 from bench.classifiers.styles import coverage_of, style_of
+from bench.classifiers.turns import own_end
 from bench.classifiers.words import OPENING, openings, words_of
 from bench.records import MULTI, Side, Treatment, TreatmentCode, Verdict
 
@@ -85,13 +86,13 @@ class Decision(NamedTuple):
 def examine(reading: Reading) -> Examined:
     """Cut up, find, attribute and count. Never raises on any text."""
     options = prepare(reading.shown, reading.stem)
-    document = find(reading.text, options)
+    document = find(reading.text[: own_end(reading.text, options.question)], options)
     units = attribute(document, options)
     answer = stated(document, options)
     if answer.answer is not None:
         units += derivation(document, options, units, answer.answer)
     evidence = gather(document, options, units)
-    answer = implied(document, answer, evidence)
+    answer = implied(document, options, answer, evidence)
     restated = _restated(document, options, evidence)
     loose = _loose(document, options, units, reading.stem)
     chosen = evidence.get(-1 if answer.answer is None else answer.answer)

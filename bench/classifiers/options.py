@@ -20,6 +20,13 @@ _LEADING = frozenset(["a", "an", "the", "to", "it", "its", "their", "his", "her"
 _ALL = re.compile(
     r"\W*(?:all|both)\b(?:.{0,12}\b(?:above|these|them|following|options)\b|\W*$)", re.I
 )
+_NONE = re.compile(
+    r"\W*(?:none\b(?: of\b|\W*$)|neither\b|no (?:answer|option|correct|right)\b|unknown\b|"
+    r"undetermined\b|not (?:enough|known|answerable|determined|given)\b|"
+    r"(?:cannot|can't|can not|could not|cannot be|impossible to) (?:be )?"
+    r"(?:determined?|answer(?:ed)?|known?|tell|told|inferred)\b|insufficient\b|unclear\b)",
+    re.I,
+)
 _WEAK = frozenset(
     [
         "yes",
@@ -67,6 +74,8 @@ class Options(NamedTuple):
     """Options without a telling word: formulas, numbers, letters."""
     all_of: frozenset[int]
     """Options that stand for all the others: "all of the above"."""
+    none_of: frozenset[int]
+    """Options that stand for no other: "none of the above", "not enough information"."""
     literal: tuple[tuple[str, int], ...]
     """Options without enough letters to tokenise (formulas): text as it stands, and option."""
     question: frozenset[str]
@@ -121,6 +130,7 @@ def prepare(shown: tuple[ShownOption, ...], stem_text: str) -> Options:
         frozenset(weak),
         frozenset(i for i, bag in enumerate(weights) if not bag or all(len(k) == 1 for k in bag)),
         frozenset(i for i, text in enumerate(texts) if _ALL.match(text)),
+        frozenset(i for i, text in enumerate(texts) if _NONE.match(text)),
         tuple((text, i) for i, text in enumerate(texts) if _is_literal(text, words[i])),
         question,
         _negated(stem_text, question_words),
@@ -243,4 +253,6 @@ def _label_index(labels: tuple[str, ...]) -> dict[str, int]:
 def _label_pattern(labels: tuple[str, ...]) -> re.Pattern[str]:
     forms = {form for label in labels for form in (label, label.upper(), label.lower()) if form}
     alternatives = "|".join(sorted(map(re.escape, forms), key=lambda form: (-len(form), form)))
-    return re.compile(rf"(?<![\w'’])(?:{alternatives or '(?!)'})(?![\w'’])")
+    return re.compile(
+        rf"(?<!\w)(?<!\w['’])(?:{alternatives or '(?!)'})(?!\w|['’]\w)",
+    )

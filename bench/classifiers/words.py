@@ -27,7 +27,7 @@ _BULLET_STAR = re.compile(r"^([ >|]*)\*(?= )", re.MULTILINE)
 _JSON_START = re.compile(r"\s*(?:'''?|```)?\s*(?:json)?\s*[{\[]\s*[\"'{\[]")
 _JSON_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _TAG = re.compile(
-    r"<\|?/?\s*\|?(?P<tag>[a-zA-Z][\w-]{0,24})(?:[ :=][^<>\n]{0,60})?\|?>"
+    r"(?<!<)<\|?/?\s*\|?(?P<tag>[a-zA-Z][\w-]{0,24})(?:[ :=][^<>\n]{0,60})?\|?>"
     r"|[%\[]/?(?P<plain>(?:ant)?think(?:ing)?|scratchpad|reasoning|reflection)[%\]]",
     re.IGNORECASE,
 )
@@ -44,6 +44,8 @@ def normalise(text: str) -> str:
         plain = _JSON_ESCAPE.sub(_unescape, plain)
     if "*" in plain:
         plain = _BULLET_STAR.sub(r"\1-", plain).replace("*", " ")
+    if "__" in plain:
+        plain = plain.replace("__", "  ")
     if "<" in plain or "%" in plain or "[" in plain:
         plain = _TAG.sub(_untag, plain)
     return plain

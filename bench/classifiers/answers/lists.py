@@ -1,0 +1,38 @@
+"""Whether a line is one of a list of options, and so no answer by standing alone."""
+
+from __future__ import annotations
+
+from bench.classifiers.mentions import TEXT, Document
+
+WINDOW = 64
+"""Sentences around a line that are looked at."""
+
+
+def leader(document: Document, index: int) -> int | None:
+    """The option that a line opens with."""
+    segment, mentions = document.segments[index], document.mentions[index]
+    if not segment.opens or not mentions or mentions[0].kind < TEXT:
+        return None
+    return mentions[0].option if mentions[0].first <= document.bounds[index][0] + 1 else None
+
+
+def begins_list(document: Document, option: int, index: int) -> bool:
+    """What opens here is the first of several options, not an answer with a list behind it.
+
+    A list that comes after an answer begins with an earlier option, or holds the answer too.
+    """
+    stop = min(len(document.segments), index + 1 + WINDOW)
+    leaders = [leader(document, place) for place in range(index + 1, stop)]
+    behind = next((found for found in leaders if found is not None), None)
+    return behind is not None and behind > option and option not in leaders
+
+
+def goes_on(document: Document, option: int, index: int) -> bool:
+    """The line before this one, in its paragraph, opens with the option before this one."""
+    segments = document.segments
+    for place in range(index - 1, max(-1, index - WINDOW), -1):
+        if segments[place].paragraph != segments[index].paragraph:
+            return False
+        if segments[place].opens:
+            return leader(document, place) == option - 1
+    return False

@@ -1,0 +1,67 @@
+"""The answer that a response states: the ways of stating one, from the surest to the vaguest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bench.classifiers.answers.bare import closing, headed, isolated, only, opening
+from bench.classifiers.answers.cued import cued, in_segment
+from bench.classifiers.answers.cues import HEADS
+from bench.classifiers.answers.fields import field
+from bench.classifiers.answers.records import NOTHING, Answer
+from bench.classifiers.answers.verdicts import (
+    announced,
+    called,
+    concluded,
+    judged,
+    pronounced,
+    ticked,
+)
+from bench.classifiers.mentions import Document
+from bench.classifiers.options import Options
+
+
+def stated(document: Document, options: Options) -> Answer:
+    """The answer that the response states, without looking at what it says of each option."""
+    for read in _WAYS:
+        found = read(document, options)
+        if found is not None:
+            return found
+    return NOTHING
+
+
+def _declared(document: Document, options: Options) -> Answer | None:
+    """The last sentence that declares an answer: by a cue, a heading or a concluding verdict."""
+    for index in range(len(document.segments) - 1, -1, -1):
+        first, stop = document.bounds[index]
+        if HEADS.isdisjoint(document.words[first:stop]):
+            continue
+        found = (
+            in_segment(document, options, index)
+            or headed(document, options, index)
+            or pronounced(document, index)
+        )
+        if found:
+            return found
+    return None
+
+
+def _hinted(document: Document, options: Options) -> Answer | None:
+    """What cues announce that say little by themselves."""
+    return cued(document, options, weak=True)
+
+
+_WAYS: tuple[Callable[[Document, Options], Answer | None], ...] = (
+    field,
+    closing,
+    _declared,
+    opening,
+    only,
+    called,
+    _hinted,
+    isolated,
+    concluded,
+    announced,
+    judged,
+    ticked,
+)
