@@ -67,7 +67,7 @@ def rationale(example: WorkedExample, style: RationaleStyle, labels: Mapping[str
         style: which kind of rationale.
         labels: option id (`o1`, ...) -> label, in the order shown; empty where none are shown.
     """
-    label = labels[f"o{example.options.index(example.answer) + 1}"] if labels else None
+    label = labels.get(f"o{example.options.index(example.answer) + 1}") if labels else None
     end = closing(label, example.answer)
     if style == "direct":
         return end

@@ -55,7 +55,7 @@ def test_prose_makes_no_claims() -> None:
     assert not list(claims("Take 3 apples, or 4; the dog is less than happy. In 2024 it was 5 x."))
 
 
-@pytest.mark.parametrize("name", ["probes", "numbers"])
+@pytest.mark.parametrize("name", ["probes", "numbers", "word_problems"])
 def test_no_worked_example_states_what_is_false(name: str) -> None:
     for example in exemplars(name):
         labels = dict(list(LABELS.items())[: len(example.options)])
