@@ -48,10 +48,17 @@ def train(
 ) -> None:
     """Teach a model with STaR: sample, check, rationalize, filter, fine-tune, repeat."""
     from star.config import make_config, parse_settings
+    from star.launching import launched
 
     if explain is not None:
         return _explain(*explain)
-    config = make_config(model, questions, preset, parse_settings(settings or []))
+    processes = launched()
+    if processes == 0:
+        return None
+    given = parse_settings(settings or [])
+    if processes is not None:
+        given |= {"processes": processes}
+    config = make_config(model, questions, preset, given)
     if show_config:
         return _show(config)
     if out is None:

@@ -32,10 +32,10 @@ FilterName = Literal[
     "duplicate",
 ]
 DEFAULT_PRESET = "rest"
-
-
-FREE = frozenset({"checkpoint_minutes", "processes", "accelerate_config", "packing"})
-"""Fields that decide how fast a training goes, not what comes of it: a resume may change them."""
+FREE = frozenset(
+    {"checkpoint_minutes", "processes", "accelerate_config", "packing", "rows_at_once"}
+)
+"""Fields that decide how a training is done, not what comes of it: a resume may change them."""
 
 
 class StarConfig(Record):
@@ -121,6 +121,8 @@ class StarConfig(Record):
     step_growth: float = Field(1.2, ge=1)
     """Each iteration's steps are those of the one before times this."""
     train_batch_size: int = Field(8, ge=1)
+    rows_at_once: int | None = Field(None, ge=1)
+    """Of a batch and process, those in memory together; None takes all. Fewer give the same."""
     max_length: int = Field(1024, ge=16)
     """Rows of more tokens are left out, never cut."""
     packing: Literal["auto", "off"] = "auto"
@@ -178,6 +180,11 @@ class StarConfig(Record):
             raise ValueError(
                 f"train_batch_size={self.train_batch_size} cannot be shared out evenly among "
                 f"processes={self.processes}"
+            )
+        if self.rows_at_once and (self.train_batch_size // self.processes) % self.rows_at_once:
+            raise ValueError(
+                f"rows_at_once={self.rows_at_once} does not go into a process's share of a batch, "
+                f"{self.train_batch_size // self.processes}"
             )
         if self.pairs and self.tuning == "full" and self.processes > 1:
             raise ValueError("pairs with tuning=full take processes=1, or tuning=lora")

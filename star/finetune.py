@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from probes.errors import InputError, MissingError
+from star import limits
 from star.config import StarConfig
-from star.disk import writing
 from star.examples import Encoded, encode
 from star.jobs import Job
 from star.records import TrainingStats, TrainRow
@@ -54,7 +54,7 @@ def finetune(job: Job, watcher: Watcher) -> TrainingStats:
     trainer.add_callback(teller(trainer, found.tokens, watcher))
     trainer.add_callback(keeper(of, job.config.checkpoint_minutes, job.config.pairs, spent))
     watcher.start("training", found.steps, snapshot.step if snapshot else 0)
-    with writing(job.target.parent):
+    with limits.writing(job.target.parent), limits.training():
         trainer.train(resume_from_checkpoint=str(snapshot.path) if snapshot else None)
         state, last = trainer.state, trainer
         if job.config.pairs:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 import sys
 import threading
-from collections.abc import Mapping
+import traceback
 from pathlib import Path
-from typing import Any
+from typing import NoReturn
 
 from bench.line_process import heard, speaker
 from probes.errors import UserError
@@ -29,18 +29,17 @@ def main() -> None:
     try:
         stats = finetune(job, Relay(send) if first else Silent())
     except UserError as error:
-        _say(send, {"error": str(error), "kind": type(error).__name__})
+        send({"error": str(error), "kind": type(error).__name__})
+        _leave(1)
+    except Exception:
+        send({"failed": traceback.format_exc()})
         _leave(1)
     if first:
-        _say(send, {"stats": stats.model_dump(mode="json")})
+        send({"stats": stats.model_dump(mode="json")})
     _leave(0)
 
 
-def _say(send: Any, row: Mapping[str, Any]) -> None:
-    send(row)
-
-
-def _leave(code: int) -> None:
+def _leave(code: int) -> NoReturn:
     if "RANK" in os.environ:
         from torch import distributed
 

@@ -24,8 +24,11 @@ from star.records import TrainingStats
 from star.sampling import Watcher
 
 WORKER = "star.finetune_worker"
-LAUNCHED = ("RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_RANK", "MASTER_ADDR", "MASTER_PORT")
-"""Variables that a launcher sets; one that is started inside another must not see them."""
+LAUNCHED = (
+    "RANK", "WORLD_SIZE", "LOCAL_", "GROUP_", "ROLE_", "MASTER_", "TORCHELASTIC_", "TORCH_NCCL_",
+    "ACCELERATE_", "FSDP_",
+)  # fmt: skip
+"""How variables begin that a launcher sets; one started inside another must not see them."""
 
 
 def finetuned(job: Job, watcher: Watcher) -> TrainingStats:
@@ -95,12 +98,9 @@ def launch_file(config: StarConfig) -> Path:
 
 def environment(config: StarConfig) -> dict[str, str]:
     """What the launcher sees: nothing of one that started us."""
-    kept = {
-        key: value
-        for key, value in os.environ.items()
-        if key not in LAUNCHED
-        and not key.startswith(("LOCAL_RANK", "ROLE_", "TORCHELASTIC", "TORCH_NCCL"))
-    }
+    kept = dict(os.environ)
+    if "WORLD_SIZE" in kept:
+        kept = {key: value for key, value in kept.items() if not key.startswith(LAUNCHED)}
     if not gpus(config) and not config.accelerate_config:
         kept["ACCELERATE_USE_CPU"] = "true"
         # The launcher would give each process one thread and say so; cores are shared out instead.
@@ -116,17 +116,41 @@ def gpus(config: StarConfig) -> int:
     return 0 if config.device == "cpu" else int(torch.cuda.device_count())
 
 
+def launched() -> int | None:
+    """Processes that a launcher (torchrun, `accelerate launch`) started of us; None without one.
+
+    The first does the loop and shares only the fine-tunes out, to processes that it starts; 0 in
+    all others, which have nothing to do.
+
+    Raises:
+        InputError: they are on several machines.
+    """
+    if "WORLD_SIZE" not in os.environ or "RANK" not in os.environ:
+        return None
+    count = int(os.environ["WORLD_SIZE"])
+    if int(os.environ.get("LOCAL_WORLD_SIZE", count)) != count:
+        raise InputError(
+            f"{count} processes on several machines were launched: start starprobe train once, "
+            f"with --set processes= and --set accelerate_config=FILE for the fine-tunes, and "
+            f"--set sampling_on=ray for sampling on other machines"
+        )
+    return count if os.environ["RANK"] == "0" else 0
+
+
 def relayed(process: LineProcess, watcher: Watcher) -> TrainingStats:
     """What the first process says, passed on until it gives its numbers.
 
     Raises:
         UserError: what it raised, or that it ended without a word.
+        RuntimeError: a fault of ours in it, with its trace.
     """
     while (row := process.receive()) is not None:
         if "stats" in row:
             return TrainingStats.model_validate(row["stats"])
         if "error" in row:
             raise user_error(row)
+        if "failed" in row:
+            raise RuntimeError(f"the fine-tune failed:\n{row['failed']}")
         call, arguments = next(iter(row.items()))
         getattr(watcher, call)(*arguments)
     raise errors.MissingError(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from probes.errors import InputError
 from star.config import StarConfig
 from star.examples import Encoded
 from star.row_order import row_order, step_count
@@ -49,13 +51,25 @@ def steps_of(config: StarConfig, iteration: int, rows: int) -> int:
 
 
 def arguments(config: StarConfig, iteration: int, steps: int, out: Path) -> dict[str, Any]:
-    """What SFTConfig is made of, and DPOConfig in part."""
-    cpu = on_cpu(config)
+    """What SFTConfig is made of, and DPOConfig in part.
+
+    Raises:
+        InputError: the batch cannot be shared out among the processes.
+    """
+    cpu, world = on_cpu(config), world_size()
+    if config.train_batch_size % world:
+        raise InputError(
+            f"train_batch_size={config.train_batch_size} cannot be shared out evenly among the "
+            f"{world} processes that were launched"
+        )
+    share = config.train_batch_size // world
+    at_once = config.rows_at_once or share
     return {
         "output_dir": str(out),
         "max_steps": steps,
         # Of one process: all of them together make the batch that one would.
-        "per_device_train_batch_size": config.train_batch_size // world_size(),
+        "per_device_train_batch_size": at_once,
+        "gradient_accumulation_steps": share // at_once,
         "train_sampling_strategy": "sequential",
         "max_length": None,
         # Sharded weights are recomputed by FSDP itself, if its configuration says so.
@@ -164,10 +178,8 @@ def told(logs: dict[str, float]) -> str:
 
 
 def world_size() -> int:
-    """Processes that train together."""
-    from accelerate import PartialState
-
-    return int(PartialState().num_processes)
+    """Processes that train together, as torchrun and `accelerate launch` tell each."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
 
 
 def sharded() -> bool:

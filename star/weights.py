@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -55,9 +56,7 @@ def loading(config: StarConfig, cpu: bool) -> dict[str, Any]:
     """How `from_pretrained` is to load the base."""
     kwargs: dict[str, Any] = {"dtype": dtype(config, cpu)}
     if config.tuning == "qlora":
-        from accelerate import PartialState
-
-        place = 0 if cpu else PartialState().local_process_index
+        place = int(os.environ.get("LOCAL_RANK", "0"))
         kwargs |= {"quantization_config": four_bits(), "device_map": {"": place}}
     if padding_free(config, cpu):
         kwargs["attn_implementation"] = FLASH

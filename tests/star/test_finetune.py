@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from probes.errors import InputError
+from probes.errors import InputError, MissingError
 from star.config import StarConfig, make_config
 from star.finetune import curve, finetune
 from star.jobs import Job
@@ -85,6 +85,12 @@ def assert_same(one: Job, other: Job) -> None:
     first, second = weights(one), weights(other)
     assert first.keys() == second.keys()
     assert all(bool((first[name] == second[name]).all()) for name in first)
+
+
+def assert_close(one: Job, other: Job, within: float) -> None:
+    first, second = weights(one), weights(other)
+    assert first.keys() == second.keys()
+    assert all(float((first[name] - second[name]).abs().max()) <= within for name in first)
 
 
 def test_every_row_comes_once_before_any_comes_again() -> None:
@@ -218,6 +224,24 @@ def test_a_torn_snapshot_does_not_count_and_the_one_before_stays(tmp_path: Path)
     assert last_whole(tmp_path, "b") is None
     (tmp_path / "checkpoint-4" / "whole.json").write_text('{"of": "a"')
     assert last_whole(tmp_path, "a") is None
+
+
+def test_fewer_rows_at_once_give_the_same(job: Callable[..., Job]) -> None:
+    one, two = (job(f"r{n}", rows_at_once=n, lora_dropout=0.0, steps=3) for n in (4, 2))
+    first, second = finetune(one, Silent()), finetune(two, Silent())
+    assert [loss for _, loss in second.losses] == pytest.approx(
+        [loss for _, loss in first.losses], abs=2e-5
+    )
+    assert_close(one, two, 1e-5)
+
+
+def test_too_little_memory_is_told_in_one_line() -> None:
+    import torch
+
+    from star import limits
+
+    with pytest.raises(MissingError, match="rows_at_once=1"), limits.training():
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.\nmore")
 
 
 def test_rows_that_do_not_fit_are_counted_and_none_at_all_is_an_error(

@@ -1,4 +1,4 @@
-"""A disk that is full, or a folder that cannot be written, told in one line whoever finds out."""
+"""A full disk, a folder that cannot be written, too little memory: told in one line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from probes.errors import FolderError, UserError
+from probes.errors import FolderError, MissingError, UserError
 
 ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO}
 SAYINGS = ("No space left", "os error 28", "File too large", "os error 27", "PytorchStreamWriter")
@@ -32,6 +32,26 @@ def writing(path: Path) -> Iterator[None]:
         raise FolderError(
             f"cannot write {path} ({said or 'the disk is full'}); free some space and run the same "
             f"command again: it goes on where it stopped"
+        ) from None
+
+
+@contextmanager
+def training() -> Iterator[None]:
+    """A block that trains.
+
+    Raises:
+        MissingError: the GPU has too little memory for it.
+    """
+    import torch
+
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        said = str(error).splitlines()[0]
+        raise MissingError(
+            f"training needs more memory than the GPU has ({said}); run the same command again "
+            f"with --set rows_at_once=1, or name another --out folder and a smaller max_length, or "
+            f"tuning=qlora"
         ) from None
 
 
