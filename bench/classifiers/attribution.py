@@ -7,44 +7,19 @@ options; a sentence that names none goes on about the last subject where it read
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from bench.classifiers.clauses import clauses_of, groups_of, members_of
-from bench.classifiers.cues import CONCLUDES, CONCLUSION, DECLARATION, OTHERS, REJECTS
-from bench.classifiers.lexicon import CONTRAST, PRONOUN, STOP, words_in
+from bench.classifiers.cues import CONCLUDES, CONCLUSION, DECLARATION, DECLARING, OTHERS, REJECTS
+from bench.classifiers.lexicon import CONTRAST, STOP, words_in
 from bench.classifiers.mentions import FUZZY, LEAD, TEXT, Document, Mention
 from bench.classifiers.options import Options
 from bench.classifiers.segments import Segment
+from bench.classifiers.topics import BACK, Topic, carried, is_pronoun, lines_before, next_topic
 from bench.classifiers.units import DECLARES, DRIFTS, GOES_ON, INSIDE, OPENS, SUBJECT, Unit
 
 __all__ = ["DECLARES", "DRIFTS", "GOES_ON", "INSIDE", "OPENS", "SUBJECT", "Unit", "attribute"]
 
 
-LINES = 2
-"""One-line sections in a row that make a list of them."""
-_BACK = words_in("it this these those they he she its their such")
-
 _CALLS = words_in("called known termed named")
-
-
-class Topic(NamedTuple):
-    """What is being spoken of."""
-
-    options: tuple[int, ...]
-    strong: bool
-    """Opened by a label (or an item): holds to the end of its line or section."""
-    paragraph: int
-    line: int
-    indent: int
-    kind: int
-    labelled: bool = False
-    """Opened by a label, so that a bullet below it is part of it."""
-    declared: bool = False
-    """Named as the answer."""
-    opening: bool = False
-    """Named as the answer at the very beginning: what follows explains it."""
-    before: int = 0
-    """Sections right before it that took one line each."""
 
 
 def attribute(document: Document, options: Options) -> list[Unit]:
@@ -55,17 +30,8 @@ def attribute(document: Document, options: Options) -> list[Unit]:
         previous = topic
         topic = _segment(document, options, index, segment, topic, units)
         if topic is not None and topic.strong:
-            topic = topic._replace(before=_lines_before(previous, topic, segment))
+            topic = topic._replace(before=lines_before(previous, topic, segment))
     return units
-
-
-def _lines_before(previous: Topic | None, topic: Topic, segment: Segment) -> int:
-    """How many one-line sections stand right before the topic; none once a section grows."""
-    if segment.line > topic.line:
-        return 0
-    if previous is None or not previous.strong:
-        return 0
-    return previous.before if previous.line == topic.line else previous.before + 1
 
 
 def _segment(
@@ -80,24 +46,9 @@ def _segment(
     first, stop = document.bounds[index]
     if first >= stop and not mentions:
         return topic
-    topic = _carried(document, segment, topic, first, mentions)
-    text = document.text[segment.content : segment.end]
+    topic = carried(document, segment, topic, first, mentions)
     if not mentions:
-        if (
-            topic
-            and not OTHERS.search(text[:60])
-            and not (
-                CONCLUSION.match(text) and not _is_pronoun(document, first) and not topic.strong
-            )
-        ):
-            goes_on = topic.strong or topic.opening or _is_pronoun(document, first)
-            how = GOES_ON if goes_on else DRIFTS
-            for option in topic.options:
-                units.append(
-                    Unit(option, first, stop, how, len(topic.options), topic.kind, index, 1.0)
-                )
-            return topic
-        return None if OTHERS.search(text[:60]) or segment.opens else topic
+        return _unnamed(document, index, topic, units)
     groups = groups_of(document, mentions, options.question)
     head = groups[0]
     leads = head[0].kind == LEAD or _glosses(document, segment, first, head[0])
@@ -106,44 +57,75 @@ def _segment(
         groups = [group for group in groups if group is head or group[0].kind == LEAD]
         groups[0] = [mention for mention in head if mention.kind > FUZZY]
     begins = leads or _begins(document, first, head[0].first)
-    declares = not (leads and segment.opens and _only_lead(document, segment, head)) and (
-        bool(DECLARATION.search(text)) or (bool(CONCLUDES.match(text)) and not REJECTS.search(text))
-    )
     if topic and topic.strong and not leads and not (begins and _other_subject(head, topic)):
-        for option in topic.options:
-            units.append(
-                Unit(option, first, stop, GOES_ON, len(topic.options), topic.kind, index, 1.0)
-            )
-        _inside(document, groups, topic, first, stop, index, units)
+        units += _about(topic, first, stop, GOES_ON, index)
+        _inside(document, groups, topic, index, units)
         return topic
-    clauses = clauses_of(document, groups, first, stop)
-    for number, group in enumerate(groups):
-        begin, end = clauses[number]
-        how = _how(document, group, begin, leads and number == 0, declares)
-        if how == DECLARES or (how == INSIDE and group[0].option in options.weak):
-            begin = max(begin, _declared_from(document, group, begin))
-        for option, mention in members_of(group).items():
-            units.append(
-                Unit(
-                    option,
-                    begin,
-                    end,
-                    how,
-                    len(members_of(group)),
-                    mention.kind,
-                    index,
-                    mention.score,
-                )
-            )
+    only_lead = leads and segment.opens and _only_lead(document, segment, head)
+    declares = not only_lead and _declares(document, segment, first, stop)
+    for number, (group, clause) in enumerate(
+        zip(groups, clauses_of(document, groups, first, stop), strict=True)
+    ):
+        how = _how(document, group, clause[0], leads and number == 0, declares)
+        units += _named(group, clause, how, index, group[0].option in options.weak)
     if len(groups) == 1 and not leads and topic is None:
         units += _named_at_last(document, index, groups[0])
-    return _next_topic(document, segment, groups, leads, begins, declares)
+    return next_topic(document, segment, groups, leads, begins, declares)
+
+
+def _unnamed(
+    document: Document, index: int, topic: Topic | None, units: list[Unit]
+) -> Topic | None:
+    """A sentence that names no option may go on about the topic, or end it."""
+    segment, (first, stop) = document.segments[index], document.bounds[index]
+    text, start, end = document.text, segment.content, segment.end
+    if topic is None:
+        return None
+    if OTHERS.search(text, start, min(end, start + 60)):
+        return None
+    pronoun = is_pronoun(document, first)
+    if not topic.strong and not pronoun and CONCLUSION.match(text, start, end):
+        return None if segment.opens else topic
+    how = GOES_ON if topic.strong or topic.opening or pronoun else DRIFTS
+    units += _about(topic, first, stop, how, index)
+    return topic
+
+
+def _about(topic: Topic, first: int, stop: int, how: int, index: int) -> list[Unit]:
+    shared = len(topic.options)
+    return [
+        Unit(option, first, stop, how, shared, topic.kind, index, 1.0) for option in topic.options
+    ]
+
+
+def _named(
+    group: list[Mention], clause: tuple[int, int], how: int, index: int, weak: bool
+) -> list[Unit]:
+    """The units of one group; a declaration or a number is about what stands from it on only."""
+    begin, end = clause
+    if how == DECLARES or (how == INSIDE and weak):
+        begin = max(begin, min(mention.first for mention in group))
+    members = members_of(group)
+    return [
+        Unit(option, begin, end, how, len(members), mention.kind, index, mention.score)
+        for option, mention in members.items()
+    ]
+
+
+def _declares(document: Document, segment: Segment, first: int, stop: int) -> bool:
+    """It gives or announces the answer."""
+    text, start, end = document.text, segment.content, segment.end
+    if not DECLARING.isdisjoint(document.words[first:stop]) and DECLARATION.search(
+        text, start, end
+    ):
+        return True
+    return bool(CONCLUDES.match(text, start, end)) and not REJECTS.search(text, start, end)
 
 
 def _named_at_last(document: Document, index: int, group: list[Mention]) -> list[Unit]:
     """The sentence before "This is called X", where it names no option: it is about X."""
     first = document.bounds[index][0]
-    if index == 0 or document.mentions[index - 1] or document.words[first] not in _BACK:
+    if index == 0 or document.mentions[index - 1] or document.words[first] not in BACK:
         return []
     members = members_of(group)
     if len(members) > 1 or _CALLS.isdisjoint(document.words[first + 1 : group[0].first + 1]):
@@ -161,45 +143,6 @@ def _glosses(document: Document, segment: Segment, first: int, mention: Mention)
         return False
     after = document.text[mention.end : mention.end + 8].lstrip(" )\"'*")
     return after[:1] in (":", "|") or after[:2] in ("- ", "= ")
-
-
-def _carried(
-    document: Document, segment: Segment, topic: Topic | None, first: int, mentions: list[Mention]
-) -> Topic | None:
-    """The topic that still holds when this segment begins."""
-    if topic is None or not segment.opens:
-        return topic
-    if segment.line == topic.line:
-        return topic
-    deeper = segment.indent > topic.indent or (topic.labelled and segment.kind == "item")
-    sub_item = segment.kind in ("item", "row") and deeper
-    if topic.before >= LINES and not sub_item and not _goes_on(document, first):
-        # After a list with one line for each option, what follows is of no single one.
-        return None
-    if topic.strong and (sub_item or segment.paragraph == topic.paragraph):
-        if CONCLUSION.match(document.text, segment.content, segment.end) and not sub_item:
-            return None
-        if segment.kind in ("item", "heading") and not sub_item and segment.indent <= topic.indent:
-            return topic if segment.kind == "item" and topic.indent < 0 else None
-        return topic
-    if segment.paragraph == topic.paragraph + 1 and _is_pronoun(document, first):
-        text = document.text[segment.content : segment.content + 40]
-        if CONCLUSION.match(text) and not text.lower().startswith(("it", "this")):
-            return None
-        return topic._replace(strong=False)
-    if topic.declared and segment.paragraph == topic.paragraph + 1 and segment.kind == "sentence":
-        return None if CONCLUSION.match(document.text, segment.content, segment.end) else topic
-    if segment.paragraph == topic.paragraph and segment.kind == "sentence":
-        return topic._replace(strong=False) if _is_pronoun(document, first) else None
-    return None
-
-
-def _goes_on(document: Document, first: int) -> bool:
-    return first < len(document.words) and document.words[first] in _BACK
-
-
-def _is_pronoun(document: Document, first: int) -> bool:
-    return first < len(document.flags) and bool(document.flags[first] & PRONOUN)
 
 
 def _begins(document: Document, first: int, at: int) -> bool:
@@ -227,17 +170,10 @@ def _how(document: Document, group: list[Mention], begin: int, leads: bool, decl
     return SUBJECT if _begins(document, begin, group[0].first) else INSIDE
 
 
-def _declared_from(document: Document, group: list[Mention], begin: int) -> int:
-    """A declaration is of the option from its mention on; what stands before is the derivation."""
-    return max(begin, min(mention.first for mention in group))
-
-
 def _inside(
     document: Document,
     groups: list[list[Mention]],
     topic: Topic,
-    first: int,
-    stop: int,
     index: int,
     units: list[Unit],
 ) -> None:
@@ -248,31 +184,3 @@ def _inside(
                 units.append(
                     Unit(option, mention.first, mention.stop, INSIDE, 1, mention.kind, index, 1.0)
                 )
-
-
-def _next_topic(
-    document: Document,
-    segment: Segment,
-    groups: list[list[Mention]],
-    leads: bool,
-    begins: bool,
-    declares: bool,
-) -> Topic | None:
-    last = groups[0] if leads else groups[-1]
-    options = tuple(members_of(last))
-    strong = leads and not declares
-    if not strong and begins and len(groups) == 1 and segment.opens and not declares:
-        strong = segment.kind in ("item", "heading", "row")
-    if len(options) > 3 and not strong:
-        return None
-    return Topic(
-        options,
-        strong,
-        segment.paragraph,
-        segment.line,
-        segment.indent,
-        last[0].kind,
-        leads and last[0].kind == LEAD and segment.kind != "item",
-        declares,
-        declares and segment is document.segments[0],
-    )

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from bench.classifiers.lexicon import words_in
+
 DECLARATION = re.compile(
     r"\banswers?\b[^.?!\n:]{0,60}?(?:\b(?:is|are|would be|should be|must be)\b|[:=])|"
     r"\b(?:correct|right|best|final|most \w+|only|closest)\b[^.?!\n:]{0,60}?"
@@ -15,6 +17,10 @@ DECLARATION = re.compile(
     r"\b(?:i|we)(?:'d| would| will|'ll)? (?:choose|select|pick|go with|opt for)\b|\bboxed\b",
     re.I,
 )
+DECLARING = words_in(
+    "answer answers correct right best final most only closest choose select pick go opt boxed"
+)
+"""Every declaration holds one of these."""
 CONCLUDES = re.compile(
     r"[\W_]*(?:so|therefore|thus|hence|in conclusion|in summary|overall|ultimately|obviously)\b",
     re.I,

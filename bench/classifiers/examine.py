@@ -60,8 +60,6 @@ class Examined(NamedTuple):
     """Equals signs in them."""
     loose_tokens: int
     loose_numbers: int
-    before_answer: int
-    """Content tokens of a sentence that declares the answer, before it does."""
     marked: dict[int, bool]
     """Options with a tick (True) or a cross on their line."""
     rejecting: int
@@ -135,14 +133,12 @@ def _marked(document: Document) -> dict[int, bool]:
 def _turns(document: Document, chosen: Evidence | None) -> tuple[int, int]:
     """The segments that turn to the rejected options, and that first declare the answer."""
     never = len(document.segments)
-    rejecting = next(
-        (
-            index
-            for index, segment in enumerate(document.segments)
-            if _REJECTING.search(document.text, segment.start, segment.end)
-        ),
-        never,
-    )
+    rejecting = never
+    if _REJECTING.search(document.text):
+        for index, segment in enumerate(document.segments):
+            if _REJECTING.search(document.text, segment.start, segment.end):
+                rejecting = index
+                break
     units = chosen.units if chosen else []
     return rejecting, min((unit.segment for unit in units if unit.how == DECLARES), default=never)
 
@@ -167,16 +163,13 @@ def _restated(
 
 def _loose(
     document: Document, options: Options, units: list[Unit], stem: str
-) -> tuple[int, int, int, int, int]:
-    """What stands outside of all units: stems, equations, tokens, numbers; and before answers."""
+) -> tuple[int, int, int, int]:
+    """What stands outside of all units: stems, equations, tokens, numbers."""
     covered = bytearray(len(document.words))
-    declared = set()
     for unit in units:
         covered[unit.first : unit.stop] = b"\1" * (unit.stop - unit.first)
-        if unit.how == DECLARES:
-            declared.add(unit.segment)
     stems: set[str] = set()
-    equations = tokens = numbers = before = 0
+    equations = tokens = numbers = 0
     near = openings(options.question)
     for index, (first, stop) in enumerate(document.bounds):
         if covered.find(0, first, stop) < 0:
@@ -197,8 +190,7 @@ def _loose(
         stems |= fresh
         tokens += len(own)
         numbers += sum(key[0].isdigit() for key in own)
-        before += len(own) if index in declared else 0
-    return len(stems), equations, tokens, numbers, before
+    return len(stems), equations, tokens, numbers
 
 
 @lru_cache(maxsize=512)

@@ -26,9 +26,8 @@ REASONED = (
 WHOLE = ("least", "second_least", "mean", "share", "unseen", "many_options", "short")
 """Of the whole response: the log-odds of its options being reasoned about, put together."""
 GENERAL = (
-    "loose", "loose_much", "equations", "loose_share", "before_answer", "reasoned_share",
-    "any_reasoned", "all_reasoned", "long", "numbers", "named_only", "short", "loose_tokens",
-    "unclaimed", "unclaimed_much",
+    "loose", "loose_share", "loose_tokens", "numbers", "unclaimed",
+    "all_reasoned", "named_only", "short",
 )  # fmt: skip
 
 
@@ -73,17 +72,14 @@ def general_features(examined: Examined, reasoned: dict[int, float]) -> list[flo
     words = len(examined.document.words)
     likely = sum(reasoned.values())
     unclaimed = sum(
-        (1.0 - reasoned[option]) * min(10, max(count.novel for count in found.counts))
+        (1.0 - reasoned[option]) * min(10, max([count.novel for count in found.counts]))
         for option, found in examined.evidence.items()
-        if option in reasoned
     )
     return [
-        log1p(min(examined.loose, 40)), float(examined.loose >= 6),
-        float(min(examined.equations, 3)), examined.loose_tokens / max(1, words),
-        log1p(min(examined.before_answer, 40)), likely / count, float(likely >= 0.5),
-        float(likely >= count - 0.5), log1p(words) / 3.0, log1p(min(examined.loose_numbers, 10)),
-        float(likely < 0.5 and bool(examined.evidence)), float(words < 12),
-        log1p(min(examined.loose_tokens, 60)), log1p(unclaimed), float(unclaimed >= 3.0),
+        _log(examined.loose), examined.loose_tokens / max(1, words), _log(examined.loose_tokens),
+        _log(min(examined.loose_numbers, 10)), log1p(unclaimed),
+        float(likely >= count - 0.5), float(likely < 0.5 and bool(examined.evidence)),
+        float(words < 12),
     ]  # fmt: skip
 
 

@@ -198,6 +198,7 @@ ORDINALS = {
     )
 }
 """The ordinal before "option", "choice", "statement" -> place."""
+ORDINAL_WORDS = frozenset({*ORDINALS, "last"})
 
 NOT_LABEL_AFTER = words_in(
     "vitamin vitamins type types hepatitis grade appendix section phase point points vector "

@@ -23,6 +23,8 @@ _SINGLES |= {chr(0xFF21 + i): chr(65 + i) for i in range(26)}
 _SINGLES |= {chr(0xFF41 + i): chr(97 + i) for i in range(26)}
 _TABLE = str.maketrans(_SINGLES)
 
+_SPECIAL = re.compile("[^\n -~]|[`*<%\\[\\\\]")
+"""What `normalise` may change."""
 _BULLET_STAR = re.compile(r"^([ >|]*)\*(?= )", re.MULTILINE)
 _JSON_START = re.compile(r"\s*(?:'''?|```)?\s*(?:json)?\s*[{\[]\s*[\"'{\[]")
 _JSON_ESCAPE = re.compile(r"\\(.)", re.DOTALL)
@@ -39,6 +41,8 @@ def normalise(text: str) -> str:
 
     Same length as the text, so that every offset in the result is an offset in the text.
     """
+    if not _SPECIAL.search(text):
+        return text
     plain = text.translate(_TABLE)
     if "\\" in plain and _JSON_START.match(plain[:200]):
         plain = _JSON_ESCAPE.sub(_unescape, plain)
