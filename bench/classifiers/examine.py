@@ -15,7 +15,7 @@ from bench.classifiers.base import Reading
 from bench.classifiers.cues import ANNOUNCES
 from bench.classifiers.derivation import derivation
 from bench.classifiers.evidence import Evidence, gather, spans_of
-from bench.classifiers.lexicon import JUDGE, STOP
+from bench.classifiers.lexicon import JUDGE, STOP, words_in
 from bench.classifiers.mentions import FUZZY, Document, find
 from bench.classifiers.options import Options, prepare
 from bench.classifiers.styles import coverage_of, style_of
@@ -29,18 +29,14 @@ _REJECTING = re.compile(
     r"\bwhy\b[^.!?\n]{0,20}\b(?:not|n't|others?|incorrect|wrong)\b",
     re.I,
 )
+_TURNING = words_in("other others remaining rest incorrect wrong why")
+"""One of these stands wherever `_REJECTING` fits."""
 
 
 COPIED = 0.6
 """Share of its runs of three words that makes a sentence a copy of the question."""
 MIN_FOCUS = 3
 """Stems of what is asked for that make it a test which options can fail."""
-_EXTREME = re.compile(
-    r"\b(?:most|least|(?:clos|larg|small|bigg|high|low|long|short|fast|slow|old|young|light|heavi|"
-    r"warm|hott|cold|cool|strong|weak|near|farth|furth|deep|earli|lat|cheap|great|rich|poor|hard|"
-    r"soft|thick|thin|dens|few)est)\b",
-    re.I,
-)
 _MARK = re.compile(f"[{TICKS}{CROSSES}]")
 
 
@@ -66,10 +62,10 @@ class Examined(NamedTuple):
     """Segment from which on options are taken up to be rejected: "why the others are wrong"."""
     answering: int
     """Segment that first declares the answer."""
+    stem: str
+    """The question as asked."""
     tested: bool
     """Of the answered option, outside of declarations, is said what is asked for."""
-    graded: bool
-    """The question asks for an extreme: the longest, the most."""
 
 
 class Decision(NamedTuple):
@@ -112,8 +108,8 @@ def examine(reading: Reading) -> Examined:
         *loose,
         _marked(document),
         *_turns(document, chosen),
+        reading.stem,
         tested,
-        bool(_EXTREME.search(reading.stem, max(0, len(reading.stem) - 300))),
     )
 
 
@@ -134,7 +130,7 @@ def _turns(document: Document, chosen: Evidence | None) -> tuple[int, int]:
     """The segments that turn to the rejected options, and that first declare the answer."""
     never = len(document.segments)
     rejecting = never
-    if _REJECTING.search(document.text):
+    if not _TURNING.isdisjoint(document.words):
         for index, segment in enumerate(document.segments):
             if _REJECTING.search(document.text, segment.start, segment.end):
                 rejecting = index

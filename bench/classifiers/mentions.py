@@ -6,7 +6,7 @@ Knows segments and options; does not know what is said about an option.
 from __future__ import annotations
 
 import re
-from itertools import repeat
+from itertools import accumulate, repeat
 
 from bench.classifiers.labels import find_labels, find_ordinals
 from bench.classifiers.lexicon import COPULA, FLAGS, ORDINAL_WORDS
@@ -18,6 +18,8 @@ from bench.classifiers.words import TOKEN, normalise, stem
 
 __all__ = ["FUZZY", "LABEL", "LEAD", "TELLING", "TEXT", "Document", "Mention", "find"]
 
+_PARTS = re.compile(f"({TOKEN.pattern})", TOKEN.flags)
+"""Cuts a text into what stands between tokens and tokens, by turns."""
 _NEXT_QUESTION = re.compile(r"\n(?:Q|Question|Q\d{1,3}|Question \d{1,3}) {0,3}[:.] {0,3}\S")
 _BEFORE, _AFTER = frozenset("=+/^<>\u00d7\u00f7*"), frozenset("+/^<>=\u00d7\u00f7*")
 _QUANTITY = re.compile(r"[^\w\s]{0,2}\d[\d.,:]*[^\w\s]{0,2} ?[^\W\d]*[^\w\s]{0,2}\Z")
@@ -59,9 +61,9 @@ def find(text: str, options: Options) -> Document:
 
 def _cut(plain: str) -> Document:
     """The tokens and segments of a normalised text, without mentions."""
-    spans = [token.span() for token in TOKEN.finditer(plain)]
-    words = [plain[start:end].lower() for start, end in spans]
-    starts, ends = [start for start, _ in spans], [end for _, end in spans]
+    parts = _PARTS.split(plain)
+    bounds = list(accumulate(map(len, parts)))
+    words, starts, ends = list(map(str.lower, parts[1::2])), bounds[0:-1:2], bounds[1::2]
     flags = list(map(FLAGS.get, words, repeat(0)))
     segments = split(plain)
     document = Document(plain, words, list(map(stem, words)), flags, starts, ends, segments, [], [])

@@ -5,10 +5,21 @@ A learned side was tried and read unseen sources worse: "neutral" occurs in bulk
 
 from __future__ import annotations
 
+import re
+
 from bench.classifiers.examine import Examined
 from bench.classifiers.lexicon import COMPARE, REJECT
 from bench.classifiers.summaries import Crowd, Summary, peers_of
 from bench.records import Side
+
+_EXTREME = re.compile(
+    r"\b(?:most|least|(?:clos|larg|small|bigg|high|low|long|short|fast|slow|old|young|light|heavi|"
+    r"warm|hott|cold|cool|strong|weak|near|farth|furth|deep|earli|lat|cheap|great|rich|poor|hard|"
+    r"soft|thick|thin|dens|few)est)\b",
+    re.I,
+)
+MAX_ASKED = 300
+"""Characters at the end of a question that say what it asks for."""
 
 
 def side_of(summary: Summary, crowd: Crowd, examined: Examined, option: int) -> Side:
@@ -44,9 +55,9 @@ def _measured(summary: Summary, examined: Examined) -> bool:
     chosen = examined.evidence.get(-1 if examined.answer.answer is None else examined.answer.answer)
     return (
         summary.numbers > 0
-        and examined.graded
         and chosen is not None
         and any(count.numbers for count in chosen.counts)
+        and bool(_EXTREME.search(examined.stem[-MAX_ASKED:]))
     )
 
 
