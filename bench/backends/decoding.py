@@ -1,26 +1,28 @@
-"""Batched decoding with transformers: shared prefixes, one seed a row, log-likelihoods.
+"""Decoding with transformers: shared prefixes, one seed a row, log-likelihoods.
 
-Knows nothing of prompts or runs: token ids and sampling in, text out.
+Knows nothing of prompts or runs: token ids and sampling in, text out. Rows go through the slots of
+`bench.backends.continuous`; models whose attention cannot be replaced are decoded batch by batch
+with transformers' own `generate`.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
-from itertools import takewhile
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from transformers import DynamicCache, LogitsProcessorList
 
+from bench.backends.continuous import Continuous, Row, fits, supports
+from bench.backends.prefixes import SHARED_AT_LEAST, common_prefix, grouped
 from bench.backends.row_sampling import RowSampler
+from bench.backends.stops import Stops
 from bench.records import FinishReason, Sampling
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-SHARED_AT_LEAST = 48
-"""Tokens from which a common prefix is worth a cache of its own."""
 
 
 class Encoded(NamedTuple):
@@ -30,8 +32,19 @@ class Encoded(NamedTuple):
     sampling: Sampling
 
 
+class Decoded(NamedTuple):
+    """What became of a row."""
+
+    number: int
+    """Of the row, as it was handed in."""
+    text: str
+    tokens: int
+    finish: FinishReason
+    seconds: float
+
+
 class Decoder:
-    """Decodes batches of token ids with one loaded model."""
+    """Decodes token ids with one loaded model."""
 
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> None:
         self._model = model
@@ -39,6 +52,7 @@ class Decoder:
         self._prefix: tuple[list[int], DynamicCache] | None = None
         self._eos = _eos_ids(model, tokenizer)
         self._window = getattr(model.config, "sliding_window", None) or 1 << 30
+        self._slots = supports(model)
 
     def encode(self, text: str) -> list[int]:
         """Token ids; the beginning-of-text token is added only where the text has none yet."""
@@ -49,9 +63,43 @@ class Decoder:
             return ids[:-1]
         return ids
 
+    def decode(self, rows: Sequence[Encoded], size: int) -> Iterator[Decoded]:
+        """Each row as it is done, at most `size` at a time; all rows share one kind of sampling."""
+        longest = max(len(row.ids) for row in rows) + rows[0].sampling.max_tokens
+        if self._slots and fits(self._model, longest):
+            yield from self._in_slots(rows, size)
+        else:
+            order = _longest_first(rows, range(len(rows)))
+            for start in range(0, len(rows), size):
+                yield from self._in_batch(rows, order[start : start + size])
+
+    def _in_slots(self, rows: Sequence[Encoded], size: int) -> Iterator[Decoded]:
+        sampling = rows[0].sampling
+        groups = grouped([row.ids for row in rows])
+        asked = [
+            Row(index, rows[index].ids[len(group.prefix) :], rows[index].sampling.seed, number)
+            for number, group in enumerate(groups)
+            for index in _longest_first(rows, group.indices)
+        ]
+        stops = Stops(sampling.stop, self._tokenizer, self._eos)
+        prefixes = [group.prefix for group in groups]
+        looped = Continuous(self._model, prefixes, sampling, stops.ended)
+        for done in looped.decode(asked, size):
+            text, tokens, finish = self._finish(done.ids, sampling)
+            yield Decoded(done.number, text, tokens, finish, done.seconds)
+
+    def _in_batch(self, rows: Sequence[Encoded], indices: list[int]) -> list[Decoded]:
+        start = time.perf_counter()
+        found = self._generate([rows[index] for index in indices])
+        elapsed = time.perf_counter() - start
+        return [
+            Decoded(number, text, tokens, finish, elapsed)
+            for number, (text, tokens, finish) in zip(indices, found, strict=True)
+        ]
+
     @torch.inference_mode()
-    def decode(self, rows: Sequence[Encoded]) -> list[tuple[str, int, FinishReason]]:
-        """(text, tokens generated, why it ended) of each row; all rows share one sampling."""
+    def _generate(self, rows: Sequence[Encoded]) -> list[tuple[str, int, FinishReason]]:
+        """(text, tokens generated, why it ended) of each row."""
         sampling = rows[0].sampling
         prefix = self._shared_prefix(rows)
         input_ids, mask = self._pad([row.ids for row in rows], len(prefix))
@@ -162,19 +210,18 @@ class Decoder:
         return text, len(kept), "length" if end is None else "stop"
 
 
-def common_prefix(rows: Sequence[list[int]]) -> list[int]:
-    """The tokens that all rows begin with, at least one short of the shortest row."""
-    first, last = min(rows), max(rows)
-    limit = min(len(row) for row in rows) - 1
-    pairs = zip(first[: max(0, limit)], last, strict=False)
-    shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
-    return first[:shared]
+def _longest_first(rows: Sequence[Encoded], indices: Iterable[int]) -> list[int]:
+    """What does not fit into memory shows at once, and padding is least.
+
+    Equal prompts stand side by side, to be run once.
+    """
+    return sorted(indices, key=lambda index: (-len(rows[index].ids), rows[index].ids))
 
 
 def _processors(sampling: Sampling, seeds: list[int]) -> LogitsProcessorList:
     processors = LogitsProcessorList()
     if sampling.temperature > 0:
-        processors.append(RowSampler(seeds, sampling.temperature, sampling.top_p))
+        processors.append(RowSampler(seeds, sampling))
     return processors
 
 

@@ -1,15 +1,13 @@
 """`hf:` models through transformers: a hub name, a folder, a GGUF file or a PEFT adapter folder.
 
-Requests are sorted by length and batched with left padding; what all prompts of a batch begin with
-(few-shot examples) is computed once. Each request samples with a seed of its own, so that a
-response does not depend on what it was batched with.
+What requests begin with alike (few-shot examples) is computed once. Each request samples with a
+seed of its own, so that a response does not depend on what it was decoded with.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +23,7 @@ import torch
 
 from bench.backends.allocator import keep_freed_memory
 from bench.backends.base import Request, plain_text
-from bench.backends.decoding import Decoder, Encoded
+from bench.backends.decoding import Decoded, Decoder, Encoded
 from bench.backends.embedded import EMBEDDED, embedded_folder, gguf_folder
 from bench.backends.fingerprint import folder_fingerprint
 from bench.backends.options import BackendOptions
@@ -85,7 +83,7 @@ class HfBackend:
         )
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[str, Generation]]:
-        """Generations batch by batch, requests of one kind of sampling and like length together."""
+        """Generations as they are done, those of one kind of sampling together."""
         encoded: list[tuple[Request, Encoded]] = []
         for request in requests:
             item = self._encode(request)
@@ -93,8 +91,8 @@ class HfBackend:
                 yield request.id, item
             else:
                 encoded.append((request, item))
-        for batch in _batches(encoded, self.options.batch_size):
-            yield from self._generate_batch(batch)
+        for group in _kinds(encoded):
+            yield from self._decode(group)
 
     def loglikelihoods(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
         """Sum of log-probabilities of each continuation's tokens after its prefix."""
@@ -139,37 +137,33 @@ class HfBackend:
             return Encoded(ids, plain_text(request.sampling))
         return Encoded(ids, request.sampling)
 
-    def _generate_batch(
-        self, batch: list[tuple[Request, Encoded]]
-    ) -> Iterator[tuple[str, Generation]]:
-        start = time.perf_counter()
-        try:
-            decoded = self._decoder.decode([encoded for _, encoded in batch])
-        except torch.OutOfMemoryError as error:
-            if self.device.type == "cuda":
-                torch.cuda.empty_cache()
-            if len(batch) == 1:
-                message = str(error).splitlines()[0]
-                yield (
-                    batch[0][0].id,
-                    Generation(error=ResponseError(kind="out_of_memory", message=message)),
-                )
-                return
-            half = len(batch) // 2
-            yield from self._generate_batch(batch[:half])
-            yield from self._generate_batch(batch[half:])
-            return
-        elapsed = time.perf_counter() - start
-        for (request, encoded), (text, tokens, finish) in zip(batch, decoded, strict=True):
-            yield (
-                request.id,
-                Generation(
-                    text=text,
-                    finish_reason=finish,
-                    usage=Usage(prompt_tokens=len(encoded.ids), completion_tokens=tokens),
-                    latency_s=round(elapsed, 4),
-                ),
-            )
+    def _decode(self, group: list[tuple[Request, Encoded]]) -> Iterator[tuple[str, Generation]]:
+        """A group's generations; where memory runs out, again with half as many at a time."""
+        size, waiting = self.options.batch_size, dict(enumerate(group))
+        while waiting:
+            tried = list(waiting)
+            try:
+                for done in self._decoder.decode([waiting[key][1] for key in tried], size):
+                    request, encoded = waiting.pop(tried[done.number])
+                    yield request.id, _generation(done, len(encoded.ids))
+            except torch.OutOfMemoryError as error:
+                if self.device.type == "cuda":
+                    torch.cuda.empty_cache()
+                if size == 1:
+                    request, _ = waiting.pop(next(iter(waiting)))
+                    message = str(error).splitlines()[0]
+                    failed = ResponseError(kind="out_of_memory", message=message)
+                    yield request.id, Generation(error=failed)
+                size = max(1, size // 2)
+
+
+def _generation(done: Decoded, prompt_tokens: int) -> Generation:
+    return Generation(
+        text=done.text,
+        finish_reason=done.finish,
+        usage=Usage(prompt_tokens=prompt_tokens, completion_tokens=done.tokens),
+        latency_s=round(done.seconds, 4),
+    )
 
 
 def resolve(name: str, options: BackendOptions) -> Path | str:
@@ -215,17 +209,12 @@ def render_chat(tokenizer: PreTrainedTokenizerBase, messages: list[dict[str, Any
         return str(tokenizer.apply_chat_template([merged, *rest], **kwargs))
 
 
-def _batches(
-    encoded: list[tuple[Request, Encoded]], size: int
-) -> Iterator[list[tuple[Request, Encoded]]]:
+def _kinds(encoded: list[tuple[Request, Encoded]]) -> list[list[tuple[Request, Encoded]]]:
+    """Requests that differ in no more than their prompt and seed."""
     kinds: dict[Any, list[tuple[Request, Encoded]]] = {}
     for item in encoded:
         kinds.setdefault(item[1].sampling.model_copy(update={"seed": 0}), []).append(item)
-    for items in kinds.values():
-        # Longest first: what does not fit into memory shows at once, and padding is least.
-        items.sort(key=lambda item: -len(item[1].ids))
-        for start in range(0, len(items), size):
-            yield items[start : start + size]
+    return list(kinds.values())
 
 
 def _device(wanted: str) -> torch.device:

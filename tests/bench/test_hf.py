@@ -115,7 +115,8 @@ def test_samples_follow_temperature_and_nucleus(
     if narrow:
         monkeypatch.setattr(row_sampling, "NUCLEUS", 1)
     scores = torch.log(torch.tensor([[0.15, 0.5, 0.05, 0.3]])).repeat(2000, 1)
-    sampler = row_sampling.RowSampler(range(2000), temperature, top_p)
+    sampling = Sampling(temperature=temperature, top_p=top_p)
+    sampler = row_sampling.RowSampler(range(2000), sampling)
     drawn = sampler(None, scores).argmax(-1)
     counts = torch.bincount(drawn, minlength=4).double()
     wanted = 2000 * torch.tensor(expected, dtype=torch.double)
