@@ -135,11 +135,14 @@ def comparison_context(
 
 
 def sides(evidence: Evidence) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The rows before and after, under the models' own names."""
-    shown = evidence.frame["model"]
-    found = [evidence.frame[shown.str.startswith(f"{side} · ")] for side in SIDES]
-    first, second = (rows.assign(model=rows["source_model"]) for rows in found)
+    """The rows before and after, under the models' names without the side."""
+    first, second = (_side(evidence.frame, f"{side} · ") for side in SIDES)
     return first, second
+
+
+def _side(frame: pd.DataFrame, word: str) -> pd.DataFrame:
+    rows = frame[frame["model"].str.startswith(word)]
+    return rows.assign(model=rows["model"].str.removeprefix(word))
 
 
 def headline(comparisons: Sequence[Comparison], condition: str, *, trained: bool) -> str:

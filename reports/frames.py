@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -104,6 +104,7 @@ def gather(
     runs = tuple(Run(path) for path in paths)
     name = reader_of(runs, reader)
     words = list(names) or _telling_names(runs)
+    short = short_names(model.name for run in runs for model in run.info.models)
     found: list[Found] = []
     failures: Counter[str] = Counter()
     unread = 0
@@ -117,10 +118,11 @@ def gather(
                 unread += 1
             else:
                 exchange = Exchange(prompts[response.prompt_id], response, verdicts[response.id])
-                found.append(Found(_shown_name(word, response.model), number, exchange))
+                called = short.get(response.model, response.model)
+                found.append(Found(_shown_name(word, called), number, exchange))
     if not found:
         raise InputError(f"nothing to show: {_why_empty(runs, failures)}")
-    models = _in_run_order(runs, words, {one.model for one in found})
+    models = _in_run_order(runs, words, short, {one.model for one in found})
     found.sort(key=_placing(models, _conditions(runs)))
     exchanges = [one.exchange for one in found]
     frame = _frame(found)
@@ -194,13 +196,44 @@ def _telling_names(runs: Sequence[Run]) -> list[str]:
     ]
 
 
+def short_names(models: Iterable[str]) -> dict[str, str]:
+    """Model -> its name as a page shows it: a path loses the folders that tell nothing.
+
+    `hf:/home/me/demo/training/iteration_001/adapter` becomes `hf:…/iteration_001/adapter`, or as
+    much more of it as sets it apart from another model's. The methods section names all of it.
+    """
+    names = list(dict.fromkeys(models))
+    short = {name: name for name in names}
+    for kept in range(2, 12):
+        cut = {name: _last_parts(name, kept) for name in names}
+        seen = Counter(cut.values())
+        short |= {
+            name: value
+            for name, value in cut.items()
+            if short[name] == name and seen[value] == 1 and len(value) < len(name)
+        }
+    return short
+
+
+def _last_parts(model: str, kept: int) -> str:
+    """The model with only the last parts of its path, where it is one on this machine."""
+    backend, colon, path = model.partition(":")
+    parts = path.rstrip("/").split("/")
+    local = path.startswith(("/", ".", "~")) or len(parts) > 2
+    if not colon or "@http" in path or not local or len(parts) <= kept:
+        return model
+    return f"{backend}:…/{'/'.join(parts[-kept:])}"
+
+
 def _shown_name(word: str, model: str) -> str:
     return key(f"{word} · {model}" if word else model)
 
 
-def _in_run_order(runs: Sequence[Run], words: Sequence[str], there: set[str]) -> tuple[str, ...]:
+def _in_run_order(
+    runs: Sequence[Run], words: Sequence[str], short: Mapping[str, str], there: set[str]
+) -> tuple[str, ...]:
     named = [
-        _shown_name(word, model.name)
+        _shown_name(word, short[model.name])
         for run, word in zip(runs, words, strict=True)
         for model in run.info.models
     ]

@@ -15,7 +15,7 @@ from bench.files import write_atomic
 from bench.metrics import measure
 from reports import browser, embed, palette, sentences
 from reports.checks import check_panels
-from reports.frames import Evidence, gather, reader_error, without_collector
+from reports.frames import Evidence, Order, gather, reader_error, without_collector
 from reports.methods import methods
 from reports.panels import Panel, embedded, panels
 from reports.secrets import Secrets, aliases
@@ -86,17 +86,15 @@ def report_context(evidence: Evidence, secrets: Secrets) -> dict[str, Any]:
         if (found := sentences.standing(frame, model, condition, error)) is not None
     ]
     if len(standings) > RANKED_FROM:
-        # By what is sure of each, so that one lucky question leads no list.
+        # By what is sure of each, so that one lucky question leads no list; the figures follow.
         standings.sort(key=lambda one: -(one.full.low or 0))
+        ranked = dict.fromkeys((*(one.model for one in standings), *evidence.models))
+        frame.attrs["model"] = Order(ranked)
     shown = [*panels(frame, metrics), *check_panels(evidence)]
     return {
         "title": f"starprobe: {evidence.runs[0].info.probe_set}",
-        "heading": (
-            "Who breaks down every option?"
-            if len(evidence.models) > 1
-            else "Does it break down every option?"
-        ),
-        "lede": lede(evidence),
+        "heading": sentences.headline(standings, condition),
+        "lede": sentences.rest(standings) + lede(evidence),
         "facts": facts(evidence),
         "sections": [
             ("verdict", "Verdict"),
@@ -118,9 +116,8 @@ def lede(evidence: Evidence) -> str:
     count = len(evidence.models)
     who = "One model" if count == 1 else f"{count} models"
     return (
-        f"{who} answered multiple-choice questions; a reader then looked at how each response "
-        f"treats each option. The bars show how they answer, the number how often every single "
-        f"option got a reason."
+        f"{who} answered multiple-choice questions; a reader looked at how each response treats "
+        f"each option. Bars: how they answer. Number: how often every single option got a reason."
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from bench.metrics.corrected import ReaderError, corrected_rate
@@ -20,6 +21,10 @@ CAVEAT = (
 SHOWS_FROM, RARE_BELOW, UNSURE_ABOVE = 0.5, 0.2, 0.5
 """`shows` where the whole interval lies at or above the first, `rarely` where it lies below the
 second, `at times` between; nothing is said where it is wider than the third."""
+
+
+BREAKS, TIMES, RARELY = "breaks down every option", "does at times", "rarely does"
+"""The three things that a verdict can say for sure."""
 
 
 class Standing(NamedTuple):
@@ -113,10 +118,42 @@ def verdict(full: Estimate) -> str:
     if full.high - full.low > UNSURE_ABOVE:
         return "too few questions to tell"
     if full.low >= SHOWS_FROM:
-        return "breaks down every option"
+        return BREAKS
     if full.high < RARE_BELOW:
-        return "rarely does"
-    return "does at times"
+        return RARELY
+    return TIMES
+
+
+def headline(standings: Sequence[Standing], condition: str) -> str:
+    """The answer to the page's question in one line."""
+    how = ", unasked" if asks_for(condition) == "nothing" else ""
+    if len(standings) == 1:
+        said = {
+            BREAKS: f"This model breaks down every option{how}",
+            TIMES: f"This model breaks down every option at times{how}",
+            RARELY: f"This model rarely breaks down every option{how}",
+        }
+        return said.get(standings[0].verdict, "Too few questions to tell who breaks down options")
+    count = sum(one.verdict == BREAKS for one in standings)
+    words = "breaks" if count == 1 else "break"
+    return f"{count or 'None'} of {len(standings)} models {words} down every option{how}"
+
+
+def rest(standings: Sequence[Standing]) -> str:
+    """What the others do, in a sentence; empty for one model."""
+    if len(standings) < 2:
+        return ""
+    kinds = ((TIMES, "at times"), (RARELY, "rarely"))
+    parts = [
+        f"{count} {'does' if count == 1 else 'do'} so {words}"
+        for verdict, words in kinds
+        if (count := sum(one.verdict == verdict for one in standings))
+    ]
+    unsure = sum(one.verdict not in (BREAKS, TIMES, RARELY) for one in standings)
+    if unsure:
+        parts.append(f"{unsure} answered too few questions to tell")
+    joined = ", ".join(parts)
+    return f"{joined[0].upper()}{joined[1:]}. " if joined else ""
 
 
 def _corrected(rows: pd.DataFrame, error: ReaderError | None) -> list[str]:

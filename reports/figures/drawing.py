@@ -54,9 +54,10 @@ def layout(figure: go.Figure, height: int, **more: Any) -> go.Figure:
             "traceorder": "normal",
         },
     )
-    figure.update_xaxes(gridcolor=GRID, zeroline=False, automargin=True, linecolor=GRID)
-    figure.update_yaxes(gridcolor=GRID, zeroline=False, automargin=True, linecolor=GRID)
     figure.update_layout(**more)
+    axis = {"gridcolor": GRID, "zeroline": False, "automargin": True, "linecolor": GRID}
+    figure.update_xaxes(title_font_size=13, **axis)
+    figure.update_yaxes(title_font_size=13, **axis)
     return figure
 
 

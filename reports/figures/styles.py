@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
@@ -65,7 +65,7 @@ def draw_style_shares(table: pd.DataFrame) -> go.Figure:
         figure.add_bar(
             orientation="h",
             name=STYLE_WORDS[style],
-            y=[[plain(c) for c in rows["condition"]], [plain(m, 34) for m in rows["model"]]],
+            y=_rows_of_bars(rows),
             x=rows["value"],
             marker={
                 "color": STYLE_COLOURS[style],
@@ -92,16 +92,36 @@ def draw_style_shares(table: pd.DataFrame) -> go.Figure:
                 "(%{customdata[2]} to %{customdata[3]}), %{customdata[4]} responses<extra></extra>"
             ),
         )
+    asked = table.groupby(["condition", "model"], sort=False)["responses"].sum().reset_index()
+    figure.add_scatter(
+        mode="text",
+        x=[1.01] * len(asked),
+        y=_rows_of_bars(asked),
+        text=[f"{count:,}" for count in asked["responses"]],
+        textposition="middle right",
+        textfont={"size": 11},
+        hoverinfo="skip",
+        showlegend=False,
+        cliponaxis=False,
+    )
     height = 110 + 34 * len(table) // len(STYLES)
     return layout(
         figure,
         height,
         barmode="stack",
         bargap=0.25,
-        xaxis=share_axis("share of responses"),
-        yaxis={"autorange": "reversed", "automargin": True, "dividerwidth": 1},
+        xaxis=share_axis("share of responses; on the right, how many there are", (0, 1.04)),
+        yaxis={"range": [len(asked) - 0.5, -0.5], "automargin": True, "dividerwidth": 1},
         uniformtext={"minsize": 10, "mode": "hide"},
     )
+
+
+def _rows_of_bars(table: pd.DataFrame) -> list[Any]:
+    """A row's place: its model, and before it the condition where there are several."""
+    models = [plain(name, 34) for name in table["model"]]
+    if table["condition"].nunique() == 1:
+        return models
+    return [[plain(name) for name in table["condition"]], models]
 
 
 _DARK_TEXT = ("partial", "chosen_only", "direct")

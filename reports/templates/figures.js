@@ -30,7 +30,21 @@
     if (part.marker?.line) part.marker.line.color = colours.paper;
     return part;
   };
-  const coloured = (layout, colours, narrow) => {
+  // On a phone, names of models would leave no room for what is drawn.
+  const namesOf = (part) => (Array.isArray(part.y) ? part.y.flat() : []).filter((name) => typeof name === "string");
+  const shorter = (text, length) => (text.length > length ? `${text.slice(0, 5)}…${text.slice(6 - length)}` : text);
+  const slimmed = (data) => {
+    const names = [...new Set(data.flatMap(namesOf))];
+    // As short as they can be and still differ.
+    const length = [15, 20, 28, 40].find((size) => new Set(names.map((name) => shorter(name, size))).size === names.length);
+    const cut = (name) => (typeof name === "string" && length ? shorter(name, length) : name);
+    return data.map((part) => {
+      const made = part.type === "heatmap" ? { ...part, showscale: false } : { ...part };
+      if (namesOf(part).length) made.y = part.y.map((name) => (Array.isArray(name) ? name.map(cut) : cut(name)));
+      return made;
+    });
+  };
+  const coloured = (layout, colours, narrow, entries) => {
     const made = structuredClone(layout);
     made.font = { ...made.font, color: colours.ink, size: narrow ? 11 : 13 };
     made.hoverlabel = { ...made.hoverlabel, bgcolor: colours.paper, bordercolor: colours.grid, font: { ...made.hoverlabel?.font, color: colours.ink } };
@@ -38,9 +52,15 @@
       if (/^[xy]axis\d*$/.test(name)) Object.assign(part, { gridcolor: colours.grid, linecolor: colours.grid });
     }
     if (narrow) {
+      if (made.margin) made.margin.l = 4;
+      // Entries stand one below the other there: room for all of them, and no scroll bar.
+      if (made.height && entries > 3) {
+        made.height += 20 * entries;
+        made.legend = { ...made.legend, maxheight: 26 * entries };
+      }
       for (const [name, part] of Object.entries(made)) {
         if (!/^[xy]axis\d*$/.test(name)) continue;
-        part.tickfont = { size: 10 };
+        part.tickfont = { ...part.tickfont, size: 10 };
         if (part.title?.text) part.title = { ...part.title, text: broken(part.title.text), font: { size: 11 } };
       }
     }
@@ -53,15 +73,16 @@
     const figure = figures[place.dataset.figure];
     if (!figure) return;
     const narrow = (width ?? place.clientWidth) < 560;
-    const layout = coloured(deep(figure.layout, renamed), colours, narrow);
+    const entries = figure.data.filter((part) => part.name && part.showlegend !== false).length;
+    const layout = coloured(deep(figure.layout, renamed), colours, narrow, entries);
     if (width) Object.assign(layout, { width, autosize: false });
-    const data = deep(figure.data, renamed).map((part) => trace(part, colours));
-    await Plotly.react(place, data, layout, CONFIG);
+    const whole = deep(figure.data, renamed).map((part) => trace(part, colours));
+    const data = narrow ? slimmed(whole) : whole;
+    // On paper nothing may be on its way in: ribbons would fade in after the page was printed.
+    await Plotly.react(place, data, layout, { ...CONFIG, staticPlot: width !== undefined });
     place.style.height = "";
-    if (!place.dataset.listens) {
-      place.dataset.listens = "yes";
-      place.on("plotly_click", (event) => follow(figure.click, event.points[0]));
-    }
+    place.removeAllListeners?.("plotly_click");
+    place.on("plotly_click", (event) => follow(figure.click, event.points[0]));
   };
   const screenColours = () => (starprobe.isDark() ? DARK : LIGHT);
   const drawAll = async (colours, width) => {
