@@ -199,7 +199,7 @@ def _telling_names(runs: Sequence[Run]) -> list[str]:
 def short_names(models: Iterable[str]) -> dict[str, str]:
     """Model -> its name as a page shows it: a path loses the folders that tell nothing.
 
-    `hf:/home/me/demo/training/iteration_001/adapter` becomes `hf:…/iteration_001/adapter`, or as
+    `hf:./demo/training/iteration_001/adapter` becomes `hf:…/iteration_001/adapter`, or as
     much more of it as sets it apart from another model's. The methods section names all of it.
     """
     names = list(dict.fromkeys(models))
