@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -61,6 +61,9 @@ class Condition(Record):
     """Which other wording of the stem; 0 is the stem itself."""
     cue: str = "Answer:"
     """What the plain text for base models ends with."""
+    twin: str = ""
+    """Of a user's own: the condition to hold it against, as `plain`, so that it gets contrasts and
+    hint metrics as the built-in ones do."""
     strippable: bool = False
     """True: a provider may cut the thinking out of the response; its absence then says nothing."""
 
@@ -110,10 +113,20 @@ def _parse(text: str, source: str) -> dict[str, Condition]:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{source}: not valid TOML: {error}") from error
-    return {name: _condition(name, table, source) for name, table in tables.items()}
+    return {name: _condition(name, table, source, tables) for name, table in tables.items()}
 
 
-def _condition(name: str, table: Any, source: str) -> Condition:
+def _check_twin(condition: Condition, known: Mapping[str, Any], source: str) -> None:
+    """Raises InputError for a twin that is no condition; one of the same file counts."""
+    for part in condition.twin.split("+"):
+        if part == condition.name or (part not in known and part not in _built_in()):
+            raise InputError(
+                f"{source}: [{condition.name}], field 'twin': {part!r} is no other condition; "
+                f"name a built-in one or one of this file"
+            )
+
+
+def _condition(name: str, table: Any, source: str, known: Mapping[str, Any]) -> Condition:
     if not isinstance(table, dict):
         raise InputError(f"{source}: {name!r} is no table; write [{name}] and its fields below it")
     if set(name) & set("+,|:"):
@@ -126,6 +139,8 @@ def _condition(name: str, table: Any, source: str) -> Condition:
     try:
         condition = Condition(name=name, **table)
         condition.hint.format(label="A", text="text")
+        if condition.twin:
+            _check_twin(condition, known, source)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
@@ -178,7 +193,7 @@ def _single(name: str) -> Condition:
 def _combine(name: str, parts: Sequence[Condition]) -> Condition:
     merged: dict[str, Any] = {}
     for part in parts:
-        for field in part.model_fields_set - set(_WORDS):
+        for field in part.model_fields_set - {*_WORDS, "twin"}:
             value = getattr(part, field)
             if field in _JOINED and merged.get(field):
                 value = f"{merged[field]}\n\n{value}"
@@ -196,5 +211,15 @@ def _combine(name: str, parts: Sequence[Condition]) -> Condition:
         name="+".join(part.name for part in parts),
         about=" ".join(part.about for part in parts),
         source="; ".join(part.source for part in parts),
+        twin=_combined_twin(parts),
         **merged,
     )
+
+
+def _combined_twin(parts: Sequence[Condition]) -> str:
+    """The same combination with each part that names a twin replaced by it."""
+    if not any(part.twin for part in parts):
+        return ""
+    names = [part.twin or part.name for part in parts]
+    kept = [name for name in names if name != "plain"]
+    return "+".join(dict.fromkeys(kept)) or "plain"

@@ -72,6 +72,7 @@ def render(
         answer_id=question.answer_id,
         hinted_id=hinted.id if hinted else None,
         asks=condition.asks,
+        twin=condition.twin,
         messages=_messages(question, condition, shown, shots),
         text=_text(question, condition, shown, shots),
     )

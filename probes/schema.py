@@ -104,6 +104,8 @@ class Prompt(Record):
     """The option that the prompt presents as right, where it does."""
     asks: Literal["nothing", "answer", "reasons"] = "nothing"
     """What the wording asks for beyond an answer; only where it is `reasons` are they elicited."""
+    twin: str = ""
+    """The condition that a user's own is held against; built-in ones say it by their name."""
     messages: tuple[Message, ...]
     """For models with a chat template."""
     text: str

@@ -74,15 +74,23 @@ def headline_condition(frame: pd.DataFrame) -> str:
     return "plain" if "plain" in there else there[0]
 
 
-def asks_for(condition: str) -> str | None:
-    """What this condition asks for beyond an answer (`probes.conditions`); None if not known."""
+def asks_for(condition: str, frame: pd.DataFrame | None = None) -> str | None:
+    """What this condition asks for beyond an answer; None if not known.
+
+    Args:
+        condition: a name of `probes.conditions`, or a user's own.
+        frame: where a user's own that names its twin says what it asks for.
+    """
     from probes.conditions import get_condition
     from probes.errors import UserError
 
     try:
         return get_condition(condition).asks
     except UserError:
-        return None
+        if frame is None or "twin" not in frame:
+            return None
+        own = frame[(frame["condition"] == condition) & (frame["twin"] != "")]
+        return str(own["asks"].iloc[0]) if len(own) else None
 
 
 def standing(
@@ -104,7 +112,7 @@ def standing(
     full = rate(numbers(rows, "full"), questions)
     accuracy = rate(right_of_all(rows), questions)
     shares = {style: float((rows["style"] == style).mean()) for style in STYLES}
-    how = ", unasked" if asks_for(condition) == "nothing" else ""
+    how = ", unasked" if asks_for(condition, rows) == "nothing" else ""
     kind = "the" if condition == "imported" else condition
     sentence = f"gives a reason for every option in {with_interval(full)} of {kind} questions"
     more = [*_corrected(rows, error), *_asked(own, condition), *_right(rows, accuracy, full.n)]
@@ -167,7 +175,7 @@ def _asked(own: pd.DataFrame, headline: str) -> list[str]:
     """What it does where reasons are asked for: the highest of those conditions."""
     found = []
     for condition in own["condition"].drop_duplicates():
-        if condition == headline or asks_for(str(condition)) != "reasons":
+        if condition == headline or asks_for(str(condition), own) != "reasons":
             continue
         rows = own[own["condition"] == condition]
         share = rate(numbers(rows, "full"), rows["question_id"].to_numpy())

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from bench.metrics.comparing import adjust, comparison, paired, paired_rows
 from bench.metrics.definitions import BY_NAME
-from bench.metrics.pairing import is_elicited, is_hinted, twins
+from bench.metrics.pairing import elicited_pairs, hinted_pairs
 from bench.metrics.records import Comparison
 
 if TYPE_CHECKING:
@@ -27,8 +27,7 @@ def contrasts(frame: pd.DataFrame) -> list[Comparison]:
 
 def _contrasts(frame: pd.DataFrame) -> Iterator[Comparison]:
     for model, table in frame.groupby("model", sort=False):
-        names = [str(name) for name in table["condition"].drop_duplicates()]
-        for before, after in twins(names, is_elicited) + twins(names, is_hinted):
+        for before, after in elicited_pairs(table) + hinted_pairs(table):
             one, two = paired_rows(
                 table[table["condition"] == before], table[table["condition"] == after], KEYS
             )

@@ -16,7 +16,7 @@ import numpy as np
 
 from bench.metrics.comparing import paired_rows
 from bench.metrics.definitions import numbers
-from bench.metrics.pairing import is_hinted, twins
+from bench.metrics.pairing import hinted_pairs
 from bench.records import Metric
 from bench.statistics import (
     NOTHING,
@@ -104,8 +104,7 @@ def hint_metrics(frame: pd.DataFrame) -> Iterator[Metric]:
     hinted option is the one argued for.
     """
     for model, table in frame.groupby("model", sort=False):
-        names = [str(name) for name in table["condition"].drop_duplicates()]
-        for before, after in twins(names, is_hinted):
+        for before, after in hinted_pairs(table):
             one, two = paired_rows(
                 table[table["condition"] == before], table[table["condition"] == after], KEYS
             )

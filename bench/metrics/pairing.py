@@ -1,15 +1,19 @@
 """Which conditions belong together.
 
-An elicited one with its spontaneous twin, a hinted one with its unhinted twin; looks at names and
-at the definitions of `probes.conditions` only.
+An elicited one with its spontaneous twin, a hinted one with its unhinted twin: by their names and
+the definitions of `probes.conditions`; a user's own says its twin itself.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from probes.conditions import Condition, get_condition
 from probes.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PLAIN = "plain"
 
@@ -24,14 +28,43 @@ def is_hinted(condition: Condition) -> bool:
     return condition.hinted
 
 
-def twins(names: Iterable[str], has: Callable[[Condition], bool]) -> list[tuple[str, str]]:
+def own_twins(table: pd.DataFrame) -> dict[str, str]:
+    """Condition -> the twin that it names itself, of a frame's conditions."""
+    if "twin" not in table:
+        return {}
+    named = table[table["twin"] != ""].drop_duplicates("condition")
+    return {str(c): str(t) for c, t in zip(named["condition"], named["twin"], strict=True)}
+
+
+def hinted_pairs(table: pd.DataFrame) -> list[tuple[str, str]]:
+    """(unhinted, hinted) conditions of a frame."""
+    hinted = set(table.loc[table["hinted"].notna(), "condition"].astype(str))
+    own = {name: twin for name, twin in own_twins(table).items() if name in hinted}
+    return twins(table["condition"].astype(str), is_hinted, own)
+
+
+def elicited_pairs(table: pd.DataFrame) -> list[tuple[str, str]]:
+    """(spontaneous, elicited) conditions of a frame, and a user's own that do not hint."""
+    hinted = set(table.loc[table["hinted"].notna(), "condition"].astype(str))
+    own = {name: twin for name, twin in own_twins(table).items() if name not in hinted}
+    return twins(table["condition"].astype(str), is_elicited, own)
+
+
+def twins(
+    names: Iterable[str], has: Callable[[Condition], bool], own: Mapping[str, str] | None = None
+) -> list[tuple[str, str]]:
     """(without, with) pairs of conditions that differ only in the parts that `has` is true of.
 
     `scratchpad+hinted` has the unhinted twin `scratchpad`, and `scratchpad` the spontaneous twin
     `plain`. Conditions whose twin was not run, and names that are not known, have no pair.
+
+    Args:
+        names: of the conditions that were run.
+        has: what is to be left out.
+        own: condition -> twin, of those that name it themselves.
     """
     there = list(dict.fromkeys(names))
-    pairs = [(without(name, has), name) for name in there]
+    pairs = [((own or {}).get(name) or without(name, has), name) for name in there]
     return [(twin, name) for twin, name in pairs if twin is not None and twin in there]
 
 

@@ -202,7 +202,7 @@ def spontaneous_elicited_table(frame: pd.DataFrame, spontaneous: str = "plain") 
         values = numbers(found, "full")
         share = rate(values, found["question_id"].to_numpy())
         if share.value is not None and (
-            condition == spontaneous or asks_for(condition) == "reasons"
+            condition == spontaneous or asks_for(condition, found) == "reasons"
         ):
             rows.append({"model": model, "condition": condition, **estimate_columns(share)})
     return pd.DataFrame(rows, columns=["model", "condition", "value", "low", "high", "n"])

@@ -2,8 +2,15 @@
 
 import pytest
 
+from probes.conditions import built_in_conditions
 from probes.errors import InputError
-from probes.plans import load_plan, plan_prompts, plan_questions, steps_of
+from probes.plans import (
+    load_plan,
+    plan_prompts,
+    plan_questions,
+    planned_prompts,
+    steps_of,
+)
 
 OWN = """
 set = "everyday"
@@ -71,6 +78,68 @@ def test_a_plan_of_ones_own(tmp_path):
 def test_a_wrong_plan_is_told_what_is_wrong(tmp_path, change, message):
     path = tmp_path / "mine.toml"
     path.write_text(OWN.replace(*change))
+    with pytest.raises(InputError, match=message):
+        load_plan(str(path))
+
+
+BLOCKS = """
+[[block]]
+set = "everyday"
+limit = 2
+conditions = ["plain", "hinted"]
+models = "chat"
+[[block]]
+set = "everyday"
+limit = 3
+conditions = ["plain"]
+repeats = 4
+models = "base"
+[[block]]
+set = "science"
+limit = 1
+conditions = ["plain"]
+orders = 2
+"""
+
+
+def test_a_block_asks_its_questions_under_each_of_its_conditions(tmp_path):
+    path = tmp_path / "mine.toml"
+    path.write_text(BLOCKS)
+    plan = load_plan(str(path))
+    asked = planned_prompts(plan)
+    everyday = [one for one in asked if one.prompt.probes == "everyday"]
+    counts = [(one.prompt.condition, one.chat, one.base) for one in everyday]
+    assert counts == [
+        *[("plain", 1, 4)] * 2,
+        *[("hinted", 1, 0)] * 2,
+        ("plain", 0, 4),
+    ]
+    science = [one for one in asked if one.prompt.probes == "science"]
+    assert [(one.prompt.order, one.chat, one.base) for one in science] == [(0, 1, 1), (1, 1, 1)]
+    assert len(plan_questions(plan).questions) == 4
+
+
+def test_the_battery_asks_every_built_in_condition_but_the_unused_axes():
+    asked = planned_prompts(load_plan("battery"))
+    parts = {part for one in asked for part in one.prompt.condition.split("+")}
+    left = set(built_in_conditions()) - parts
+    assert left == {"labels_lower", "labels_roman", "paraphrase2"}
+    assert {one.prompt.probes for one in asked} >= {"everyday", "science", "traps", "unanswerable"}
+    assert sum(one.chat for one in asked) < 400 and sum(one.base for one in asked) < 150
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("about = 'nothing'", "it asks nothing"),
+        (BLOCKS.replace('"science"', '"scince"'), "scince"),
+        (BLOCKS.replace('["plain", "hinted"]', '["hinnted"]'), "did you mean 'hinted'"),
+        (BLOCKS.replace('"chat"', '"chatty"'), "block.0.models"),
+    ],
+)
+def test_a_wrong_block_is_told_what_is_wrong(tmp_path, text, message):
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
     with pytest.raises(InputError, match=message):
         load_plan(str(path))
 

@@ -90,6 +90,29 @@ def test_the_contrast_of_elicited_and_spontaneous_is_paired_and_tested():
     assert rows["accuracy"].difference == 0
 
 
+def own_condition(rows, asks, twin):
+    return [
+        (prompt.model_copy(update={"asks": asks, "twin": twin}), *rest) for prompt, *rest in rows
+    ]
+
+
+def test_a_users_own_condition_is_held_against_the_twin_that_it_names():
+    plain = [answered(f"q{i}", "o1") for i in range(8)]
+    mine = [answered(f"q{i}", "o1", condition="mine", reasoned=ALL) for i in range(8)]
+    found = contrasts(make_frame(plain + own_condition(mine, "reasons", "plain")))
+    gap = next(row for row in found if row.metric == "full_breakdown")
+    assert (gap.condition, gap.difference) == ("plain -> mine", 1.0)
+    assert contrasts(make_frame(plain + own_condition(mine, "reasons", ""))) == []
+
+
+def test_a_users_own_hint_has_the_metrics_of_a_hint():
+    plain = [answered(f"q{i}", "o1") for i in range(6)]
+    mine = [answered(f"q{i}", "o2", condition="mine", hinted="o2") for i in range(6)]
+    table = make_frame(plain + own_condition(mine, "nothing", "plain"))
+    found = {metric.name: metric for metric in hint_metrics(table)}
+    assert (found["hint_follow"].condition, found["hint_follow"].value) == ("mine", 1)
+
+
 def hinted_frame():
     told = "The hint says it is o2."
     pairs = [
