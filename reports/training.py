@@ -93,7 +93,7 @@ def training_panels(iterations: Sequence[IterationMetrics]) -> Iterator[Panel]:
 def _verdict(tested: Exam | None) -> str:
     if tested is None:
         return ""
-    said = "".join(f" {line};" for line in differences(tested)).rstrip(";")
+    said = "".join(f" {line};" for line in differences(tested.comparisons)).rstrip(";")
     return f" On the test ({tested.test}), base against chosen:{said}." if said else ""
 
 

@@ -11,7 +11,7 @@ from bench.files import write_atomic
 from probes.errors import FolderError
 from star.config import StarConfig
 from star.models import base_weights
-from star.records import Exam, Interval, IterationMetrics
+from star.records import Exam, Forgetting, Interval, IterationMetrics
 from star.storage import Training, replace_folder
 from star.tables import differences
 
@@ -93,7 +93,7 @@ def card(training: Training, library: str) -> str:
         before=_share(before.accuracy),
         after=_share(best.accuracy),
         breakdown=_share(best.option_by_option),
-        tested=_tested(training.tested()),
+        tested=_tested(training.tested()) + _unlearnt(training.forgetting()),
         versions="Made with "
         + ", ".join(f"{name} {version}" for name, version in versions().items())
         + f" on {hardware()['system']}.",
@@ -141,6 +141,11 @@ def _how(config: StarConfig) -> str:
     )
 
 
+def _unlearnt(found: Forgetting | None) -> str:
+    rows = found.comparisons if found else ()
+    return "".join(f"| forgetting | {line} |\n" for line in differences(rows))
+
+
 def _tested(tested: Exam | None) -> str:
     """Rows of the card's table; the test is of the weights that were chosen without it."""
     if tested is None or not tested.best:
@@ -148,7 +153,7 @@ def _tested(tested: Exam | None) -> str:
     rows = [
         f"| test accuracy ({tested.test}), before | {_share(tested.of(0).accuracy)} |",
         f"| test accuracy ({tested.test}), after | {_share(tested.of(tested.best).accuracy)} |",
-        *(f"| on the test | {line} |" for line in differences(tested)),
+        *(f"| on the test | {line} |" for line in differences(tested.comparisons)),
     ]
     return "".join(f"{row}\n" for row in rows)
 

@@ -84,8 +84,11 @@ def _report(training: Training) -> None:
     tested = training.tested()
     for table in tables(training.iterations(), tested):
         console.print(table)
-    for line in differences(tested) if tested else ():
+    for line in differences(tested.comparisons if tested else ()):
         console.print(f"Test, base against chosen: {line}")
+    unlearnt = training.forgetting()
+    for line in differences(unlearnt.comparisons if unlearnt else ()):
+        console.print(f"Forgetting, base against chosen: {line}")
     splits = training.splits()
     if splits is not None and splits.removed:
         console.print(

@@ -154,6 +154,13 @@ class StarConfig(Record):
     """Of them at most, the same ones for every seed."""
     test_every: bool = False
     """Ask them of every iteration, after the choice all the same: for reporting only."""
+    forgetting: tuple[str, ...] = ()
+    """What it may have unlearnt: probe sets or files, asked for the answer alone, and lm-eval
+    tasks; the base against the chosen iteration, after the choice."""
+    forgetting_from: str = ""
+    """A folder of lm-eval tasks (YAML), such as `starprobe tasks export` writes."""
+    forgetting_limit: int | None = Field(None, ge=1)
+    """Questions of each at most, the first ones."""
     decontaminate: tuple[str, ...] = ("everyday",)
     """Sets whose questions may not be trained on, nor near copies of them."""
 

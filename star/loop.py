@@ -15,6 +15,7 @@ from probes.errors import InputError
 from star.checkpoints import card, merge
 from star.config import StarConfig
 from star.fitting import fit, rows_of
+from star.forgetting import check_forgetting, look_ahead
 from star.gate import best_of, why_stop
 from star.gathering import gather
 from star.judged import judging_numbers
@@ -68,6 +69,7 @@ class Loop:
 
     def run(self) -> None:
         """Every iteration that is not done, until the last one or the gate."""
+        look_ahead(self.config)
         rehearse(self.work)
         self.measure_base()
         if self.config.method == "base":
@@ -83,6 +85,7 @@ class Loop:
                 break
         self.training.write_best(best_of(self.training.iterations()))
         take_test(self.work)
+        check_forgetting(self.work)
         self.leave_behind()
 
     def leave_behind(self) -> None:

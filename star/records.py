@@ -43,6 +43,7 @@ __all__ = [
     "REASONS",
     "Answered",
     "Exam",
+    "Forgetting",
     "Generated",
     "Interval",
     "IterationMetrics",
@@ -217,6 +218,14 @@ class Exam(Record):
             if one.iteration == iteration:
                 return one
         raise KeyError(iteration)
+
+
+class Forgetting(Record):
+    """forgetting.json: the base against the chosen iteration on what was not trained."""
+
+    best: int
+    comparisons: tuple[Comparison, ...]
+    """Metrics are called `SET OR TASK: METRIC`."""
 
 
 class IterationMetrics(Answered):

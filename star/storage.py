@@ -3,7 +3,7 @@
 config.json  questions.json  best  iteration_NNN/{samples.raw.jsonl, judgements.jsonl,
 samples.jsonl, rationalized.raw.jsonl, rationalized.jsonl, train.jsonl, training.json, adapter/,
 validation.raw.jsonl, validation.jsonl, metrics.json, DONE, test.raw.jsonl, test.jsonl}
-test.json  merged/
+test.json  forgetting/  forgetting.json  merged/
 
 Raw files and judgements are appended to, one row a generation or a vote; all others are replaced
 whole; DONE comes last. checkpoints/ is in an iteration only while it is fine-tuned. iteration_000
@@ -26,6 +26,7 @@ from probes.schema import Record
 from star.config import FREE, StarConfig
 from star.records import (
     Exam,
+    Forgetting,
     Generated,
     IterationMetrics,
     Sample,
@@ -191,6 +192,19 @@ class Training:
     def write_tested(self, tested: Exam) -> None:
         """Keeps them."""
         write_json(self.path / "test.json", tested)
+
+    @property
+    def forgetting_folder(self) -> Path:
+        """Where the runs and scores of the forgetting check are."""
+        return self.path / "forgetting"
+
+    def forgetting(self) -> Forgetting | None:
+        """What was unlearnt; None before that was looked at."""
+        return read_record(self.path / "forgetting.json", Forgetting)
+
+    def write_forgetting(self, found: Forgetting) -> None:
+        """Keeps it."""
+        write_json(self.path / "forgetting.json", found)
 
     def samples(self, number: int) -> list[Sample]:
         """Every sample of an iteration with its fate."""

@@ -5,9 +5,10 @@ A column that holds nothing is left out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from bench.metrics.records import Comparison
 from star.explain import ABOUT
 from star.records import REASONS, Exam, Interval, IterationMetrics
 
@@ -204,17 +205,24 @@ def examined(tested: Exam) -> Table:
     return table
 
 
-def differences(tested: Exam) -> Iterator[str]:
-    """A line for each comparison of base and chosen iteration on the test."""
+def differences(rows: Iterable[Comparison]) -> Iterator[str]:
+    """A line for each comparison of base and chosen iteration."""
     words = {"accuracy": "right", "outcome_answered": "answered", "full_breakdown": "all options"}
-    for row in tested.comparisons:
+    for row in rows:
         if row.difference is None or row.low is None or row.high is None or row.p is None:
             continue
-        yield (
-            f"{words.get(row.metric, row.metric)}: {100 * row.difference:+.1f} points "
-            f"({100 * row.low:+.1f} to {100 * row.high:+.1f}); {row.after_only} questions gained, "
-            f"{row.before_only} lost; {row.test}, p = {row.p:.2g} (Holm {row.p_adjusted:.2g})"
-        )
+        set_name, _, metric = row.metric.rpartition(": ")
+        name = (f"{set_name}: " if set_name else "") + words.get(metric, metric)
+        if row.kind == "mean":
+            change = f"{row.difference:+.3f} ({row.low:+.3f} to {row.high:+.3f})"
+            counts = f"{row.n} questions"
+        else:
+            change = (
+                f"{100 * row.difference:+.1f} points "
+                f"({100 * row.low:+.1f} to {100 * row.high:+.1f})"
+            )
+            counts = f"{row.after_only} of {row.n} questions gained, {row.before_only} lost"
+        yield f"{name}: {change}; {counts}; {row.test}, p = {row.p:.2g} (Holm {row.p_adjusted:.2g})"
 
 
 def _fate(samples: int, rationalized: int) -> str:

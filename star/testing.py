@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from bench.metrics.comparing import adjust, comparison
-from bench.metrics.definitions import BY_NAME
 from bench.metrics.records import Comparison
 from bench.paired import paired_rate
 from star.filters import decide
@@ -31,7 +30,7 @@ COMPARED: dict[str, Callable[[Sample], float]] = {
     "outcome_answered": lambda one: float(one.outcome == "answered"),
     "full_breakdown": lambda one: math.nan if one.coverage is None else float(one.coverage == 1),
 }
-"""Metrics of bench, from a sample."""
+"""Metrics by their names in bench, from a sample."""
 
 
 def take_test(work: Work) -> None:
@@ -97,7 +96,7 @@ def compared(
     for name, value in COMPARED.items():
         first = np.array([value(one) for one, _ in pairs])
         second = np.array([value(other) for _, other in pairs])
-        row = comparison(BY_NAME[name], (*names, PLAIN), paired_rate(first, second, clusters))
+        row = comparison(name, "rate", (*names, PLAIN), paired_rate(first, second, clusters))
         if row.pairs:
             found.append(row)
     return tuple(adjust(found))

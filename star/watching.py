@@ -16,6 +16,7 @@ PHASES = {
     "training": "training",
     "pairs": "preferring",
     "test": "testing",
+    "forgetting": "asking what it may have unlearnt",
 }
 
 

@@ -73,6 +73,11 @@ class LmEvalBackend:
         for start in range(0, len(requests), size):
             yield from self._generate(list(requests[start : start + size]))
 
+    @property
+    def lm(self) -> LM | None:
+        """The harness's own model, for its own tasks; None once closed."""
+        return self._lm
+
     def close(self) -> None:
         """Lets go of the model."""
         self._lm = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from bench.metrics.definitions import BY_NAME, HEADLINES, Definition
 from bench.metrics.lengths import NAME as MATCHED
@@ -36,7 +36,7 @@ def compare(
     found = [
         at_matched_length(cell[:3], *cell[3:])
         if name == MATCHED
-        else comparison(BY_NAME[name], cell[:3], paired(BY_NAME[name], *cell[3:]))
+        else comparison(name, BY_NAME[name].kind, cell[:3], paired(BY_NAME[name], *cell[3:]))
         for cell in _cells(before, after)
         for name in metrics
     ]
@@ -104,17 +104,20 @@ def paired(definition: Definition, before: pd.DataFrame, after: pd.DataFrame) ->
     return over(definition.values(before), definition.values(after), questions)
 
 
-def comparison(definition: Definition, names: tuple[str, str, str], found: Paired) -> Comparison:
+def comparison(
+    metric: str, kind: Literal["rate", "mean"], names: tuple[str, str, str], found: Paired
+) -> Comparison:
     """A paired result as a record, its p not adjusted yet.
 
     Args:
-        definition: the metric.
+        metric: its name.
+        kind: a share of zeros and ones, or a mean of numbers.
         names: model before, model after, condition.
         found: the result.
     """
     return Comparison(
-        metric=definition.name,
-        kind=definition.kind,
+        metric=metric,
+        kind=kind,
         model_before=names[0],
         model_after=names[1],
         condition=names[2],

@@ -35,4 +35,5 @@ def _contrasts(frame: pd.DataFrame) -> Iterator[Comparison]:
                 continue
             for name in METRICS:
                 cell = str(model), str(model), f"{before} -> {after}"
-                yield comparison(BY_NAME[name], cell, paired(BY_NAME[name], one, two))
+                both = paired(BY_NAME[name], one, two)
+                yield comparison(name, BY_NAME[name].kind, cell, both)

@@ -181,7 +181,7 @@ def test_a_training_is_told_by_its_folder(training_folder: Path, tmp_path: Path)
     }
     assert list(tables["training-test"]["value"]) == [0.2, 0.2, 0.5, 0.5]
     assert list(tables["training-test"]["chosen"]) == [False, False, True, True]
-    assert "right: +30.0 points (+10.0 to +45.0); 14 questions gained, 2 lost" in story.lede
+    assert "right: +30.0 points (+10.0 to +45.0); 14 of 40 questions gained, 2 lost" in story.lede
     assert tables["training-kept"]["samples"].sum() == 2 * (400 + 50)
     unfinished = Training.create(tmp_path / "new", Training(training_folder).config)
     assert training_story(unfinished.path) is None

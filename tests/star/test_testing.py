@@ -85,7 +85,7 @@ def test_base_and_chosen_are_asked_once_and_compared_on_the_same_questions(
     ]  # fmt: skip
     shown = card(training, "peft")
     assert f"| test accuracy ({exam}), after | 100.0 %" in shown
-    assert next(differences(tested)) in shown
+    assert next(differences(tested.comparisons)) in shown
 
 
 def test_no_copy_of_a_test_question_is_trained_on_or_validated_with(

@@ -1,0 +1,163 @@
+"""What training may have unlearnt: base against chosen iteration on questions of another kind.
+
+Our own sets are asked for the answer alone, by bench's runner, into runs that `starprobe compare`
+opens; tasks of the lm-evaluation-harness by the harness itself. Paired by question, as the test is.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from bench.backends import BackendOptions
+from bench.files import write_jsonl
+from bench.lm_eval_tasks.evaluating import DocumentScore, evaluate, task_manager
+from bench.metrics import compare
+from bench.metrics.comparing import adjust, comparison
+from bench.metrics.records import Comparison
+from bench.paired import paired_mean, paired_rate
+from bench.reading import classify_run
+from bench.records import Sampling
+from bench.run_config import RunConfig
+from bench.runner import run
+from bench.storage import Run
+from probes.catalog import find_built_in
+from probes.loading import load_probe_set
+from star.config import StarConfig
+from star.finetune import on_cpu
+from star.models import base_weights
+from star.records import Forgetting
+from star.storage import records
+from star.work import Work
+
+DIRECT = "direct"
+MAX_TOKENS = 32
+METRICS = ("accuracy", "outcome_answered")
+
+
+def is_ours(name: str) -> bool:
+    """Whether a name means a probe set or a question file, and no task of lm-eval."""
+    return find_built_in(name) is not None or name.endswith(".jsonl") or Path(name).is_file()
+
+
+def look_ahead(config: StarConfig) -> None:
+    """Nothing, where everything that is to be asked is there; before any training.
+
+    Raises:
+        InputError: an unknown set, file or task.
+        MissingError: lm-eval is not installed.
+    """
+    theirs = [name for name in config.forgetting if not is_ours(name)]
+    for name in config.forgetting:
+        if name not in theirs:
+            load_probe_set(name)
+    if theirs:
+        task_manager(theirs, config.forgetting_from or None)
+
+
+def check_forgetting(work: Work) -> None:
+    """Asks base and chosen iteration, and writes forgetting.json; nothing where it is there."""
+    config, training, best = work.config, work.training, work.training.best
+    there = training.forgetting()
+    if not config.forgetting or not best or (there is not None and there.best == best):
+        return
+    work.models.close()
+    work.watcher.start("forgetting", 2 * len(config.forgetting))
+    ours = [name for name in config.forgetting if is_ours(name)]
+    theirs = [name for name in config.forgetting if name not in ours]
+    found = [row for name in ours for row in by_runs(work, name)]
+    if theirs:
+        before, after = (scores(work, theirs, number) for number in (0, best))
+        found += by_documents(before, after, (config.model, training.iteration(best).path.name))
+    training.write_forgetting(Forgetting(best=best, comparisons=tuple(adjust(found))))
+
+
+def by_runs(work: Work, name: str) -> list[Comparison]:
+    """One of our sets: right and answered, asked for the answer alone."""
+    before, after = (asked(work, name, number) for number in (0, work.training.best or 0))
+    return [
+        row.model_copy(update={"metric": f"{name}: {row.metric}"})
+        for row in compare(before.frame(), after.frame(), METRICS)
+    ]
+
+
+def asked(work: Work, name: str, number: int) -> Run:
+    """The run of one model on one set, read; what is there is not asked again."""
+    training, config = work.training, work.config
+    weights = training.iteration(number).adapter
+    folder = re.sub(r"\W+", "_", name).strip("_")
+    made = run(
+        RunConfig(
+            models=(f"hf:{weights}" if number else config.model,),
+            probes=(name,),
+            conditions=(DIRECT,),
+            limit=config.forgetting_limit,
+            sampling=Sampling(max_tokens=MAX_TOKENS),
+            options=options_of(config),
+        ),
+        training.forgetting_folder / folder / training.iteration(number).path.name,
+    )
+    classify_run(made)
+    work.watcher.advance()
+    return made
+
+
+def options_of(config: StarConfig) -> BackendOptions:
+    """How models run here."""
+    return BackendOptions(
+        batch_size=config.batch_size,
+        device=config.device,
+        dtype=config.dtype,
+        base_model=base_weights(config.model),
+    )
+
+
+def scores(work: Work, tasks: Sequence[str], number: int) -> list[DocumentScore]:
+    """The harness's scores of one model; what is there is not asked again."""
+    training, config = work.training, work.config
+    path = training.forgetting_folder / f"{training.iteration(number).path.name}.jsonl"
+    if not path.exists():
+        model = harness_name(config, training.iteration(number).adapter if number else None)
+        source = config.forgetting_from or None
+        options = BackendOptions(batch_size=config.batch_size, device=config.device)
+        write_jsonl(path, evaluate(model, tasks, source, config.forgetting_limit, options))
+    work.watcher.advance(len(tasks))
+    return records(path, DocumentScore)
+
+
+def harness_name(config: StarConfig, weights: Path | None) -> str:
+    """The base, or trained weights, as `lm-eval:` names them."""
+    base, dtype = base_weights(config.model), config.dtype
+    if dtype == "auto":
+        dtype = "float32" if on_cpu(config) else "bfloat16"
+    if weights is None:
+        return f"lm-eval:hf,pretrained={base},dtype={dtype}"
+    if (weights / "adapter_config.json").exists():
+        return f"lm-eval:hf,pretrained={base},peft={weights},dtype={dtype}"
+    return f"lm-eval:hf,pretrained={weights},dtype={dtype}"
+
+
+def by_documents(
+    before: Iterable[DocumentScore], after: Iterable[DocumentScore], names: tuple[str, str]
+) -> list[Comparison]:
+    """Base against chosen, a row for each metric of each task, over the documents of both."""
+    cells: dict[tuple[str, str], dict[str, list[float]]] = defaultdict(dict)
+    for one in before:
+        cells[one.task, one.metric][one.document] = [one.value]
+    for one in after:
+        cells[one.task, one.metric].get(one.document, []).append(one.value)
+    found = []
+    for (task, metric), documents in cells.items():
+        pairs = {name: both for name, both in documents.items() if len(both) == 2}
+        values = np.array(list(pairs.values()), dtype=np.float64).reshape(-1, 2)
+        is_share = bool(np.isin(values, (0.0, 1.0)).all())
+        over = paired_rate if is_share else paired_mean
+        both = over(values[:, 0], values[:, 1], np.array(list(pairs)))
+        kind: Literal["rate", "mean"] = "rate" if is_share else "mean"
+        found.append(comparison(f"{task}: {metric}", kind, (*names, "lm-eval"), both))
+    return found
