@@ -238,7 +238,9 @@ def verdict(
         id=reading.id,
         options=treatments,
         answer=said,
-        outcome=outcome_of(reading.text, answer, reading.finish_reason),
+        outcome=outcome_of(
+            reading.text, examined.document, examined.options, answer, reading.finish_reason
+        ),
         general=general,
         style=style_of(codes, said, general),
         coverage=coverage_of(codes),

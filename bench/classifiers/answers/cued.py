@@ -52,6 +52,7 @@ _ENDS_CLAUSE = re.compile(
     r"[.,;:(\n?!]| (?=(?:because|since|as|but|while|whereas|which|and|for|due|not)\b)", re.I
 )
 _CLOSES = re.compile(r"[)\]}\"'$]*\s*(?:[.;!\n]|\Z|,? (?:because|since|as)\b)", re.I)
+_AND = re.compile(r"\band\b|&", re.I)
 _COLONS = frozenset(":=-> \u2192")
 _LISTING = word_set("each every these all following both any other two three four five")
 NONE = re.compile(
@@ -137,9 +138,11 @@ def after(document: Document, options: Options, begin: int, end: int, reach: int
     text = document.text
     reference = reference_at(document, options, end)
     if reference:
-        if _is_listed(document, options, reference, end):
+        if _is_listed(document, options, reference, end, reach):
             return None
         if reach < FAR and _denied(text, reference.end):
+            return None
+        if reach == WEAK and _others_behind(document, reference):
             return None
         if reach == LAST and not _CLOSES.match(text, reference.end):
             return None
@@ -149,6 +152,15 @@ def after(document: Document, options: Options, begin: int, end: int, reach: int
     return _far_off(document, options, begin, end) if reach == FAR else None
 
 
+def _others_behind(document: Document, found: Reference) -> bool:
+    """Other options are named later in the sentence."""
+    index = segment_at(document, found.start)
+    return any(
+        mention.start >= found.end and mention.kind > FUZZY and mention.option not in found.options
+        for mention in document.mentions[index]
+    )
+
+
 def none_of_them(options: Options) -> Answer:
     """No option, unless one of them says just that."""
     if len(options.none_of) == 1:
@@ -156,10 +168,13 @@ def none_of_them(options: Options) -> Answer:
     return NONE_OF_THEM
 
 
-def _is_listed(document: Document, options: Options, found: Reference, cue_end: int) -> bool:
-    """All options are named, or what stands on the next line is the first of a list."""
+def _is_listed(
+    document: Document, options: Options, found: Reference, cue_end: int, reach: int
+) -> bool:
+    """All options are named to choose from, or on the next line the first of a list."""
     if len(found.options) > 2 and len(found.options) == len(options.labels):
-        return True
+        joined = _AND.search(document.text, found.start, found.end)
+        return reach < FAR or document.text[cue_end - 1] in _COLONS or not joined
     if "\n" not in document.text[cue_end : found.start]:
         return False
     return begins_list(document, found.options[0], segment_at(document, found.start))

@@ -1,7 +1,8 @@
 """Answers that are given away only by what is said of each option.
 
-The response declares nothing, yet says of one option what is asked for, or turns down the others.
-Nothing is implied by a refusal, nor by a text that stops in the middle.
+Nothing is declared, yet the last thing said pronounces for one option, or one option alone is
+argued for. An analysis that ends by turning down other options has concluded nothing; nor has a
+refusal, nor a text that breaks off.
 """
 
 from __future__ import annotations
@@ -10,17 +11,20 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from bench.classifiers.answers.computed import computed
-from bench.classifiers.answers.outcomes import is_cut, refuses
-from bench.classifiers.answers.records import DENY, Answer
+from bench.classifiers.answers.lists import is_unfinished
+from bench.classifiers.answers.outcomes import breaks_off, refuses
+from bench.classifiers.answers.records import Answer
 from bench.classifiers.attribution import DECLARES, DRIFTS, Unit
 from bench.classifiers.evidence import Count, Evidence
-from bench.classifiers.mentions import FUZZY, Document
+from bench.classifiers.mentions import Document
 from bench.classifiers.options import Options
 
 SPOKEN, AHEAD = 0.6, 0.2
 """Share of what is asked for that implies an answer, and its lead over the next option."""
-CLOSE = 0.1
-"""Lead in shared words of an option over another one that the same words fit."""
+ALONE = 0.3
+"""The share where nothing is said of any other option."""
+WORDED, CLEAR = 0.7, 0.25
+"""Share of its words in the response that makes an option the one argued for, and its lead."""
 
 
 class Case(NamedTuple):
@@ -34,8 +38,8 @@ class Case(NamedTuple):
     rejected: bool
     affirmed: bool
     """Pronounced right."""
-    score: float
-    """Share of its words, where it is told by its words only; 1 for its label or whole text."""
+    last: bool
+    """Spoken of in the last sentence."""
 
 
 def implied(
@@ -44,39 +48,32 @@ def implied(
     """The answer that only the treatments give away, or what `stated` found."""
     if found.how != "none" or refuses(document.text):
         return found
-    value = computed(document, options)
-    if value is not None:
-        return Answer(value, False, "implied")
-    if is_cut(document.text):
-        return found
-    cases = [case_of(document, options, *item) for item in evidence.items()]
-    for way in (_asked, _affirmed, _left_over, _exception, _last_named):
-        option = way(document, options, cases)
-        if option is not None:
-            return Answer(option, False, "implied")
-    return found
+    option = computed(document, options)
+    if option is None and not breaks_off(document) and not is_unfinished(document, options):
+        cases = [case_of(document, options, *item) for item in evidence.items()]
+        option = _concluded(options, cases) if len(cases) > 1 else _argued(document, options, cases)
+    return found if option is None else Answer(option, False, "implied")
 
 
 def case_of(document: Document, options: Options, option: int, known: Evidence) -> Case:
     """The case of one option, from its evidence."""
-    said = _said(known)
-    against = [(u, c) for u, c in said if c.negative or c.negations]
-    return Case(
-        option,
-        max((c.focus for _, c in said if not c.negative), default=0.0),
-        max((_share(document, options, unit) for unit, _ in against), default=0.0),
-        any(c.denied or c.negations or c.negative for _, c in said),
-        any(c.affirmed for _, c in said) and not any(c.denied or c.negations for _, c in said),
-        max((unit.score for unit in known.units), default=0.0),
-    )
-
-
-def _said(known: Evidence) -> list[tuple[Unit, Count]]:
-    return [
+    said = [
         (unit, count)
         for unit, count in zip(known.units, known.counts, strict=True)
         if unit.how not in (DECLARES, DRIFTS)
     ]
+    return Case(
+        option,
+        max((c.focus for _, c in said if not c.negative), default=0.0),
+        max((_share(document, options, u) for u, c in said if _against(c)), default=0.0),
+        any(c.denied or _against(c) for _, c in said),
+        any(c.affirmed for _, c in said) and not any(c.denied or c.negations for _, c in said),
+        max((unit.segment for unit in known.units), default=-1) == len(document.segments) - 1,
+    )
+
+
+def _against(count: Count) -> bool:
+    return count.negations + count.negative > 0
 
 
 def _share(document: Document, options: Options, unit: Unit) -> float:
@@ -86,58 +83,52 @@ def _share(document: Document, options: Options, unit: Unit) -> float:
     return len(shared) / len(options.focus)
 
 
-def _asked(document: Document, options: Options, cases: list[Case]) -> int | None:
-    """Of one option, and no other, is said what is asked for."""
-    if not cases or (len(cases) == 1 and cases[0].score < 1.0):
-        return None
-    first, second = _leaders(cases)
-    if first.asked < SPOKEN:
-        return None
-    ahead = first.asked - second.asked >= AHEAD
-    closer = first.score < 1.0 and first.score - second.score >= CLOSE
-    return first.option if ahead or closer else None
-
-
-def _leaders(cases: list[Case]) -> tuple[Case, Case]:
-    """The two options of which most of what is asked for is said."""
-    nobody = Case(-1, 0.0, 0.0, True, False, 0.0)
-    ranked = sorted((*cases, nobody), key=lambda case: (-case.asked, -case.score))
-    return ranked[0], ranked[1]
-
-
-def _affirmed(document: Document, options: Options, cases: list[Case]) -> int | None:
-    """One option is pronounced right, and all others that are spoken of are turned down."""
-    right = [case.option for case in cases if case.affirmed]
-    if len(right) == 1 and 0 < sum(case.rejected for case in cases) == len(cases) - 1:
-        return right[0]
-    return None
-
-
-def _left_over(document: Document, options: Options, cases: list[Case]) -> int | None:
-    """Most options are turned down; of one of the rest alone is said something asked for."""
+def _concluded(options: Options, cases: list[Case]) -> int | None:
+    """Of several options that are spoken of, the one that the last sentence pronounces for."""
+    if options.negated:
+        return _exception(options, cases)
+    ranked = sorted(cases, key=lambda case: -case.asked)
+    best = ranked[0]
+    ahead = best.last and best.asked - ranked[1].asked >= AHEAD
+    if ahead and best.asked >= SPOKEN:
+        return best.option
     standing = [case for case in cases if not case.rejected]
-    if options.negated or not 0 < len(standing) <= 2:
-        return None
-    if (len(cases) - len(standing)) * 2 < len(options.labels):
-        return None
-    first, second = _leaders(cases)
-    return first.option if first in standing and first.asked > second.asked else None
+    right = [case for case in standing if case.affirmed]
+    if len(right) == len(standing) == 1 and right[0].last:
+        return right[0].option
+    most = (len(cases) - len(standing)) * 2 >= len(options.labels) and len(standing) <= 2
+    return best.option if most and ahead and best in standing else None
 
 
-def _exception(document: Document, options: Options, cases: list[Case]) -> int | None:
-    """Asked for the exception: what is asked for is denied of one option only."""
+def _exception(options: Options, cases: list[Case]) -> int | None:
+    """Asked for the exception: what is asked for is denied, in the end, of one option only."""
     denied = [case for case in cases if case.rejected]
-    whole = len(cases) == len(options.labels)
-    if options.negated and whole and len(denied) == 1 and denied[0].denied > 0:
-        return denied[0].option
-    return None
-
-
-def _last_named(document: Document, options: Options, cases: list[Case]) -> int | None:
-    """The last sentence says, denying nothing, the whole text of the only option ever named."""
-    if not document.segments or len(cases) != 1 or cases[0].score < 1.0:
+    if len(cases) < len(options.labels) or len(denied) != 1:
         return None
-    segment, named = document.segments[-1], document.mentions[-1]
-    closes = any(m.kind > FUZZY and segment.end - m.end <= 2 for m in named)
-    denies = DENY.search(document.text, segment.content, segment.end)
-    return cases[0].option if closes and not denies else None
+    return denied[0].option if denied[0].last and denied[0].denied > 0 else None
+
+
+def _argued(document: Document, options: Options, cases: list[Case]) -> int | None:
+    """No other option is spoken of, and this one with what is asked for or in most of its words."""
+    if options.negated or any(case.rejected for case in cases):
+        return None
+    if cases and cases[0].asked >= ALONE and _is_told(options, cases[0].option):
+        return cases[0].option
+    ranked = sorted((_worded(document, options, i), -i) for i in range(len(options.labels)))
+    if len(ranked) < 2 or ranked[-1][0] < WORDED or ranked[-1][0] - ranked[-2][0] < CLEAR:
+        return None
+    best = -ranked[-1][1]
+    return best if not cases or cases[0].option == best else None
+
+
+def _is_told(options: Options, option: int) -> bool:
+    """Words tell this option: it is no number, and more than what the question says."""
+    return option not in options.weak and not options.question.issuperset(options.weights[option])
+
+
+def _worded(document: Document, options: Options, option: int) -> float:
+    """Share of the option's telling words that the response uses; 0 for numbers and the like."""
+    weights, total = options.weights[option], options.totals[option]
+    if len(weights) < 2 or total <= 0 or not _is_told(options, option):
+        return 0.0
+    return sum(weights[key] for key in weights.keys() & set(document.stems)) / total

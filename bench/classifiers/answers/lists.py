@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bench.classifiers.mentions import TEXT, Document
+from bench.classifiers.options import Options
 
 WINDOW = 64
 """Sentences around a line that are looked at."""
@@ -36,3 +37,14 @@ def goes_on(document: Document, option: int, index: int) -> bool:
         if segments[place].opens:
             return leader(document, place) == option - 1
     return False
+
+
+def is_unfinished(document: Document, options: Options) -> bool:
+    """Numbered items take up the options in turn, from the first, and stop before the last."""
+    items = [
+        (segment.number, leader(document, place))
+        for place, segment in enumerate(document.segments[:WINDOW])
+        if segment.number and segment.opens
+    ]
+    in_turn = all(item == (place + 1, place) for place, item in enumerate(items))
+    return in_turn and 0 < len(items) < len(options.labels)

@@ -109,7 +109,7 @@ def _together(document: Document, mentions: list[Mention], number: int) -> tuple
 
 
 def judged(document: Document, options: Options) -> Answer | None:
-    """Such as "A: no. B: yes. C: no.": the only one with a yes, where most have a word."""
+    """Such as "A: no. B: yes. C: no.": the only yes, where most have a word; two are no answer."""
     said: dict[int, bool] = {}
     for mentions in document.mentions:
         for mention in mentions:
@@ -117,9 +117,9 @@ def judged(document: Document, options: Options) -> Answer | None:
             if word:
                 said[mention.option] = word["yes"] is not None
     right = [option for option, good in said.items() if good]
-    if len(right) == 1 and len(said) * 2 > len(options.labels):
-        return Answer(right[0], False, "affirmed")
-    return None
+    if not right or len(said) * 2 <= len(options.labels):
+        return None
+    return Answer(right[0] if len(right) == 1 else None, False, "affirmed")
 
 
 def concluded(document: Document, options: Options) -> Answer | None:
