@@ -31,6 +31,7 @@ FilterName = Literal[
     "likelihood",
     "duplicate",
 ]
+"""What a filter is called; it is the reason recorded, too (`star.records`)."""
 DEFAULT_PRESET = "rest"
 FREE = frozenset(
     {"checkpoint_minutes", "processes", "accelerate_config", "packing", "rows_at_once"}
@@ -100,6 +101,9 @@ class StarConfig(Record):
     """Answers of a question that are kept, the best ones. Scores mean little across questions."""
     reward_score: str = ""
     """Which of the model's scores counts; empty: its only one, else correctness, helpfulness."""
+    reask: int = Field(0, ge=0)
+    """For the filter `inconsistent`: further orders of the options in which a question with a kept
+    sample is asked; 0 leaves the vote to its samples."""
     cap: int = Field(4, ge=1)
     """Rows a question at most."""
     turns: int = Field(0, ge=0)
@@ -175,6 +179,12 @@ class StarConfig(Record):
     def _fits(self) -> StarConfig:
         if self.samples > 1 and self.temperature == 0 and not self.shuffle:
             raise ValueError("several greedy samples without shuffling would all be the same")
+        votes = self.reask + (1 if self.pairs else self.samples)
+        if "inconsistent" in self.filters and not (self.shuffle and votes > 1):
+            raise ValueError(
+                "the filter inconsistent needs several orders of the options: shuffle=true, and "
+                "reask=1 or more where samples=1 or pairs are trained"
+            )
         if self.hint == "place" and self.turns == 0 and self.rationalize != "none":
             raise ValueError("hint=place needs turns=1 or more, or the place itself is learnt")
         if self.keep_by != "key" and not getattr(self, self.keep_by):

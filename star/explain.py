@@ -21,7 +21,7 @@ ABOUT: dict[str, str] = {
     "derivation": "works out another number than it answers",
     "style": "does not give a reason for every option",
     "length": "far longer or shorter than the others",
-    "inconsistent": "another answer came more often when the options were shuffled",
+    "inconsistent": "another answer came as often when the options were shuffled",
     "likelihood": "without the hint, it does not make the right answer likelier",
     "reward": "a judge or a reward model put it below the threshold",
     "abstained": "the judges did not agree",

@@ -136,20 +136,32 @@ def decide(one: Read, filters: Iterable[tuple[Reason, Callable[[Read], bool]]]) 
     )
 
 
-def drop_inconsistent(samples: Sequence[Sample]) -> list[Sample]:
-    """Drops what is right where another answer came more often when the options were shuffled."""
-    answers: dict[str, Counter[str]] = defaultdict(Counter)
-    for sample in samples:
-        if sample.answer is not None:
-            answers[sample.question_id][sample.answer] += 1
+def drop_inconsistent(samples: Sequence[Sample], others: Iterable[Read] = ()) -> list[Sample]:
+    """Drops what is right once while other answers come as often when the options are shuffled.
+
+    Each sample was shown an order of its own, so they vote; an answer stays that comes more often
+    than any other. Several in an answer (`multi`) are no vote.
+
+    Args:
+        samples: of one iteration.
+        others: further votes, of questions asked again.
+    """
+    votes: dict[str, Counter[str]] = defaultdict(Counter)
+    said = [(one.question_id, one.answer) for one in samples]
+    said += [(one.row.question_id, one.answer) for one in others]
+    for question_id, answer in said:
+        if answer is not None and answer != MULTI:
+            votes[question_id][answer] += 1
     return [
         dropped(sample, "inconsistent")
-        if sample.kept
-        and answers[sample.question_id][sample.answer or ""]
-        < max(answers[sample.question_id].values())
+        if sample.kept and not _leads(votes[sample.question_id], sample.answer or "")
         else sample
         for sample in samples
     ]
+
+
+def _leads(votes: Counter[str], answer: str) -> bool:
+    return all(votes[answer] > count for other, count in votes.items() if other != answer)
 
 
 def drop_length_outliers(samples: Sequence[Sample]) -> list[Sample]:
@@ -219,6 +231,7 @@ def apply_filters(
     reads: Iterable[Read],
     config: StarConfig,
     judge: Callable[[list[Sample]], list[Sample]] = lambda samples: samples,
+    reask: Callable[[list[Sample]], list[Read]] = lambda samples: [],
 ) -> list[Sample]:
     """Every generation as a sample with its fate; those of several iterations are not mixed.
 
@@ -226,11 +239,12 @@ def apply_filters(
         reads: of one iteration.
         config: its filters.
         judge: drops what judges do not want, before samples are held against each other.
+        reask: asks the questions of those kept so far again, in other orders.
     """
     single = single_filters(config)
     samples = judge([decide(one, single) for one in reads])
     if "inconsistent" in config.filters:
-        samples = drop_inconsistent(samples)
+        samples = drop_inconsistent(samples, reask(samples))
     if "length" in config.filters:
         samples = drop_length_outliers(samples)
     if "duplicate" in config.filters:

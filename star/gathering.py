@@ -13,6 +13,7 @@ from star.likelihood import check
 from star.measure import solved_questions
 from star.phases import Phases
 from star.prompts import ask
+from star.reading import Read
 from star.records import Generated, Sample
 from star.schedule import questions_to_ask
 from star.storage import Iteration
@@ -28,7 +29,12 @@ def gather(work: Work, iteration: Iteration, phases: Phases) -> tuple[list[Sampl
             rows = work.generate(iteration, "samples", ask_all(work, iteration.number))
             count(rows)
         reads = work.reads(rows)
-        kept = apply_filters(reads, work.config, lambda some: judge(work, iteration, some, phases))
+        kept = apply_filters(
+            reads,
+            work.config,
+            lambda some: judge(work, iteration, some, phases),
+            lambda some: asked_again(work, iteration, some, phases),
+        )
         iteration.write("samples.jsonl", kept)
     samples = iteration.samples()
     if not iteration.has("rationalized.jsonl"):
@@ -43,6 +49,25 @@ def gather(work: Work, iteration: Iteration, phases: Phases) -> tuple[list[Sampl
         share = work.config.max_rationalized_share
         iteration.write("rationalized.jsonl", drop_over_share(kept, own, share))
     return samples, iteration.rationalized()
+
+
+def asked_again(
+    work: Work, iteration: Iteration, samples: Sequence[Sample], phases: Phases
+) -> list[Read]:
+    """The questions of kept samples once more, in orders of the options that no sample had."""
+    config = work.config
+    names = dict.fromkeys(sample.question_id for sample in samples if sample.kept)
+    asked = [
+        ask(work.questions[name], config, iteration.number, config.samples + more, "sampled")
+        for name in names
+        for more in range(config.reask)
+    ]
+    if not asked:
+        return []
+    with phases.timed("reasking") as count:
+        rows = work.generate(iteration, "reasked", asked)
+        count(rows)
+    return work.reads(rows)
 
 
 def check_likelihood(work: Work, number: int, samples: Sequence[Sample]) -> list[Sample]:

@@ -134,7 +134,7 @@ def ask(
     """One generation to be made: its row, still without text, and the request for it."""
     if source == "sampled":
         # Pairs need a right and a wrong answer to one and the same prompt.
-        step = 0 if config.pairs else index
+        step = 0 if config.pairs and index < config.samples else index
         number, name = (iteration - 1) * config.samples + step, f"{question.id}#{index}"
     else:
         number, name = iteration * config.samples + index, f"{question.id}#r{index}"

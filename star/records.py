@@ -13,30 +13,13 @@ from bench.judges.summary import JudgeCount
 from bench.metrics.records import Comparison
 from bench.records import MULTI, FinishReason, Outcome, Style
 from probes.schema import Record
+from star.config import FilterName
 
 Source = Literal["sampled", "rationalized"]
 Reason = Literal[
-    "kept",
-    "error",
-    "cut",
-    "no_answer",
-    "wrong",
-    "label_text",
-    "leak",
-    "contradiction",
-    "arithmetic",
-    "derivation",
-    "style",
-    "length",
-    "inconsistent",
-    "likelihood",
-    "reward",
-    "abstained",
-    "duplicate",
-    "cap",
-    "share",
+    "kept", "error", "cut", "no_answer", "wrong", "reward", "abstained", FilterName, "cap", "share"
 ]
-"""Why a sample was kept or dropped; `star.filters` says what each means, in this order."""
+"""Why a sample was kept or dropped; `star.filters` says what each means."""
 REASONS: tuple[Reason, ...] = get_args(Reason)
 __all__ = [
     "MULTI",

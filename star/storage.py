@@ -1,9 +1,9 @@
 """The training folder: the only module that knows its file names.
 
 config.json  questions.json  best  iteration_NNN/{samples.raw.jsonl, judgements.jsonl,
-samples.jsonl, rationalized.raw.jsonl, rationalized.jsonl, train.jsonl, training.json, adapter/,
-validation.raw.jsonl, validation.jsonl, metrics.json, DONE, test.raw.jsonl, test.jsonl}
-test.json  forgetting/  forgetting.json  merged/
+reasked.raw.jsonl, samples.jsonl, rationalized.raw.jsonl, rationalized.jsonl, train.jsonl,
+training.json, adapter/, validation.raw.jsonl, validation.jsonl, metrics.json, DONE, test.raw.jsonl,
+test.jsonl}  test.json  forgetting/  forgetting.json  merged/
 
 Raw files and judgements are appended to, one row a generation or a vote; all others are replaced
 whole; DONE comes last. checkpoints/ is in an iteration only while it is fine-tuned. iteration_000

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 PHASES = {
     "samples": "sampling",
     "judging": "judging",
+    "reasked": "asking again",
     "rationalized": "rationalizing",
     "validation": "validating",
     "training": "training",

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 
 from bench.classifiers import load_classifier
+from probes.errors import InputError
 from probes.schema import Option, Question
 from star import filters
-from star.config import make_config
+from star.config import FilterName, make_config
+from star.explain import ABOUT
+from star.gathering import gather
+from star.models import Models
+from star.phases import Phases
 from star.reading import Read, closes_well, closing, read
-from star.records import Generated, Sample
+from star.records import REASONS, Generated, Sample
+from star.sampling import Silent
+from star.storage import Training
+from star.work import Work
+from tests.star.test_loop import small
 
 QUESTION = Question(
     id="q",
@@ -135,23 +145,102 @@ def test_over_the_cap_those_go_that_cover_less() -> None:
     assert [one.reason for one in found] == ["cap", "kept", "cap", "kept"]
 
 
-def test_what_loses_against_another_answer_under_shuffling_is_inconsistent() -> None:
-    rows = [
-        sample(id="q#0"),
-        sample(id="q#1", answer="o4", kept=False, reason="wrong"),
-        sample(id="q#2", answer="o4", kept=False, reason="wrong"),
+@pytest.mark.parametrize(
+    ("others", "kept"),
+    [
+        ([], True),
+        (["o2"], True),
+        (["o4"], False),
+        (["o4", "o2"], True),
+        (["o4", "o1", "o3"], False),
+        (["o4", "o4", "o2"], False),
+        (["multi", None], True),
+    ],
+)
+def test_an_answer_stays_that_leads_when_the_options_are_shuffled(
+    others: list[str | None], kept: bool
+) -> None:
+    rows = [sample(id="q#0")] + [
+        sample(id=f"q#{i}", answer=answer, kept=False, reason="label_text")
+        for i, answer in enumerate(others, 1)
     ]
-    assert filters.drop_inconsistent(rows)[0].reason == "inconsistent"
-    assert filters.drop_inconsistent(rows[:2])[0].kept
+    found = filters.drop_inconsistent(rows)
+    assert (found[0].kept, found[0].reason) == (kept, "kept" if kept else "inconsistent")
+    assert found[1:] == rows[1:]
 
 
-def test_length_outliers_are_measured_against_the_median_of_the_kept() -> None:
-    rows = [sample(id=f"q#{i}") for i in range(5)] + [sample(id="q#9", text="x" * 2000)]
-    found = filters.drop_length_outliers(
-        [*rows[:5], rows[5].model_copy(update={"kept": True, "reason": "kept"})]
+def test_a_question_asked_again_has_its_votes_counted() -> None:
+    other = RIGHT.replace("The answer is (B) 65", "The answer is (D) 92")
+    again = [reading(other), reading(other)]
+    assert filters.drop_inconsistent([sample()], again[:0])[0].kept
+    assert not filters.drop_inconsistent([sample()], again[:1])[0].kept
+    assert filters.drop_inconsistent([sample(), sample(id="q#1")], again[:1])[0].kept
+
+
+@pytest.mark.parametrize(
+    ("changed", "fits"),
+    [
+        ({}, True), ({"samples": 1}, False), ({"shuffle": False, "temperature": 1.0}, False),
+        ({"samples": 1, "reask": 2}, True), ({"pairs": True}, False),
+        ({"pairs": True, "reask": 1}, True),
+    ],
+)  # fmt: skip
+def test_consistency_needs_several_orders(changed: dict[str, Any], fits: bool) -> None:
+    changed = {"filters": ("inconsistent",), **changed}
+    if fits:
+        make_config("smollm2", "numbers:train", overrides=changed)
+    else:
+        with pytest.raises(InputError, match="several orders of the options"):
+            make_config("smollm2", "numbers:train", overrides=changed)
+
+
+@pytest.mark.parametrize(
+    ("sides", "drops"),
+    [
+        ({"o1": "against", "o2": "for"}, False),
+        ({"o1": "against", "o2": "against"}, True),
+        ({"o1": "for", "o2": None}, True),
+        ({"o1": "for", "o2": "neutral"}, True),
+        ({"o1": "for", "o2": "for"}, False),
+        ({"o1": "against", "o2": None}, False),
+        ({"o1": None, "o2": None}, False),
+        ({}, False),
+    ],
+)
+def test_reasons_against_the_choice_or_for_another_alone_contradict_it(
+    sides: dict[str, str | None], drops: bool
+) -> None:
+    assert filters.contradicts(reading(RIGHT)._replace(sides=sides)) is drops
+
+
+def test_no_answer_is_none_or_several_or_a_refusal() -> None:
+    one = reading(RIGHT)
+    assert not filters.unanswered(one)
+    assert filters.unanswered(one._replace(answer=None, outcome="no_answer"))
+    assert filters.unanswered(one._replace(answer="multi", outcome="multi"))
+    assert filters.unanswered(one._replace(outcome="refused"))
+    assert filters.unanswered(
+        reading("It is (A) 41 or (B) 65; both fit.\nThe answer is (A) or (B).")
     )
-    assert [one.reason for one in found] == ["kept"] * 5 + ["length"]
-    assert filters.drop_length_outliers(rows[:2]) == rows[:2]
+
+
+@pytest.mark.parametrize(
+    ("factor", "kept"), [(1.0, True), (2.9, True), (3.2, False), (0.4, True), (0.3, False)]
+)
+def test_length_outliers_are_measured_against_the_median_of_the_kept(
+    factor: float, kept: bool
+) -> None:
+    rows = [sample(id=f"q#{i}", text="x" * 100, kept=True, reason="kept") for i in range(4)]
+    odd = rows[0].model_copy(update={"id": "q#9", "text": "x" * round(100 * factor)})
+    long = odd.model_copy(update={"id": "q#8", "text": "x" * 900, "kept": False, "reason": "wrong"})
+    found = filters.drop_length_outliers([*rows, odd, long])
+    assert [one.reason for one in found] == ["kept"] * 4 + ["kept" if kept else "length", "wrong"]
+    assert filters.drop_length_outliers([*rows[:2], odd]) == [*rows[:2], odd]
+
+
+def test_filters_apply_in_their_order_and_every_reason_is_explained() -> None:
+    assert set(get_args(FilterName)) < set(REASONS)
+    assert set(ABOUT) == set(REASONS) and len(REASONS) == len(set(REASONS))
 
 
 @pytest.mark.parametrize(("share", "kept"), [(0.0, 0), (0.2, 1), (0.5, 4), (1.0, 6)])
@@ -174,3 +263,24 @@ def test_closing_well_needs_label_and_text_of_one_option() -> None:
     assert not closes_well("The answer is (B) 6.", shown, "o2")
     assert not closes_well("The answer is (A) 65.", shown, "o2")
     assert not closes_well("65.", shown, "o2")
+
+
+def test_kept_questions_alone_are_asked_again_in_orders_of_their_own(
+    tiny_model: Path, numbers_file: Path, tutor: Any, tmp_path: Path
+) -> None:
+    config = small(tiny_model, numbers_file, filters=("inconsistent",), samples=1, reask=3, cap=9)
+    training = Training.create(tmp_path / "t", config)
+    work = Work(training, Models(config, tutor), Silent())
+    iteration = training.iteration(1)
+    samples, _ = gather(work, iteration, Phases(iteration))
+    again = iteration.raw("reasked")
+    solved = {one.question_id for one in samples if one.correct}
+    assert 0 < len(solved) < len(samples) and {one.question_id for one in again} == solved
+    assert len(again) == 3 * len(solved) and all(one.kept for one in samples if one.correct)
+    for name in solved:
+        rows = [one for one in (*samples, *again) if one.question_id == name]
+        assert len({tuple(one.shown.values()) for one in rows}) == 4
+    asked = sum(one.asked for one in tutor.made)
+    (iteration.path / "samples.jsonl").unlink()
+    assert gather(work, iteration, Phases(iteration))[0] == samples
+    assert sum(one.asked for one in tutor.made) == asked
