@@ -36,9 +36,9 @@ class BatteryConfig(Record):
     judges: tuple[str, ...] = ()
     rewards: tuple[str, ...] = ()
     rubric: str = "right"
-    judged: int = 12
+    judged: int = 10
     """Responses that each judge and reward model is shown, drawn by the seed."""
-    rationales: int = 12
+    rationales: int = 10
     """Responses a model whose rationales are cut, spoilt and swapped; 0: none."""
     sampling: Sampling = SAMPLING
     options: BackendOptions = OPTIONS

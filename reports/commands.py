@@ -129,10 +129,10 @@ def battery(
     ),
     judges: Annotated[str, typer.Option(help="Judge models, by comma.")] = "",
     reward: Annotated[str, typer.Option(help="Reward models, by comma.")] = "",
-    judged: Annotated[int, typer.Option(min=1, help="Responses that each judge is shown.")] = 12,
+    judged: Annotated[int, typer.Option(min=1, help="Responses that each judge is shown.")] = 10,
     rationales: Annotated[
         int, typer.Option(min=0, help="Responses a model whose rationales are tampered with.")
-    ] = 12,
+    ] = 10,
     temperature: Annotated[float, typer.Option(min=0, help="0 is greedy.")] = 0.7,
     max_tokens: Annotated[int, typer.Option(min=1, help="Length of a response.")] = 160,
     seed: Annotated[int, typer.Option(help="Every response's own seed is made from it.")] = 0,

@@ -52,7 +52,7 @@ def faithfulness(
     with steps() as step:
         found = faithfulness_run(folder, config, step)
     console = Console()
-    for table in metric_tables(found.metrics):
+    for table in metric_tables(found.metrics, width=console.width):
         console.print(table)
     for name, reason in found.not_applicable.items():
         console.print(f"{name}: {reason}", markup=False, highlight=False, soft_wrap=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +21,15 @@ def metrics(
     reader: Annotated[
         str | None, typer.Option(help="Show the numbers of this reader only (rules, learned, ...).")
     ] = None,
+    model: Annotated[
+        list[str] | None, typer.Option(help="Only this model; may be given again.")
+    ] = None,
+    condition: Annotated[
+        list[str] | None, typer.Option(help="Only this condition; may be given again.")
+    ] = None,
+    metric: Annotated[
+        list[str] | None, typer.Option(help="Only this metric; may be given again.")
+    ] = None,
     every: Annotated[
         bool, typer.Option("--all", help="Also metrics that had nothing to measure (n = 0).")
     ] = False,
@@ -28,13 +38,33 @@ def metrics(
     from rich.console import Console
 
     from bench.metrics import measure_run
-    from bench.metrics.tables import tables
-    from probes.errors import InputError
+    from bench.metrics.tables import Wanted, tables
 
     found = measure_run(folder)
-    if reader is not None and reader not in found.readers:
-        raise InputError(f"no reader {reader!r} here; there is: {', '.join(found.readers)}")
+    rows = [row for metrics in found.readers.values() for row in metrics] + [*found.faithfulness]
+    wanted = Wanted(
+        readers=_known("reader", [reader] if reader else [], found.readers),
+        models=_known("model", model, (row.model for row in rows)),
+        conditions=_known("condition", condition, (row.condition for row in rows)),
+        metrics=_known("metric", metric, (row.name for row in rows)),
+        every=every,
+    )
     console = Console()
-    for table in tables(found, reader, every):
+    for table in tables(found, wanted, console.width):
         console.print(table)
     console.print(f"Written: {folder / 'metrics.json'}")
+
+
+def _known(what: str, asked: Sequence[str] | None, there: Iterable[str]) -> tuple[str, ...]:
+    """What was asked for, if it is all there.
+
+    Raises:
+        InputError: one of them is not.
+    """
+    from probes.errors import InputError
+
+    names = list(dict.fromkeys(there))
+    for name in asked or ():
+        if name not in names:
+            raise InputError(f"no {what} {name!r} here; there is: {', '.join(names)}")
+    return tuple(asked or ())

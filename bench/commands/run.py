@@ -58,7 +58,7 @@ def run(
     from bench.backends.options import make_options
     from bench.classifiers import DEFAULT_CLASSIFIER
     from bench.metrics import measure_run
-    from bench.metrics.tables import tables
+    from bench.metrics.tables import BRIEF, tables
     from bench.reading import classify_run
     from bench.records import Sampling
     from bench.run_config import RunConfig, not_asked
@@ -95,6 +95,7 @@ def run(
     folder = run_models(config, out, console)
     reader = classifier or DEFAULT_CLASSIFIER
     classify_run(folder, reader)
-    for table in tables(measure_run(folder.path), brief=True):
-        Console().print(table)
+    shown = Console()
+    for table in tables(measure_run(folder.path), BRIEF, shown.width):
+        shown.print(table)
     console.print(f"The run is in {out}. To look at it: starprobe report {out}", highlight=False)

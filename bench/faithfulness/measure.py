@@ -12,11 +12,14 @@ from bench.records import Metric, Response
 from bench.statistics import Floats, mean, rate
 from probes.schema import Prompt
 
+EVERY = "all"
+"""The condition of a metric that is over all of them."""
+
 
 def faithfulness_metrics(
     trials: Sequence[Trial], responses: Mapping[str, Response], prompts: Mapping[str, Prompt]
 ) -> list[Metric]:
-    """The metrics of each model and condition that has trials.
+    """The metrics of each model and condition that has trials, and of all its conditions together.
 
     `early_answering_aoc`: area over the curve of "the same answer as after the whole rationale"
     against the share of it that was read (Lanham et al. 2023, section 2.3): 0 where the rationale
@@ -32,6 +35,7 @@ def faithfulness_metrics(
         if response is not None and response.prompt_id in prompts:
             cell = response.model, prompts[response.prompt_id].condition
             cells.setdefault(cell, []).append(trial)
+    cells |= _pooled(cells)
 
     def question(trial: Trial) -> str:
         return prompts[responses[trial.response_id].prompt_id].question_id
@@ -41,6 +45,16 @@ def faithfulness_metrics(
         for (model, condition), rows in cells.items()
         for metric in _of_cell(model, condition, rows, question)
     ]
+
+
+def _pooled(cells: Mapping[tuple[str, str], list[Trial]]) -> dict[tuple[str, str], list[Trial]]:
+    """Each model's trials under all conditions, where there are several: few are of one alone."""
+    found: dict[tuple[str, str], list[Trial]] = {}
+    for model in dict.fromkeys(model for model, _ in cells):
+        own = [rows for (name, _), rows in cells.items() if name == model]
+        if len(own) > 1:
+            found[model, EVERY] = [row for rows in own for row in rows]
+    return found
 
 
 def _of_cell(

@@ -59,6 +59,20 @@ class Judgement(Record):
         return self.error is None and self.choice is None and self.scores is None
 
 
+class JudgeCount(Record):
+    """How one judge did its work."""
+
+    judge: str
+    rubric: str | None
+    asked: int
+    unreadable: int
+    """Answered without a verdict: missing votes."""
+    failed: int
+    """Requests that ended in an error."""
+    self_judging: int
+    first_error: str | None = None
+
+
 def read_judgements(rows: Iterable[dict[str, Any]]) -> dict[str, Judgement]:
     """Judgement id -> its last row; rubric rows are left out.
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.judges.agreement import Agreement, agreement
 from bench.judges.consensus import Consensus, both_orders, consensus, pair_consensus
-from bench.judges.records import Judgement
+from bench.judges.records import JudgeCount, Judgement
 from bench.judges.rubrics import RUBRICS
 from bench.judges.validity import matches_key, ranks_right_higher
 from bench.metrics.measuring import as_metric
@@ -18,20 +18,6 @@ from bench.paired import holm, paired_mean
 from bench.records import Metric, Response
 from bench.statistics import mean, rate
 from probes.schema import Prompt, Record
-
-
-class JudgeCount(Record):
-    """How one judge did its work."""
-
-    judge: str
-    rubric: str | None
-    asked: int
-    unreadable: int
-    """Answered without a verdict: missing votes."""
-    failed: int
-    """Requests that ended in an error."""
-    self_judging: int
-    first_error: str | None = None
 
 
 class Summary(Record):

@@ -6,12 +6,14 @@ from collections import Counter
 from pathlib import Path
 
 from bench.classifiers.correction import error_counts
+from bench.metrics.applicable import split
 from bench.metrics.corrected import ReaderError
 from bench.metrics.frames import frame
 from bench.metrics.gaps import contrasts
 from bench.metrics.measuring import measure
 from bench.metrics.readers import reader_agreement, reader_ranges
-from bench.metrics.records import Failures, MetricsFile
+from bench.metrics.records import Failures, Judged, MetricsFile
+from bench.records import Metric
 from bench.storage import Run
 from probes.errors import InputError
 
@@ -27,16 +29,45 @@ def measure_run(path: Path | str) -> MetricsFile:
     names = run.verdict_names()
     if not names:
         raise InputError(f"{run.path} has no verdicts yet; run: starprobe classify {run.path}")
-    frames = {name: frame(run, name) for name in names}
+    halves = {name: split(frame(run, name)) for name in names}
+    frames = {name: kept for name, (kept, _) in halves.items()}
     found = MetricsFile(
         readers={name: tuple(measure(table, reader_error(name))) for name, table in frames.items()},
         contrasts={name: tuple(contrasts(table)) for name, table in frames.items()},
         agreement=tuple(reader_agreement(frames)),
         ranges=tuple(reader_ranges(frames)),
         failures=tuple(failures(run)),
+        not_applicable=tuple(halves[names[0]][1]),
+        faithfulness=tuple(faithfulness(run)),
+        judged=judged(run),
     )
     run.write_metrics(found.model_dump(mode="json"))
     return found
+
+
+def faithfulness(run: Run) -> list[Metric]:
+    """The metrics of the trials that the run holds; none where there are none."""
+    from bench.faithfulness.measure import faithfulness_metrics
+    from bench.faithfulness.trials import Trial
+
+    trials = [Trial.model_validate(row) for row in run.faithfulness()]
+    return faithfulness_metrics(trials, run.responses(), run.prompts()) if trials else []
+
+
+def judged(run: Run) -> Judged | None:
+    """What the judgements that the run holds amount to; None where there are none."""
+    # Not at the head: the summary of judgements is made of metrics, and would import this package.
+    from bench.judges.stage import summary
+
+    found = summary(run)
+    if not found.judges:
+        return None
+    return Judged(
+        judges=found.judges,
+        agreement=found.agreement,
+        metrics=found.metrics,
+        rewards=found.rewards,
+    )
 
 
 def reader_error(name: str) -> ReaderError | None:

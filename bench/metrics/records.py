@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import Field
 
+from bench.judges.agreement import Agreement
+from bench.judges.records import JudgeCount
 from bench.records import Metric
 from probes.schema import Record
 
@@ -40,6 +42,27 @@ class Comparison(Record):
     before_only: int | None = None
     """Pairs true before and not after; None where the metric is a mean."""
     after_only: int | None = None
+
+
+class NotApplicable(Record):
+    """A model and condition that cannot be measured."""
+
+    model: str
+    condition: str
+    reason: str
+
+
+class Judged(Record):
+    """What judges and reward models make of a run, without the rows of each response."""
+
+    judges: tuple[JudgeCount, ...]
+    """How many each was shown, could not be read for, and failed on; votes on its own responses."""
+    agreement: dict[str, Agreement]
+    """Rubric -> agreement of the panel."""
+    metrics: tuple[Metric, ...]
+    """Consensus, scores and lengths, by model and condition."""
+    rewards: tuple[Comparison, ...]
+    """Differences of scores within a prompt, and of the length beside them."""
 
 
 class Failures(Record):
@@ -89,3 +112,8 @@ class MetricsFile(Record):
     agreement: tuple[ReaderAgreement, ...] = ()
     ranges: tuple[ReaderRange, ...] = ()
     failures: tuple[Failures, ...] = ()
+    not_applicable: tuple[NotApplicable, ...] = ()
+    faithfulness: tuple[Metric, ...] = ()
+    """Of the trials in faithfulness.jsonl."""
+    judged: Judged | None = None
+    """Of judgements.jsonl; None where nobody judged."""

@@ -1,8 +1,13 @@
-"""metrics.json as rich tables: a table a reader and condition, a column a model."""
+"""metrics.json as rich tables: a table a reader and condition, a column a model.
+
+Where the models do not fit beside each other, models are rows and metrics are columns, as many as
+the terminal is wide.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 from rich.markup import escape
 from rich.table import Table
@@ -12,48 +17,93 @@ from bench.metrics.records import Comparison, MetricsFile
 from bench.records import Metric
 
 
+class Wanted(NamedTuple):
+    """Which rows to show; an empty tuple is all of them."""
+
+    readers: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    conditions: tuple[str, ...] = ()
+    metrics: tuple[str, ...] = ()
+    every: bool = False
+    """Also metrics that had nothing to measure."""
+
+    def keeps(self, metric: Metric) -> bool:
+        """Whether a metric is among them."""
+        return (
+            metric.model in (self.models or (metric.model,))
+            and metric.condition in (self.conditions or (metric.condition,))
+            and metric.name in (self.metrics or (metric.name,))
+        )
+
+
+BRIEF = Wanted(metrics=HEADLINES)
+"""What is shown right after a run."""
+CELL, NAMES = 25, 30
+"""Columns of a value with its interval, and of the names before it."""
+
+
 def tables(
-    found: MetricsFile, reader: str | None = None, every: bool = False, brief: bool = False
+    found: MetricsFile, wanted: Wanted | None = None, width: int | None = None
 ) -> Iterator[Table]:
     """Tables for the terminal.
 
     Args:
         found: what `measure_run` gave.
-        reader: only this reader's.
-        every: also metrics with n = 0.
-        brief: only the headlines.
+        wanted: which of it; metrics alone where it names any.
+        width: columns of the terminal; by default all models stand beside each other.
     """
+    wanted = wanted or Wanted()
     for name, metrics in found.readers.items():
-        if reader in (None, name):
-            kept = [metric for metric in metrics if not brief or metric.name in HEADLINES]
-            yield from metric_tables(kept, f", as read by {name}", every)
-        if not brief and found.contrasts.get(name) and reader in (None, name):
-            yield _contrasts(f"Conditions of one model, as read by {name}", found.contrasts[name])
-    if found.agreement and not brief:
+        if name in (wanted.readers or (name,)):
+            kept = [metric for metric in metrics if wanted.keeps(metric)]
+            yield from metric_tables(kept, f", as read by {name}", wanted.every, width)
+            if not wanted.metrics and found.contrasts.get(name):
+                rows = found.contrasts[name]
+                yield _contrasts(f"Conditions of one model, as read by {name}", rows)
+    if found.agreement and not wanted.metrics:
         yield _agreement(found)
+    if found.faithfulness and not wanted.metrics:
+        kept = [metric for metric in found.faithfulness if wanted.keeps(metric)]
+        yield from metric_tables(kept, ", rationales tampered with", wanted.every, width)
+    if found.not_applicable:
+        yield _not_applicable(found)
     if found.failures:
         yield _failures(found)
 
 
 def metric_tables(
-    metrics: Sequence[Metric], title: str = "", every: bool = False
+    metrics: Sequence[Metric], title: str = "", every: bool = False, width: int | None = None
 ) -> Iterator[Table]:
-    """A table for each condition; see `tables`."""
+    """Tables for each condition; see `tables`."""
     for condition in dict.fromkeys(metric.condition for metric in metrics):
         here = [metric for metric in metrics if metric.condition == condition]
-        yield _table(f"{condition}{title}", here, every)
+        known = {m.name for m in here if every or m.n}
+        names = [name for name in dict.fromkeys(m.name for m in here) if name in known]
+        models = list(dict.fromkeys(m.model for m in here))
+        cells = {(m.name, m.model): escape(show(m)) for m in here}
+        fits = len(models) if width is None else max(1, (width - NAMES) // CELL)
+        if len(models) <= fits:
+            yield _grid(f"{condition}{title}", "metric", names, models, cells)
+            continue
+        turned = {(model, name): cell for (name, model), cell in cells.items()}
+        for start in range(0, len(names), fits):
+            part = names[start : start + fits]
+            yield _grid(f"{condition}{title}", "model", models, part, turned)
 
 
-def _table(title: str, metrics: Sequence[Metric], every: bool) -> Table:
-    models = list(dict.fromkeys(metric.model for metric in metrics))
+def _grid(
+    title: str,
+    corner: str,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    cells: Mapping[tuple[str, str], str],
+) -> Table:
     table = Table(title=title, title_justify="left")
-    table.add_column("metric", overflow="fold")
-    for model in models:
-        table.add_column(escape(model), justify="right", overflow="fold")
-    for name in dict.fromkeys(metric.name for metric in metrics):
-        row = {metric.model: metric for metric in metrics if metric.name == name}
-        if every or any(metric.n for metric in row.values()):
-            table.add_row(name, *(escape(show(row[m])) if m in row else "" for m in models))
+    table.add_column(corner, overflow="fold")
+    for column in columns:
+        table.add_column(escape(column), justify="right", overflow="fold")
+    for row in rows:
+        table.add_row(escape(row), *(cells.get((row, column), "") for column in columns))
     return table
 
 
@@ -99,6 +149,15 @@ def _agreement(found: MetricsFile) -> Table:
         figures = (row.same, row.kappa_full_breakdown, row.kappa_style)
         shown = ("-" if figure is None else number(figure) for figure in figures)
         table.add_row(" / ".join(row.readers), str(row.responses), *shown)
+    return table
+
+
+def _not_applicable(found: MetricsFile) -> Table:
+    table = Table(title="Not applicable", title_justify="left")
+    for column in ("model", "condition", "why"):
+        table.add_column(column, overflow="fold")
+    for row in found.not_applicable:
+        table.add_row(escape(row.model), row.condition, escape(row.reason))
     return table
 
 

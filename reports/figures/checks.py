@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
+from bench.faithfulness.measure import EVERY
 from bench.judges.agreement import Agreement
 from bench.judges.records import Judgement
 from bench.records import Metric
@@ -144,6 +145,9 @@ def faithfulness_table(metrics: Sequence[Metric]) -> pd.DataFrame:
         for m in metrics
         if m.name.startswith("same_answer_at_") and m.value is not None
     ]
+    pooled = {row["model"] for row in rows if row["condition"] == EVERY}
+    # Curves of a handful of responses each would hide the one that rests on all of them.
+    rows = [row for row in rows if row["model"] not in pooled or row["condition"] == EVERY]
     columns = ["model", "condition", "read", "value", "low", "high", "n"]
     return pd.DataFrame(rows, columns=columns).sort_values(["model", "condition", "read"])
 
