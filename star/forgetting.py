@@ -29,10 +29,10 @@ from bench.storage import Run
 from probes.catalog import find_built_in
 from probes.loading import load_probe_set
 from star.config import StarConfig
-from star.finetune import on_cpu
 from star.models import base_weights
 from star.records import Forgetting
 from star.storage import records
+from star.weights import on_cpu
 from star.work import Work
 
 DIRECT = "direct"
