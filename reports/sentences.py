@@ -135,13 +135,15 @@ def verdict(full: Estimate) -> str:
 def headline(standings: Sequence[Standing], condition: str) -> str:
     """The answer to the page's question in one line."""
     how = ", unasked" if asks_for(condition) == "nothing" else ""
+    if not any(one.verdict in (BREAKS, TIMES, RARELY) for one in standings):
+        return "Too few questions to tell who breaks down every option"
     if len(standings) == 1:
         said = {
             BREAKS: f"This model breaks down every option{how}",
             TIMES: f"This model breaks down every option at times{how}",
             RARELY: f"This model rarely breaks down every option{how}",
         }
-        return said.get(standings[0].verdict, "Too few questions to tell who breaks down options")
+        return said[standings[0].verdict]
     count = sum(one.verdict == BREAKS for one in standings)
     words = "breaks" if count == 1 else "break"
     return f"{count or 'None'} of {len(standings)} models {words} down every option{how}"

@@ -1,5 +1,6 @@
 """`metrics`, `plan`, `judge` and `faithfulness` as a user meets them."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,49 @@ def test_metrics_of_an_unknown_reader_names_those_there_are(app, run):
     done = RUNNER.invoke(app, ["metrics", str(run.path), "--reader", "oracle"])
     assert isinstance(done.exception, InputError)
     assert "no reader 'oracle' here; there is: rules" in str(done.exception)
+
+
+def test_models_that_do_not_fit_beside_each_other_stand_below_each_other(app, tmp_path):
+    rows = []
+    for model in range(40):
+        prompt = make_prompt("q")
+        response = make_response(prompt, f"scripted:model-number-{model}")
+        rows.append((prompt, response, make_verdict(response, "o1")))
+    run = make_run(tmp_path / "run", rows)
+    done = RUNNER.invoke(app, ["metrics", str(run.path)], env={"COLUMNS": "80"})
+    lines = done.output.splitlines()
+    assert done.exit_code == 0 and max(len(line) for line in lines) <= 80
+    assert sum("scripted:model-number-39" in line for line in lines) > 5
+    assert any("full_breakdown" in line and "coverage" in line for line in lines)
+    one = ["metrics", str(run.path), "--metric", "accuracy", "--model", "scripted:model-number-7"]
+    chosen = RUNNER.invoke(app, one, env={"COLUMNS": "80"}).output
+    assert "1.00 [0.21, 1.00] n=1" in chosen
+    assert "coverage" not in chosen and "number-8" not in chosen
+
+
+def test_the_file_holds_trials_judgements_and_what_cannot_be_measured(app, tmp_path):
+    rows = []
+    for condition in ("plain", "thinking_tags"):
+        for model in ("openai:far", "hf:near"):
+            prompt = make_prompt("q", condition)
+            response = make_response(prompt, model)
+            rows.append((prompt, response, make_verdict(response, "o1")))
+    thinks = make_prompt("q2", "thinking_tags")
+    shown = make_response(thinks, "openai:shows", text="%antThinking% hm %/antThinking% (A)")
+    run = make_run(tmp_path / "run", [*rows, (thinks, shown, make_verdict(shown, "o1"))])
+    with JudgeServer(lambda path, body: (200, chat("VERDICT: RIGHT"))) as server:
+        name = f"openai:judge@{server.url}/v1"
+        RUNNER.invoke(app, ["judge", str(run.path), "--judges", name])
+    done = RUNNER.invoke(app, ["metrics", str(run.path)], env={"COLUMNS": "200"})
+    found = json.loads((run.path / "metrics.json").read_text())
+    assert [(row["model"], row["condition"]) for row in found["not_applicable"]] == [
+        ("openai:far", "thinking_tags")
+    ]
+    measured = {(m["model"], m["condition"]) for m in found["readers"]["rules"]}
+    assert ("openai:far", "thinking_tags") not in measured
+    assert {("hf:near", "thinking_tags"), ("openai:shows", "thinking_tags")} <= measured
+    assert found["judged"]["judges"][0]["asked"] == 5 and found["faithfulness"] == []
+    assert "provider may cut it out" in done.output
 
 
 def test_plan_says_how_many_questions(app):

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from bench.backends import BackendOptions, Request
 from bench.files import read_jsonl
 from bench.locking import only_writer
 from bench.records import Generation, ModelInfo, ResponseError, Sampling
-from bench.run_config import RunConfig, not_asked, render_probes
+from bench.run_config import RunConfig, asked_of, not_asked, render_probes
 from bench.runner import make_request, run
 from bench.storage import Run
 from probes.errors import FolderError, InputError
@@ -233,6 +234,24 @@ def test_conditions_that_do_not_apply_are_counted_and_named() -> None:
         "hinted: not asked of 66 questions of unanswerable: there is no known right option to "
         "hint at"
     ]
+
+
+def test_a_plan_asks_base_models_what_is_for_base_models(tmp_path: Path) -> None:
+    plan = tmp_path / "mine.toml"
+    plan.write_text(
+        '[[block]]\nset = "everyday"\nlimit = 2\nconditions = ["plain"]\nmodels = "chat"\n'
+        'repeats = 3\n[[block]]\nset = "science"\nlimit = 1\nconditions = ["few_shot"]\n'
+        'models = "base"\n'
+    )
+    config = RunConfig(models=(), plan=str(plan))
+    _, prompts = render_probes(config)
+
+    def counts(details: dict[str, object]) -> dict[str, int]:
+        info = ModelInfo(name="a model", details=details)
+        return dict(Counter(prompt.condition for prompt, _ in asked_of(config, info, prompts)))
+
+    assert counts({"chat_template": False}) == {"few_shot": 1}
+    assert counts({"chat_template": True}) == counts({}) == {"plain": 6}
 
 
 def test_another_dtype_or_system_prompt_is_another_request() -> None:
