@@ -78,14 +78,16 @@ class LineProcess:
         process, self._process = self._process, None
         if process is None:
             return
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                with suppress(BrokenPipeError):
-                    pipe.close()
+        if process.stdin is not None:
+            with suppress(BrokenPipeError):
+                process.stdin.close()
         # Nothing in it is worth a slow farewell: whatever it writes, it puts in place in one move.
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        # Only now: a thread that reads it holds it until it ends.
+        if process.stdout is not None:
+            process.stdout.close()
         self._log.close()
 
     def _pipe(self, name: str) -> IO[str]:

@@ -34,8 +34,11 @@ FilterName = Literal[
 """What a filter is called; it is the reason recorded, too (`star.records`)."""
 DEFAULT_PRESET = "rest"
 FREE = frozenset(
-    {"checkpoint_minutes", "processes", "accelerate_config", "packing", "rows_at_once"}
-)
+    {
+        "checkpoint_minutes", "processes", "accelerate_config", "packing", "rows_at_once",
+        "sampling_workers", "sampling_on",
+    }
+)  # fmt: skip
 """Fields that decide how a training is done, not what comes of it: a resume may change them."""
 
 
@@ -170,6 +173,10 @@ class StarConfig(Record):
 
     backend: str = ""
     """Sample with this backend instead of the one in `model`, for example vllm."""
+    sampling_workers: int = Field(1, ge=1)
+    """Copies of the model that share sampling out, one a GPU; the samples are the same."""
+    sampling_on: Literal["processes", "ray"] = "processes"
+    """Where they run: on this machine, or on a Ray cluster (RAY_ADDRESS)."""
     batch_size: int = Field(16, ge=1)
     """Sequences generated together."""
     device: str = "auto"

@@ -11,6 +11,7 @@ from bench.backends.base import Backend
 from bench.backends.embedded import EMBEDDED, embedded_folder, gguf_folder
 from probes.errors import InputError
 from star.config import StarConfig
+from star.sharding import is_sharded, load_shards
 
 BackendLoader = Callable[[str, BackendOptions], Backend]
 TRAINABLE = ("hf", "vllm")
@@ -70,7 +71,11 @@ class Models:
         name = sampling_name(self._config, weights)
         if self._backend is None or name != self._name:
             self.close()
-            self._backend = self._load(name, self._options(weights))
+            options = self._options(weights)
+            if is_sharded(self._config):
+                self._backend = load_shards(name, options, self._config)
+            else:
+                self._backend = self._load(name, options)
             self._name = name
         return self._backend
 
@@ -88,5 +93,6 @@ class Models:
             batch_size=config.batch_size,
             dtype=config.dtype,
             device=config.device,
-            base_model=base_weights(config.model) if is_adapter else None,
+            # By its name: a worker on another machine finds it there for itself.
+            base_model=parse_model(config.model).name if is_adapter else None,
         )
