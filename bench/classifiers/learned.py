@@ -138,16 +138,20 @@ def bounded(
 ) -> dict[int, float]:
     """Option -> probability that it is reasoned about.
 
-    Low for what is not the answer where not one word of it is new, or where it is spoken of in
-    passing only.
+    Low where not one word of it is new, and where it is spoken of in passing only; of the answer
+    even a repetition of what is asked may be a reason.
     """
     answer = examined.answer.answer
     others = sum(option != answer for option in summaries)
     found = {option: model.probability(features) for option, features in rows.items()}
     for option, summary in summaries.items():
-        alone = answer is not None and others == 1 and in_passing(summary)
-        if option != answer and (not summary.total or alone):
-            found[option] = min(found[option], REPEATED)
+        if option == answer:
+            low = not summary.total and not summary.asked
+        else:
+            alone = answer is not None and others == 1
+            low = not summary.total or (alone and in_passing(summary))
+        if low and found[option] > REPEATED:
+            found[option] = REPEATED
     return found
 
 

@@ -176,9 +176,10 @@ def _is_stop(text: str, begin: int, match: re.Match[str]) -> bool:
     at = match.start()
     before = _LAST_WORD.search(text, max(begin, at - 12), at)
     word = before[0] if before else ""
-    if word.lower() in _ABBREVIATIONS:
-        return False
     following = text[match.end() : match.end() + 24].lstrip(" '\"(")
+    if word.lower() in _ABBREVIATIONS:
+        # "no. 5" is a number; "so no. Mars ..." ends a sentence.
+        return word.lower() == "no" and not following[:1].isdigit()
     if len(word) == 1 and word.isalpha():
         # "A. Snort" opens an option; "the answer is A. So ..." ends a sentence.
         return at - begin > 8 and bool(_STARTERS.match(following))
