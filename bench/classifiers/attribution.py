@@ -7,10 +7,12 @@ options; a sentence that names none goes on about the last subject where it read
 
 from __future__ import annotations
 
+import re
+
 from bench.classifiers.clauses import clauses_of, groups_of, members_of
 from bench.classifiers.cues import CONCLUDES, CONCLUSION, DECLARATION, DECLARING, OTHERS, REJECTS
 from bench.classifiers.lexicon import CONTRAST, STOP, words_in
-from bench.classifiers.mentions import FUZZY, LEAD, TEXT, Document, Mention
+from bench.classifiers.mentions import FUZZY, LABEL, LEAD, TEXT, Document, Mention
 from bench.classifiers.options import Options
 from bench.classifiers.segments import Segment
 from bench.classifiers.topics import BACK, Topic, carried, is_pronoun, lines_before, next_topic
@@ -19,6 +21,9 @@ from bench.classifiers.units import DECLARES, DRIFTS, GOES_ON, INSIDE, OPENS, SU
 __all__ = ["DECLARES", "DRIFTS", "GOES_ON", "INSIDE", "OPENS", "SUBJECT", "Unit", "attribute"]
 
 
+_CLAUSE = re.compile(
+    r"[,;] ?(?:(?:and|while|but|whereas) )?[(\[]?(?:options? |choices? )?[(\[]?\Z", re.I
+)
 _CALLS = words_in("called known termed named")
 
 
@@ -53,8 +58,8 @@ def _segment(
     head = groups[0]
     leads = head[0].kind == LEAD or _glosses(document, segment, first, head[0])
     if leads:
-        # A section's own sentence is cut only where another section begins inside it.
-        groups = [group for group in groups if group is head or group[0].kind == LEAD]
+        # A section's own sentence is cut only where another section or clause begins inside it.
+        groups = [group for group in groups if group is head or _takes_over(document, group[0])]
         groups[0] = [mention for mention in head if mention.kind > FUZZY]
     begins = leads or _begins(document, first, head[0].first)
     if topic and topic.strong and not leads and not (begins and _other_subject(head, topic)):
@@ -71,6 +76,12 @@ def _segment(
     if len(groups) == 1 and not leads and topic is None:
         units += _named_at_last(document, index, groups[0])
     return next_topic(document, segment, groups, leads, begins, declares)
+
+
+def _takes_over(document: Document, mention: Mention) -> bool:
+    """A label that begins a section, or a clause of its own: "A is dry, B is wet"."""
+    before = document.text[max(0, mention.start - 20) : mention.start]
+    return mention.kind == LEAD or (mention.kind == LABEL and bool(_CLAUSE.search(before)))
 
 
 def _unnamed(

@@ -14,11 +14,13 @@ DECLARATION = re.compile(
     r"\b(?:correct|right|best|final|most \w+|only|closest)\b[^.?!\n:]{0,60}?"
     r"\b(?:option|choice|response|selection|one)s?\b[^.?!\n:]{0,90}?"
     r"(?:\b(?:is|are|would be|must be|seems to be)\b|:)|"
-    r"\b(?:i|we)(?:'d| would| will|'ll)? (?:choose|select|pick|go with|opt for)\b|\bboxed\b",
+    r"\b(?:i|we)(?:'d| would| will|'ll)? (?:choose|select|pick|go with|opt for)\b|\bboxed\b|"
+    r"\b(?:that|this|which|what|only)(?: only)? (?:leaves|remains|is left)\b|\bleaving\b",
     re.I,
 )
 DECLARING = words_in(
-    "answer answers correct right best final most only closest choose select pick go opt boxed"
+    "answer answers correct right best final most only closest choose select pick go opt boxed "
+    "leaves remains left leaving"
 )
 """Every declaration holds one of these."""
 CONCLUDES = re.compile(

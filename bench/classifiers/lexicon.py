@@ -132,7 +132,7 @@ _LISTS: tuple[tuple[int, str], ...] = (
         CONCLUDE,
         "therefore thus hence so overall conclusion conclude consequently accordingly ultimately",
     ),
-    (COMPARE, "than unlike versus vs compared rather instead opposed"),
+    (COMPARE, "than unlike versus vs compared rather instead opposed beats outperforms exceeds"),
     (
         REJECT,
         "eliminate eliminated eliminating exclude excluded excluding rule ruled ruling discard "

@@ -13,7 +13,7 @@ from bench.classifiers.summaries import Crowd, Summary, peers_of
 from bench.records import Side
 
 _EXTREME = re.compile(
-    r"\b(?:most|least|(?:clos|larg|small|bigg|high|low|long|short|fast|slow|old|young|light|heavi|"
+    r"\b(?:most|least|first|last|(?:clos|larg|small|bigg|high|low|long|short|fast|slow|old|young|light|heavi|"
     r"warm|hott|cold|cool|strong|weak|near|farth|furth|deep|earli|lat|cheap|great|rich|poor|hard|"
     r"soft|thick|thin|dens|few)est)\b",
     re.I,

@@ -11,9 +11,10 @@ from probes.schema import ShownOption
 
 from .shapes import MORE_SHAPES, Shape
 from .shapes import SHAPES as FIRST_SHAPES
+from .shapes_treated import SHAPES_TREATED
 
 LEARNED = load_classifier("learned")
-SHAPES = (*FIRST_SHAPES, *MORE_SHAPES)
+SHAPES = (*FIRST_SHAPES, *MORE_SHAPES, *SHAPES_TREATED)
 
 
 def reading_of(shape: Shape, labels: str = "ABCDEFGHIJ") -> Reading:
