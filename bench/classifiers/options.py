@@ -89,6 +89,10 @@ class Options(NamedTuple):
     enumerated: frozenset[str]
     """Letters and numbers that the question itself enumerates with: "(a)", "(ii)"."""
     label_pattern: re.Pattern[str]
+    by_start: dict[str, tuple[tuple[str, int], ...]]
+    """First character -> (text in lower case, option), longest first; no text that is a label."""
+    own_words: tuple[frozenset[str], ...]
+    """Of each option the stems of its text and the words of its label."""
     by_label: dict[str, int]
     """Label in any accepted case -> option."""
     label_words: frozenset[str]
@@ -138,6 +142,11 @@ def prepare(shown: tuple[ShownOption, ...], stem_text: str) -> Options:
         frozenset(letters),
         _enumerated(" ".join((*texts, normalise(stem_text)))),
         _label_pattern(labels),
+        _by_start(texts, _label_index(labels)),
+        tuple(
+            frozenset(map(stem, known)) | frozenset(label.lower().split())
+            for known, label in zip(words, labels, strict=True)
+        ),
         _label_index(labels),
         frozenset(
             word for label in labels for word in words_of(label) if not FLAGS.get(word, 0) & STOP
@@ -230,6 +239,19 @@ def _focus(text: str) -> frozenset[str]:
         if not FLAGS.get(word, 0) & STOP or word in ("most", "least", "only")
     }
     return frozenset(kept - _ASKING)
+
+
+def _by_start(
+    texts: tuple[str, ...], labels: dict[str, int]
+) -> dict[str, tuple[tuple[str, int], ...]]:
+    found: dict[str, list[tuple[str, int]]] = {}
+    for option, text in enumerate(texts):
+        if text and text not in labels:
+            found.setdefault(text[0].lower(), []).append((text.lower(), option))
+    return {
+        start: tuple(sorted(known, key=lambda item: -len(item[0])))
+        for start, known in found.items()
+    }
 
 
 def _scheme(labels: tuple[str, ...]) -> str:

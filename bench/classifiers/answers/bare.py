@@ -15,7 +15,7 @@ from bench.classifiers.answers.references import Reference, is_label, labels_at,
 from bench.classifiers.lexicon import JUDGE, NEGATION, NEGATIVE, REJECT, STOP
 from bench.classifiers.mentions import LEAD, TEXT, Document
 from bench.classifiers.options import Options
-from bench.classifiers.words import TOKEN, stem
+from bench.classifiers.words import stem
 
 _EMPTY = word_set(
     "okay ok yes sure certainly definitely absolutely course great question here obviously "
@@ -25,6 +25,10 @@ _EMPTY = word_set(
 )
 """Words beside the lists of the lexicon that may stand beside an answer."""
 _HEDGED = word_set("possible possibly plausible possibility could might may if")
+_GOING_ON = word_set(
+    "is are was were be would the a an of to and or that because since as for in with by from"
+)
+"""Words after which a sentence goes on."""
 MOST_WORDS = 16
 """Words of such a sentence besides those of the option."""
 SHORT = 12
@@ -49,9 +53,9 @@ def alone(document: Document, options: Options, index: int) -> tuple[int, ...]:
     if whole and not any(map(str.isalnum, document.text[whole.end : segment.end])):
         return _few(whole.options, options)
     named = _few(_named(document, options, index), options)
-    if not named or _describes(document, options, index):
+    if not named or _dangles(document, index) or _describes(document, options, index):
         return ()
-    own = _words(options, named)
+    own = options.own_words[named[0]].union(*(options.own_words[other] for other in named[1:]))
     spare = 0
     for token in range(first, stop):
         word, flags = document.words[token], document.flags[token]
@@ -80,6 +84,13 @@ def _few(named: tuple[int, ...], options: Options) -> tuple[int, ...]:
     return () if len(named) > 2 and len(named) == len(options.labels) else named
 
 
+def _dangles(document: Document, index: int) -> bool:
+    """The sentence has no end: "The Nile is"."""
+    words = document.words[slice(*document.bounds[index])]
+    stopped = document.text[document.segments[index].end - 1] in ".!?"
+    return not stopped and words[-1:] != words[:1] and words[-1] in _GOING_ON and words[-2] != "it"
+
+
 def _describes(document: Document, options: Options, index: int) -> bool:
     """Such as "Option A is a pool", which says what the option is."""
     for mention in document.mentions[index]:
@@ -87,14 +98,6 @@ def _describes(document: Document, options: Options, index: int) -> bool:
         if said and stem(said[1].lower()) in options.weights[mention.option]:
             return True
     return False
-
-
-def _words(options: Options, named: tuple[int, ...]) -> set[str]:
-    """The words of these options, stemmed, and their labels."""
-    own = {word.lower() for option in named for word in options.labels[option].split()}
-    for option in named:
-        own.update(stem(word.lower()) for word in TOKEN.findall(options.texts[option])[:64])
-    return own
 
 
 def _named(document: Document, options: Options, index: int) -> tuple[int, ...]:

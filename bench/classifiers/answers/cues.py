@@ -52,12 +52,13 @@ _LABELLED = _cue(rf"\w+ *(?:[:=\u2192]| --? )|\w+ {_IS}", NEAR)
 _RESULT = _cue(r"\w+ *[:=\u2192]", WEAK)
 _SO = _cue(r"\w+[,:]?", LAST)
 _IT = _cue(rf"(?:it|that|this|which|these|one){_IT_IS}|(?:it's|that's)", WEAK)
+_THAT_IS = _cue(r"(?<=\bi\.)e\.,?", WEAK)
 _LEAVES = _cue(
     r"(?:leaves|leaving|left|remains)(?: (?:us|me|you))?(?: (?:with|only|just|behind))*:?", WEAK
 )
 _MATCHES = _cue(
     r"(?:corresponds?|corresponding|equivalent|points?|pointing|leads?(?: (?:us|me))?) to|"
-    r"match(?:es|ing)?(?: (?:with|to))?|means(?: that)?|i\.e\.?,?",
+    r"match(?:es|ing)?(?: (?:with|to))?|means(?: that)?",
     WEAK,
 )
 
@@ -83,11 +84,12 @@ _HEADS: tuple[tuple[Cue, str], ...] = (
     (_RESULT, "result output response solution conclusion"),
     (_SO, "so therefore thus hence then actually"),
     (_IT, "it that this which these it's that's one"),
+    (_THAT_IS, "e"),
     (_LEAVES, "leaves leaving left remains"),
     (
         _MATCHES,
         "corresponds correspond corresponding equivalent points pointing leads lead match "
-        "matches matching means i.e",
+        "matches matching means",
     ),
 )
 

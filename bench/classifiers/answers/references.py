@@ -26,8 +26,9 @@ _LEAD_IN = re.compile(
 _QUOTE = re.compile(r"[\s\"'(\[$:]*+(?:\\?(?:text|mathrm|textbf|mathbf) *+\{)?(?:the |an? )?", re.I)
 _AND = r"(?:\\text *\{)? *(?:and/or|and|or|&|/|\+|as well as) *\}?"
 _MORE = re.compile(
-    rf"[)\]}}\"']{{0,3}}(?: *, *(?:{_AND})?| *{_AND}) *(?:also |both |either )?(?:options? )?"
-    r"[(\[\"']?",
+    rf"[)\]}}\"']{{0,3}}(?: *, *(?:{_AND})?| *{_AND}) *"
+    r"(?:also |both |either |possibly |perhaps |maybe |even )?"
+    r"(?:options? )?[(\[\"']?",
     re.I,
 )
 _MORE_TEXT = re.compile(rf"[)\]}}\"']{{0,3}},? *{_AND} *(?:the |an? )?[\"']?", re.I)
@@ -78,14 +79,11 @@ def _texts_at(text: str, options: Options, at: int, place: int) -> Reference | N
 
 def _text_at(text: str, options: Options, start: int) -> Reference | None:
     """The option with the longest text that stands here as it is, "-3" with its sign."""
-    best: Reference | None = None
-    for option, known in enumerate(options.texts):
+    for known, option in options.by_start.get(text[start : start + 1].lower(), ()):
         end = start + len(known)
-        if not known or known in options.by_label or (best and end <= best.end):
-            continue
-        if text[start:end].lower() == known.lower() and _ends(text, end):
-            best = Reference((option,), start, end)
-    return best
+        if text[start:end].lower() == known and _ends(text, end):
+            return Reference((option,), start, end)
+    return None
 
 
 def _ends(text: str, end: int) -> bool:

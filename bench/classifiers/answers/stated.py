@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from bench.classifiers.answers.asked import ended, restated
 from bench.classifiers.answers.bare import closing, headed, isolated, only, opening
 from bench.classifiers.answers.cued import cued, in_segment
 from bench.classifiers.answers.cues import HEADS
@@ -61,7 +62,9 @@ _WAYS: tuple[Callable[[Document, Options], Answer | None], ...] = (
     _hinted,
     isolated,
     concluded,
+    restated,
     announced,
     judged,
     ticked,
+    ended,
 )
