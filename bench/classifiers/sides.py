@@ -76,6 +76,6 @@ def _unanswered(summary: Summary, crowd: Crowd, examined: Examined) -> Side:
 def _rejecting(summary: Summary, crowd: Crowd, examined: Examined) -> bool:
     """The option is taken up among rejections: many peers are, or it comes after the answer."""
     peers = peers_of(crowd, summary)
-    if peers.rejected > peers.talked / 3:
+    if peers.rejected >= peers.talked / 3 > 0:
         return True
     return summary.start > min(examined.answering, examined.rejecting)
