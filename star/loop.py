@@ -69,7 +69,8 @@ class Loop:
 
     def run(self) -> None:
         """Every iteration that is not done, until the last one or the gate."""
-        look_ahead(self.config)
+        if self.training.best is None:
+            look_ahead(self.config)
         rehearse(self.work)
         self.measure_base()
         if self.config.method == "base":
