@@ -15,6 +15,9 @@ Reader = Annotated[
 ]
 
 
+Anonymize = Annotated[
+    bool, typer.Option("--anonymize", help="Hide model names until a button shows them.")
+]
 BATTERY_EXAMPLE = "Example: starprobe battery smollm2 gemma3-270m --out runs/battery"
 
 
@@ -30,9 +33,7 @@ def report(
     folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="Run folders.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="The file.")] = Path("report.html"),
     reader: Reader = None,
-    anonymize: Annotated[
-        bool, typer.Option("--anonymize", help="Hide model names until a button shows them.")
-    ] = False,
+    anonymize: Anonymize = False,
     data: Annotated[
         Path | None,
         typer.Option("--data", help="Also write the numbers behind each figure into this folder."),
@@ -59,6 +60,7 @@ def compare(
         Path | None, typer.Option("--training", help="The training folder between them.")
     ] = None,
     reader: Reader = None,
+    anonymize: Anonymize = False,
 ) -> None:
     """One HTML file of what changed from one run to another, with a test for each difference.
 
@@ -66,7 +68,7 @@ def compare(
     """
     from reports.compare import write_comparison
 
-    _say(write_comparison(before, after, out, training, reader=reader))
+    _say(write_comparison(before, after, out, training, reader=reader, anonymize=anonymize))
 
 
 def sign(

@@ -2,66 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
 
 from bench.files import write_atomic
 from bench.metrics import compare as compare_frames
 from bench.metrics import measure
-from bench.metrics.comparing import PAIR_KEYS, paired_rows
-from bench.metrics.definitions import BY_NAME
-from bench.metrics.measuring import estimate
+from bench.metrics.applicable import split
 from bench.metrics.records import Comparison
 from bench.paired import holm
-from bench.statistics import Estimate
 from probes.errors import InputError
-from reports import figures, palette, sentences
+from reports import figures, sentences
 from reports.checks import check_panels
-from reports.frames import Evidence, gather, reader_error, without_collector
+from reports.flips import AFTER, flips_table
+from reports.frames import Evidence, Order, gather, reader_error, without_collector
 from reports.methods import methods
-from reports.page import facts, render
+from reports.naming import SIDE
+from reports.page import facts, namer, render
 from reports.panels import Panel, panels
-from reports.secrets import Secrets
-from reports.tables import Cell, Row, Table, comparison_table, link, signed
+from reports.secrets import Secrets, aliases
+from reports.tables import comparison_table
+from reports.tiles import ALL, tiles
 from reports.training import training_story
 
 if TYPE_CHECKING:
     import pandas as pd
 
-SIDES = ("before", "after")
-TILES = {
-    "full_breakdown": "Reasons about every option",
-    "accuracy": "Right answers",
-    "coverage": "Options reasoned about",
-}
-ALL = "all"
+SIDES = ("before", AFTER)
 BY_SET = ("full_breakdown", "coverage", "accuracy")
 """What is compared for each question set too, where there are several."""
-FLIPS = 1000
-"""Changed pairs listed; the browser has all."""
-
-
-class Mark(NamedTuple):
-    """A point with its interval in the drawing of a tile, in units of that drawing."""
-
-    name: str
-    x: float
-    low: float | None
-    high: float | None
-    y: int
-
-
-class Tile(NamedTuple):
-    """One change on the first screen."""
-
-    title: str
-    change: str
-    interval: str
-    says: str
-    test: str
-    marks: list[Mark]
 
 
 @without_collector()
@@ -72,6 +46,7 @@ def write_comparison(
     training: Path | str | None = None,
     *,
     reader: str | None = None,
+    anonymize: bool = False,
 ) -> Path:
     """The path of the page written: what changed from one run to another, with a test for it.
 
@@ -81,16 +56,32 @@ def write_comparison(
         out: the HTML file.
         training: the training folder that lies between them, for its curves.
         reader: whose verdicts to show; by default the learned reader's, else any.
+        anonymize: show aliases instead of names, until a button is pressed; which side is which
+            stays, for that is what the page is about.
 
     Raises:
         FolderError: a folder is no run or no training, or the file cannot be written.
         InputError: the runs share no question.
     """
     evidence = gather([before, after], reader, names=SIDES)
-    secrets = Secrets()
+    secrets = Secrets(active=anonymize)
+    if anonymize:
+        evidence = blind(evidence, secrets)
     context = comparison_context(evidence, secrets, training)
     write_atomic(Path(out), render("compare.html.j2", context, evidence, secrets))
     return Path(out)
+
+
+def blind(evidence: Evidence, secrets: Secrets) -> Evidence:
+    """The same evidence with an alias behind the side; `secrets` learns the names."""
+    sided = {name: name.partition(SIDE)[::2] for name in evidence.models}
+    alias = aliases(list(dict.fromkeys(model for _, model in sided.values())))
+    for model, shown in alias.items():
+        secrets.hide(model, shown)
+    renamed = {name: f"{side}{SIDE}{alias[model]}" for name, (side, model) in sided.items()}
+    frame = evidence.frame.assign(model=evidence.frame["model"].map(renamed))
+    frame.attrs["model"] = Order(renamed.values())
+    return replace(evidence, frame=frame, models=tuple(renamed.values()))
 
 
 def comparison_context(
@@ -101,28 +92,34 @@ def comparison_context(
     Raises:
         InputError: the runs share no question.
     """
-    first, second = sides(evidence)
+    frame, out = split(evidence.frame)
+    first, second = sides(frame)
     compared = compare_sets(first, second)
     error = reader_error(evidence)
-    metrics = measure(evidence.frame, error)
+    metrics = measure(frame, error)
     comparisons = [c for name, c in compared if name == ALL]
-    condition = sentences.headline_condition(evidence.frame)
-    standings = [sentences.standing(evidence.frame, m, condition, error) for m in evidence.models]
+    condition = sentences.headline_condition(frame)
+    standings = [sentences.standing(frame, m, condition, error) for m in evidence.models]
     story = training_story(training) if training is not None else None
+    if story is not None:
+        story = story._replace(lede=secrets.hide(story.lede, "Its model is hidden."))
     pairs = list(dict.fromkeys((c.model_before, c.model_after) for c in comparisons))
     return {
         "title": "starprobe: before and after",
         "heading": headline(comparisons, condition, trained=training is not None),
-        "lede": f"{_names(pairs)}.",
+        "lede": _names(pairs, namer(secrets)),
         "facts": facts(evidence),
         "sections": _sections(training=story is not None),
-        "tiles": list(_tiles(compared, condition, first, second)),
+        "tiles": list(tiles(compared, condition, first, second)),
         "standings": [one for one in standings if one is not None],
-        "tables": [comparison_table(compared, len(pairs) > 1), flips_table(first, second)],
+        "tables": [
+            comparison_table(compared, len(pairs) > 1, namer(secrets)),
+            flips_table(first, second),
+        ],
         "training": story,
         "panels": [
             flow_panel(first, second, condition),
-            *panels(evidence.frame, metrics),
+            *panels(frame, metrics),
             *check_panels(evidence),
         ],
         "methods": methods(
@@ -130,13 +127,14 @@ def comparison_context(
             metrics,
             (c.test for c in comparisons if c.p is not None),
             secrets,
+            out,
         ),
     }
 
 
-def sides(evidence: Evidence) -> tuple[pd.DataFrame, pd.DataFrame]:
+def sides(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The rows before and after, under the models' names without the side."""
-    first, second = (_side(evidence.frame, f"{side} · ") for side in SIDES)
+    first, second = (_side(frame, f"{side}{SIDE}") for side in SIDES)
     return first, second
 
 
@@ -165,13 +163,15 @@ def headline(comparisons: Sequence[Comparison], condition: str, *, trained: bool
     )
 
 
-def _names(pairs: Sequence[tuple[str, str]]) -> str:
+def _names(pairs: Sequence[tuple[str, str]], name: Callable[[str], Any]) -> Any:
     if len(pairs) > 1:
-        return f"{len(pairs)} models, each compared with itself"
+        return f"{len(pairs)} models, each compared with itself."
     before, after = pairs[0]
     if before == after:
-        return f"{before} in two runs, on the same questions"
-    return f"Before: {before}. After: {after}. Both answered the same questions"
+        return Markup("{} in two runs, on the same questions.").format(name(before))
+    return Markup("Before: {}. After: {}. Both answered the same questions.").format(
+        name(before), name(after)
+    )
 
 
 def _sections(*, training: bool) -> list[tuple[str, str]]:
@@ -206,62 +206,6 @@ def compare_sets(first: pd.DataFrame, second: pd.DataFrame) -> list[tuple[str, C
     ]
 
 
-def _tiles(
-    compared: Sequence[tuple[str, Comparison]],
-    condition: str,
-    first: pd.DataFrame,
-    second: pd.DataFrame,
-) -> Iterator[Tile]:
-    """Breakdowns over all questions, accuracy for each set apart, coverage over all."""
-    several = len({name for name, _ in compared}) > 1
-    for metric in TILES:
-        for name, c in compared:
-            if c.metric != metric or c.condition != condition or c.difference is None:
-                continue
-            if several and (metric == "accuracy") == (name == ALL):
-                continue
-            sides = ((first, c.model_before), (second, c.model_after))
-            own = [_part(rows, model, condition, name) for rows, model in sides]
-            made = tile(c, *(estimate(BY_NAME[metric], rows) for rows in own))
-            yield made if name == ALL else made._replace(title=f"{made.title}: {name}")
-
-
-def _part(rows: pd.DataFrame, model: str, condition: str, name: str) -> pd.DataFrame:
-    kept = rows[(rows["condition"] == condition) & (rows["model"] == model)]
-    return kept if name == ALL else kept[kept["probes"] == name]
-
-
-def tile(c: Comparison, before: Estimate, after: Estimate) -> Tile:
-    """One change: how large, how sure, and from where to where."""
-    assert c.difference is not None
-    interval = ""
-    if c.low is not None and c.high is not None:
-        low, high = (signed(c.metric, value).removesuffix(" points") for value in (c.low, c.high))
-        interval = f"({low} to {high})"
-    moved = ""
-    if c.after_only is not None:
-        moved = f"; {c.after_only} gained, {c.before_only} lost"
-    says = (
-        f"from {sentences.with_interval(before)} to {sentences.with_interval(after)} "
-        f"of {'options' if c.kind == 'mean' else f'{c.condition} questions'}"
-    )
-    return Tile(
-        TILES[c.metric],
-        signed(c.metric, c.difference),
-        interval,
-        says,
-        f"{c.test}, {sentences.p_value(c.p)}, {c.n} questions{moved}",
-        [_mark("was", before, 18), _mark("is", after, 30)],
-    )
-
-
-def _mark(name: str, found: Estimate, y: int) -> Mark:
-    def at(value: float | None) -> float | None:
-        return None if value is None else round(6 + 288 * value, 1)
-
-    return Mark(name, at(found.value) or 6, at(found.low), at(found.high), y)
-
-
 def flow_panel(first: pd.DataFrame, second: pd.DataFrame, condition: str) -> Panel:
     """Which styles became which, under the headline condition."""
     before, after = (rows[rows["condition"] == condition] for rows in (first, second))
@@ -275,55 +219,3 @@ def flow_panel(first: pd.DataFrame, second: pd.DataFrame, condition: str) -> Pan
         {"condition": condition},
         wide=True,
     )
-
-
-def flips_table(first: pd.DataFrame, second: pd.DataFrame) -> Table:
-    """The pairs whose style or correctness changed, each linked to its responses."""
-    keys = PAIR_KEYS if first["model"].nunique() == 1 else ("model", *PAIR_KEYS)
-    before, after = paired_rows(first, second, keys)
-    changed = (before["style"].to_numpy() != after["style"].to_numpy()) | (
-        before["correct"].fillna(False).to_numpy() != after["correct"].fillna(False).to_numpy()
-    )
-    pairs = zip(
-        before[changed].itertuples(index=False), after[changed].itertuples(index=False), strict=True
-    )
-    rows = [_flip(b, a) for b, a in list(pairs)[:FLIPS]]
-    total = int(changed.sum())
-    caption = f"{total:,} of {len(before):,} pairs changed their style or their correctness."
-    if total > FLIPS:
-        caption += f" The first {FLIPS:,} are listed."
-    columns = [("question", "w"), ("condition", ""), ("style before", ""), ("style after", "")]
-    columns += [("coverage before", "n"), ("coverage after", "n")]
-    columns += [("answer before", ""), ("answer after", "")]
-    return Table("flips", "Which questions changed", caption, columns, rows)
-
-
-def _flip(before: Any, after: Any) -> Row:
-    where = {
-        "question": before.question_id,
-        "model": f"{SIDES[1]} · {after.model}",
-        "condition": before.condition,
-        **({"order": str(before.order)} if before.order else {}),
-        **({"repeat": str(before.repeat)} if before.repeat else {}),
-    }
-    return Row(
-        [
-            Cell(str(before.stem)[:120], link=link(where)),
-            Cell(before.condition),
-            *(Cell(palette.STYLE_WORDS[side.style]) for side in (before, after)),
-            *(_coverage(side.coverage) for side in (before, after)),
-            *(_answer(side) for side in (before, after)),
-        ]
-    )
-
-
-def _coverage(value: float) -> Cell:
-    return Cell("–", "") if value != value else Cell(sentences.percent(value), f"{value:.4g}")
-
-
-def _answer(side: Any) -> Cell:
-    if side.outcome != "answered":
-        return Cell(palette.OUTCOME_WORDS[side.outcome])
-    known = side.key is not None and side.key == side.key
-    mark = "" if not known else " ✓" if side.answer == side.key else " ✗"
-    return Cell(f"{side.answer_label or '?'}{mark}")

@@ -7,18 +7,19 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from bench.metrics.corrected import ReaderError
-from bench.metrics.frames import key, row, tabulate
+from bench.metrics.frames import row, tabulate
 from bench.records import Response, Verdict
 from bench.storage import Run
 from probes.errors import InputError
 from probes.schema import Prompt
+from reports.naming import in_run_order, short_names, shown_name, telling_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,7 +104,7 @@ def gather(
         raise InputError("no run folder is named; give at least one, as in `starprobe report DIR`")
     runs = tuple(Run(path) for path in paths)
     name = reader_of(runs, reader)
-    words = list(names) or _telling_names(runs)
+    words = list(names) or telling_names(runs)
     short = short_names(model.name for run in runs for model in run.info.models)
     found: list[Found] = []
     failures: Counter[str] = Counter()
@@ -119,10 +120,10 @@ def gather(
             else:
                 exchange = Exchange(prompts[response.prompt_id], response, verdicts[response.id])
                 called = short.get(response.model, response.model)
-                found.append(Found(_shown_name(word, called), number, exchange))
+                found.append(Found(shown_name(word, called), number, exchange))
     if not found:
         raise InputError(f"nothing to show: {_why_empty(runs, failures)}")
-    models = _in_run_order(runs, words, short, {one.model for one in found})
+    models = in_run_order(runs, words, short, {one.model for one in found})
     found.sort(key=_placing(models, _conditions(runs)))
     exchanges = [one.exchange for one in found]
     frame = _frame(found)
@@ -183,63 +184,6 @@ def _verdicts(
     return run.verdicts(name)
 
 
-def _telling_names(runs: Sequence[Run]) -> list[str]:
-    """The folder's name before models that occur in more than one run; else nothing."""
-    seen = Counter(model.name for run in runs for model in run.info.models)
-    doubled = {name for name, count in seen.items() if count > 1}
-    folders = [run.path.resolve().name for run in runs]
-    if len(set(folders)) < len(folders):
-        folders = [str(run.path) for run in runs]
-    return [
-        folder if any(model.name in doubled for model in run.info.models) else ""
-        for run, folder in zip(runs, folders, strict=True)
-    ]
-
-
-def short_names(models: Iterable[str]) -> dict[str, str]:
-    """Model -> its name as a page shows it: a path loses the folders that tell nothing.
-
-    `hf:./demo/training/iteration_001/adapter` becomes `hf:…/iteration_001/adapter`, or as
-    much more of it as sets it apart from another model's. The methods section names all of it.
-    """
-    names = list(dict.fromkeys(models))
-    short = {name: name for name in names}
-    for kept in range(2, 12):
-        cut = {name: _last_parts(name, kept) for name in names}
-        seen = Counter(cut.values())
-        short |= {
-            name: value
-            for name, value in cut.items()
-            if short[name] == name and seen[value] == 1 and len(value) < len(name)
-        }
-    return short
-
-
-def _last_parts(model: str, kept: int) -> str:
-    """The model with only the last parts of its path, where it is one on this machine."""
-    backend, colon, path = model.partition(":")
-    parts = path.rstrip("/").split("/")
-    local = path.startswith(("/", ".", "~")) or len(parts) > 2
-    if not colon or "@http" in path or not local or len(parts) <= kept:
-        return model
-    return f"{backend}:…/{'/'.join(parts[-kept:])}"
-
-
-def _shown_name(word: str, model: str) -> str:
-    return key(f"{word} · {model}" if word else model)
-
-
-def _in_run_order(
-    runs: Sequence[Run], words: Sequence[str], short: Mapping[str, str], there: set[str]
-) -> tuple[str, ...]:
-    named = [
-        _shown_name(word, short[model.name])
-        for run, word in zip(runs, words, strict=True)
-        for model in run.info.models
-    ]
-    return tuple(dict.fromkeys([*(name for name in named if name in there), *sorted(there)]))
-
-
 def _conditions(runs: Sequence[Run]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for run in runs for name in run.info.conditions))
 
@@ -261,7 +205,7 @@ def _placing(
 
 def _frame(found: Sequence[Found]) -> pd.DataFrame:
     """The columns of `bench.metrics.frame`, `model` as shown, and where each row came from."""
-    table = tabulate([row(*one.exchange) for one in found])
+    table = tabulate(row(*one.exchange) for one in found)
     return table.assign(
         source_model=table["model"],
         model=[one.model for one in found],

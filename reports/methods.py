@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from bench.metrics.records import NotApplicable
 from bench.records import Metric, RunInfo
 from bench.storage import Run
 from probes.errors import UserError
@@ -23,7 +24,11 @@ class Methods(NamedTuple):
 
 
 def methods(
-    evidence: Evidence, metrics: Sequence[Metric], tests: Iterable[str], secrets: Secrets
+    evidence: Evidence,
+    metrics: Sequence[Metric],
+    tests: Iterable[str],
+    secrets: Secrets,
+    out: Sequence[NotApplicable] = (),
 ) -> Methods:
     """How the runs were made and read, and how the numbers were worked out.
 
@@ -32,11 +37,13 @@ def methods(
         metrics: for the methods of their intervals.
         tests: names of the tests used.
         secrets: takes what names a model, where names are hidden.
+        out: models and conditions that are left out of numbers and figures.
     """
     facts = [
         *_questions(evidence.runs),
         *_models(evidence.runs, secrets),
         *_reading(evidence),
+        ("Not applicable", [_left_out(one, secrets) for one in out]),
         *_numbers(metrics, tests),
         *_machine(evidence.runs, secrets),
     ]
@@ -116,6 +123,10 @@ def _reading(evidence: Evidence) -> Iterator[Fact]:
     if evidence.unread:
         items.append(f"{evidence.unread:,} responses that this reader has not read")
     yield "Responses", items
+
+
+def _left_out(one: NotApplicable, secrets: Secrets) -> Any:
+    return secrets.hide(f"{one.model}, {one.condition}: {one.reason}", "hidden with the names")
 
 
 def _reader(name: str) -> str:

@@ -11,12 +11,16 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from markupsafe import Markup
+
 from bench.files import write_atomic
 from bench.metrics import measure
+from bench.metrics.applicable import split
 from reports import browser, embed, palette, sentences
 from reports.checks import check_panels
 from reports.frames import Evidence, Order, gather, reader_error, without_collector
 from reports.methods import methods
+from reports.naming import SIDE
 from reports.panels import Panel, embedded, panels
 from reports.secrets import Secrets, aliases
 from reports.tables import link, metrics_table
@@ -76,7 +80,7 @@ def _by_alias(name: str) -> tuple[int, str]:
 
 def report_context(evidence: Evidence, secrets: Secrets) -> dict[str, Any]:
     """What the template of a report needs."""
-    frame = evidence.frame
+    frame, out = split(evidence.frame)
     condition = sentences.headline_condition(frame)
     error = reader_error(evidence)
     metrics = measure(frame, error)
@@ -107,7 +111,7 @@ def report_context(evidence: Evidence, secrets: Secrets) -> dict[str, Any]:
         "compact_from": RANKED_FROM,
         "panels": shown,
         "tables": [metrics_table(metrics, namer(secrets))],
-        "methods": methods(evidence, metrics, (), secrets),
+        "methods": methods(evidence, metrics, (), secrets, out),
     }
 
 
@@ -139,7 +143,12 @@ def namer(secrets: Secrets) -> Any:
     real = {alias: name for alias, name in secrets.pairs}
 
     def name(shown: str) -> Any:
-        return secrets.hide(real[shown], shown) if shown in real else visible(shown)
+        side, dot, alias = shown.rpartition(SIDE)
+        if shown in real:
+            return secrets.hide(real[shown], shown)
+        if alias in real:
+            return Markup("{}{}").format(side + dot, secrets.hide(real[alias], alias))
+        return visible(shown)
 
     return name
 

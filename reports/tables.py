@@ -84,16 +84,19 @@ def metrics_table(metrics: Iterable[Metric], hide: Hide) -> Table:
     return Table("metrics", "Every metric", caption, columns, rows)
 
 
-def comparison_table(compared: Sequence[tuple[str, Comparison]], several: bool) -> Table:
+def comparison_table(
+    compared: Sequence[tuple[str, Comparison]], several: bool, hide: Hide
+) -> Table:
     """A row a metric and condition: before, after, the difference, its test.
 
     Args:
         compared: question set and comparison of `bench.metrics.compare`.
-        several: whether more than one pair of models is compared.
+        several: whether more than one pair of models is compared; they are the same in both runs.
+        hide: how a model's name is written.
     """
     sets = len({name for name, _ in compared}) > 1
     rows = [
-        _comparison_row(c, name if sets else None, several)
+        _comparison_row(c, name if sets else None, hide(c.model_before) if several else None)
         for name, c in compared
         if c.before is not None
     ]
@@ -118,11 +121,8 @@ def comparison_table(compared: Sequence[tuple[str, Comparison]], several: bool) 
     return Table("comparison", "Before and after", caption, columns, rows)
 
 
-def _comparison_row(c: Comparison, questions: str | None, several: bool) -> Row:
+def _comparison_row(c: Comparison, questions: str | None, model: Any) -> Row:
     sure = c.p_adjusted is not None and c.p_adjusted < SURE
-    name = (
-        c.model_before if c.model_before == c.model_after else f"{c.model_before} → {c.model_after}"
-    )
     says = BY_NAME[c.metric].says if c.metric in BY_NAME else ""
     cells = [
         Cell(c.condition),
@@ -141,7 +141,7 @@ def _comparison_row(c: Comparison, questions: str | None, several: bool) -> Row:
     ]
     if questions is not None:
         cells.insert(0, Cell(questions))
-    return Row([Cell(name), *cells] if several else cells, "sure" if sure else "")
+    return Row(cells if model is None else [Cell(model), *cells], "sure" if sure else "")
 
 
 def difference(name: str, value: float | None) -> Cell:

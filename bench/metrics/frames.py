@@ -5,7 +5,7 @@ The only place that joins prompts, responses and verdicts; every metric starts f
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bench.records import MULTI, Response, Verdict
@@ -97,20 +97,23 @@ def frame(run: Run, classifier: str) -> pd.DataFrame:
         ),
     )
     return tabulate(
-        [
-            row(prompts[response.prompt_id], response, verdicts[response.id])
-            for response in asked
-            if response.prompt_id in prompts
-        ]
+        row(prompts[response.prompt_id], response, verdicts[response.id])
+        for response in asked
+        if response.prompt_id in prompts
     )
 
 
-def tabulate(rows: list[dict[str, Any]]) -> pd.DataFrame:
+def tabulate(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
     """Rows of `row` as a frame with the dtypes of `COLUMNS`."""
     import pandas as pd
 
+    # Column by column: 100,000 rows as dictionaries would take more memory than all texts.
+    columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
+    for found in rows:
+        for name, values in columns.items():
+            values.append(found[name])
     # As objects first: pandas would turn the None of a column of strings into NaN.
-    return pd.DataFrame(rows, columns=list(COLUMNS), dtype=object).astype(COLUMNS)
+    return pd.DataFrame(columns, dtype=object).astype(COLUMNS)
 
 
 def to_frame(records: Sequence[Record]) -> pd.DataFrame:

@@ -136,17 +136,29 @@ def _std_by_chance(right: Floats, key: Floats, questions: NDArray[Any], seed: in
     known = ~np.isnan(right) & ~np.isnan(key)
     right, key, questions = right[known], key[known], questions[known]
     _, groups = np.unique(questions, return_inverse=True)
-    if np.bincount(groups).max() == 1:
-        groups = np.zeros_like(groups)
     _, columns = np.unique(key, return_inverse=True)
-    ordered = np.argsort(groups, kind="stable")
-    sorted_columns, generator = columns[ordered], np.random.default_rng(seed)
-    found = np.empty(PERMUTATIONS)
-    for number in range(PERMUTATIONS):
-        # Sorting by group and then at random shuffles inside each group.
-        shuffled = np.lexsort((generator.random(len(right)), groups))
-        totals = np.bincount(sorted_columns, weights=right[shuffled])
-        found[number] = _std(totals / np.bincount(sorted_columns))
+    generator = np.random.default_rng(seed)
+    sizes = np.bincount(columns)
+    if np.bincount(groups).max() == 1:
+        # How many right answers each place gets of all of them: known without shuffling.
+        drawn = generator.multivariate_hypergeometric(sizes, int(right.sum()), PERMUTATIONS)
+        totals = drawn.astype(np.float64)
+    else:
+        totals = _shuffled_totals(right, columns, groups, generator)
+    found = _std(totals / sizes)
     low, high = np.quantile(found, [0.025, 0.975])
     method = f"{PERMUTATIONS} shuffles of the places; the range holds 95 % of them"
     return Estimate(float(found.mean()), float(low), float(high), len(np.unique(questions)), method)
+
+
+def _shuffled_totals(
+    right: Floats, columns: NDArray[Any], groups: NDArray[Any], generator: np.random.Generator
+) -> Floats:
+    """Right answers at each place, a row a shuffle of the places inside each group."""
+    sorted_columns = columns[np.argsort(groups, kind="stable")]
+    totals = np.empty((PERMUTATIONS, int(columns.max()) + 1))
+    for number in range(PERMUTATIONS):
+        # Sorting by group and then at random shuffles inside each group.
+        shuffled = np.lexsort((generator.random(len(right)), groups))
+        totals[number] = np.bincount(sorted_columns, weights=right[shuffled])
+    return totals

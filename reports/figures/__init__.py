@@ -7,15 +7,9 @@ from reports.figures.answers import (
     accuracy_coverage,
     accuracy_coverage_table,
     draw_accuracy_coverage,
-    draw_hints,
     draw_letters,
-    draw_order_flips,
-    hints,
-    hints_table,
     letters,
     letters_table,
-    order_flips,
-    order_flips_table,
 )
 from reports.figures.change import flow, flow_table
 from reports.figures.checks import (
@@ -28,6 +22,12 @@ from reports.figures.checks import (
 )
 from reports.figures.drawing import leading
 from reports.figures.effort import draw_effort, effort, effort_table
+from reports.figures.elicited import (
+    draw_spontaneous_elicited,
+    spontaneous_elicited,
+    spontaneous_elicited_table,
+)
+from reports.figures.questions import draw_question_map, question_map, question_map_table, stems
 from reports.figures.signs import (
     draw_sign_rates,
     draw_sign_ratios,
@@ -36,18 +36,19 @@ from reports.figures.signs import (
     sign_ratios_table,
     sign_roc_table,
 )
+from reports.figures.stability import (
+    draw_hints,
+    draw_order_flips,
+    hints,
+    hints_table,
+    order_flips,
+    order_flips_table,
+)
 from reports.figures.styles import (
     coverage_distribution,
     coverage_distribution_table,
     draw_coverage_distribution,
-    draw_question_map,
-    draw_spontaneous_elicited,
     draw_style_shares,
-    question_map,
-    question_map_table,
-    spontaneous_elicited,
-    spontaneous_elicited_table,
-    stems,
     style_shares,
     style_shares_table,
 )

@@ -1,18 +1,15 @@
-"""Figures of behaviour: styles, coverage, what was asked for and what came by itself, questions."""
+"""Figures of behaviour: styles of answering, and how many options are reasoned about."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from bench.metrics.definitions import numbers
 from bench.records import STYLES
-from bench.statistics import mean, rate
+from bench.statistics import rate
 from reports.figures.drawing import (
-    bars,
     estimate_columns,
     groups,
     in_order,
@@ -22,15 +19,12 @@ from reports.figures.drawing import (
     share_axis,
     shares,
 )
-from reports.palette import STYLE_COLOURS, STYLE_PATTERNS, STYLE_WORDS, colour_of, symbol_of
-from reports.sentences import asks_for
+from reports.palette import STYLE_COLOURS, STYLE_PATTERNS, STYLE_WORDS, colour_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
 COVERAGE_BINS = ("none", "1–33 %", "34–66 %", "67–99 %", "all")
-MAP_QUESTIONS = 400
-"""More questions than this are too narrow to see: the map then shows as many, evenly spread."""
 
 
 def style_shares_table(frame: pd.DataFrame) -> pd.DataFrame:
@@ -191,122 +185,3 @@ def draw_coverage_distribution(table: pd.DataFrame) -> go.Figure:
     figure.update_xaxes(title={"text": "options reasoned about"}, row=max(1, len(conditions)))
     figure.update_layout(margin={"t": 40}, legend={"y": 1.0 + 30 / (100 + 150 * len(conditions))})
     return figure
-
-
-def spontaneous_elicited_table(frame: pd.DataFrame, spontaneous: str = "plain") -> pd.DataFrame:
-    """Share of full breakdowns unasked and under each condition that asks for reasons."""
-    import pandas as pd
-
-    rows = []
-    for (model, condition), found in groups(frame, "model", "condition"):
-        values = numbers(found, "full")
-        share = rate(values, found["question_id"].to_numpy())
-        if share.value is not None and (
-            condition == spontaneous or asks_for(condition, found) == "reasons"
-        ):
-            rows.append({"model": model, "condition": condition, **estimate_columns(share)})
-    return pd.DataFrame(rows, columns=["model", "condition", "value", "low", "high", "n"])
-
-
-def spontaneous_elicited(frame: pd.DataFrame, spontaneous: str = "plain") -> go.Figure:
-    """Dumbbells: from what a model does unasked to what it does when asked."""
-    return draw_spontaneous_elicited(spontaneous_elicited_table(frame, spontaneous), spontaneous)
-
-
-def draw_spontaneous_elicited(table: pd.DataFrame, spontaneous: str = "plain") -> go.Figure:
-    """`spontaneous_elicited` from its table."""
-    conditions, models = in_order(table, "condition"), in_order(table, "model")
-    figure = go.Figure()
-    for model in models:
-        rows = table[table["model"] == model]
-        figure.add_scatter(
-            x=[rows["value"].min(), rows["value"].max()],
-            y=[plain(model, 34)] * 2,
-            mode="lines",
-            line={"color": "rgba(140,150,165,0.45)", "width": 9},
-            showlegend=False,
-            hoverinfo="skip",
-        )
-    for place, condition in enumerate(conditions):
-        rows = table[table["condition"] == condition]
-        figure.add_scatter(
-            x=rows["value"],
-            y=[plain(model, 34) for model in rows["model"]],
-            error_x=bars(rows["value"], rows["low"], rows["high"]),
-            mode="markers",
-            name=plain(condition) + (" (unasked)" if condition == spontaneous else " (asked)"),
-            marker={"size": 13, "color": colour_of(place), "symbol": symbol_of(place)},
-            customdata=[
-                [plain(r.model), percent(r.low), percent(r.high)] for r in rows.itertuples()
-            ],
-            hovertemplate=(
-                "<b>%{customdata[0]}</b>, %{fullData.name}<br>every option in %{x:.0%} "
-                "(%{customdata[1]} to %{customdata[2]})<extra></extra>"
-            ),
-        )
-    return layout(
-        figure,
-        120 + 44 * max(1, len(models)),
-        xaxis=share_axis("responses that reason about every option"),
-        yaxis={"type": "category", "autorange": "reversed", "automargin": True},
-    )
-
-
-def question_map_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """Mean coverage of each question by each model and condition."""
-    keys = ["question_id", "model", "condition"]
-    found = frame.groupby(keys, sort=False, observed=True)["coverage"]
-    return found.mean().rename("coverage").reset_index().dropna(subset=["coverage"])
-
-
-def question_map(frame: pd.DataFrame) -> go.Figure:
-    """Heat map: questions from most to least broken down, a row a model and condition."""
-    return draw_question_map(question_map_table(frame), stems(frame))
-
-
-def stems(frame: pd.DataFrame) -> dict[str, str]:
-    """Question id -> its stem."""
-    first = frame.drop_duplicates("question_id")
-    return dict(zip(first["question_id"], first["stem"], strict=True))
-
-
-def draw_question_map(table: pd.DataFrame, stems: Mapping[str, str]) -> go.Figure:
-    """`question_map` from its table."""
-    table = table.assign(row=table["model"] + " · " + table["condition"])
-    wide = table.pivot_table(index="row", columns="question_id", values="coverage", sort=False)
-    wide = wide[wide.mean().sort_values(ascending=False).index]
-    if wide.shape[1] > MAP_QUESTIONS:
-        step = wide.shape[1] / MAP_QUESTIONS
-        wide = wide.iloc[:, [int(place * step) for place in range(MAP_QUESTIONS)]]
-    words = [plain(str(stems.get(name, name))[:90]) for name in wide.columns]
-    figure = go.Figure(
-        go.Heatmap(
-            z=wide.to_numpy(),
-            y=[plain(name, 44) for name in wide.index],
-            x=[plain(name) for name in wide.columns],
-            customdata=[words] * len(wide),
-            zmin=0,
-            zmax=1,
-            colorscale="Cividis",
-            xgap=1 if wide.shape[1] <= 120 else 0,
-            ygap=2,
-            colorbar={"title": {"text": "coverage"}, "tickformat": ".0%", "thickness": 12},
-            hovertemplate=("<b>%{y}</b><br>%{customdata}<br>coverage %{z:.0%}<extra></extra>"),
-        )
-    )
-    return layout(
-        figure,
-        130 + 26 * len(wide),
-        xaxis={
-            "type": "category",
-            "showticklabels": False,
-            "title": {"text": f"{wide.shape[1]} questions, most broken down first"},
-        },
-        yaxis={"type": "category", "autorange": "reversed", "automargin": True},
-    )
-
-
-def mean_coverage(rows: pd.DataFrame) -> dict[str, object]:
-    """The mean coverage of some rows with its interval, as columns."""
-    questions = rows["question_id"].to_numpy()
-    return estimate_columns(mean(numbers(rows, "coverage"), questions, bounded=True))

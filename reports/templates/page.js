@@ -44,11 +44,21 @@
       button.addEventListener("click", () => sortBy(table, heading, place));
     });
   };
-  starprobe.rowsOf = (table) => [...table.rows].map((row) => [...row.cells].map((cell) => {
+  starprobe.rowsOf = (table) => [...table.rows].filter((row) => !row.hidden).map((row) => [...row.cells].map((cell) => {
     const value = cell.tagName === "TD" ? cellValue(cell) : cell.textContent.trim();
     return typeof value === "number" && cell.dataset.value !== undefined ? value : cell.textContent.trim().replace(/\s+/g, " ");
   }));
   document.querySelectorAll("table.sortable").forEach(starprobe.sortable);
+  // Rows that hold every word stay; what is copied and saved are the rows shown.
+  document.querySelectorAll("[data-narrow]").forEach((box) => {
+    box.addEventListener("input", () => {
+      const words = box.value.toLowerCase().split(/\s+/).filter(Boolean);
+      for (const row of byId(box.dataset.narrow).tBodies[0].rows) {
+        const text = row.textContent.toLowerCase();
+        row.hidden = !words.every((word) => text.includes(word));
+      }
+    });
+  });
   document.addEventListener("click", (event) => {
     const button = event.target.closest?.("button");
     if (!button) return;

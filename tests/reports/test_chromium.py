@@ -290,3 +290,29 @@ def test_printing_keeps_every_figure_whole(visit: Open, report_file: Path) -> No
     )
     assert max(widths) <= 640
     assert page.pdf(format="A4").startswith(b"%PDF")
+
+
+def test_ribbons_are_there_at_once_when_the_page_is_printed(
+    visit: Open, compare_file: Path
+) -> None:
+    page = visit(compare_file).page
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.wait_for_function(
+        "document.querySelector('[data-figure=style-flow] svg.main-svg').clientWidth <= 640"
+    )
+    seen = page.eval_on_selector_all(
+        "[data-figure=style-flow] .sankey-link", "all => all.map(one => one.style.opacity || '1')"
+    )
+    assert seen and set(seen) == {"1"}
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+
+
+def test_long_tables_can_be_narrowed_by_words(visit: Open, report_file: Path) -> None:
+    page = visit(report_file).page
+    page.fill("[data-narrow=metrics]", "eager coverage plain")
+    rows = page.locator("#metrics tbody tr:visible").all_inner_texts()
+    whole = page.locator("#metrics tbody tr").count()
+    assert 0 < len(rows) < whole
+    assert all("eager" in row and "coverage" in row and "plain" in row for row in rows)
+    page.fill("[data-narrow=metrics]", "")
+    assert page.locator("#metrics tbody tr:visible").count() == whole

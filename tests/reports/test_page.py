@@ -17,6 +17,7 @@ from bench.storage import Run
 from probes.errors import FolderError, InputError
 from reports import embed, write_comparison, write_report
 from reports.frames import gather
+from reports.naming import short_names
 from starprobe import app
 from tests.reports.makers import EAGER, TERSE, make_run
 
@@ -125,6 +126,51 @@ def test_hidden_names_are_nowhere_to_be_read(run_folder: Path, tmp_path: Path) -
         assert b"scripted:" not in packed_data(html, name)
     assert json.loads(packed_data(html, "secrets"))[0] > ["Model A", "scripted:"]
     assert 'id="reveal"' in html
+
+
+def test_a_blind_comparison_says_which_side_but_not_who(
+    pair: tuple[Path, Path], training_folder: Path, tmp_path: Path
+) -> None:
+    out = write_comparison(*pair, tmp_path / "blind.html", training_folder, anonymize=True)
+    html = out.read_text(encoding="utf-8")
+    assert "scripted:" not in html
+    for name in ("figure-data", "response-index"):
+        data = packed_data(html, name)
+        assert b"scripted:" not in data and b"before \xc2\xb7 Model" in data
+    names = {real for alias, real in json.loads(packed_data(html, "secrets")) if "Model" in alias}
+    assert names >= {"scripted:terse", "scripted:trained"}
+
+
+def test_paths_of_models_are_short_and_told_apart() -> None:
+    found = short_names(
+        [
+            "hf:/home/me/demo/training/iteration_001/adapter",
+            "hf:/home/me/other/training/iteration_001/adapter",
+            "hf:./a/b/c/model.gguf",
+            "hf:google/gemma-2-9b-it",
+            "openai:me/here/model@http://127.0.0.1/v1",
+            "smollm2",
+        ]
+    )
+    assert list(found.values()) == [
+        "hf:…/demo/training/iteration_001/adapter",
+        "hf:…/other/training/iteration_001/adapter",
+        "hf:…/c/model.gguf",
+        "hf:google/gemma-2-9b-it",
+        "openai:me/here/model@http://127.0.0.1/v1",
+        "smollm2",
+    ]
+
+
+def test_the_heading_answers_the_question_of_the_page(run_folder: Path, tmp_path: Path) -> None:
+    several = write_report(run_folder, tmp_path / "several.html").read_text(encoding="utf-8")
+    assert "1 of 3 models breaks down every option, unasked</h1>" in several
+    few = make_run(tmp_path / "few", (EAGER, TERSE), 3, ("plain",))
+    html = write_report(few.path, tmp_path / "few.html").read_text(encoding="utf-8")
+    assert "Too few questions to tell who breaks down every option</h1>" in html
+    one = make_run(tmp_path / "one", (TERSE,), 30, ("plain",))
+    html = write_report(one.path, tmp_path / "one.html").read_text(encoding="utf-8")
+    assert "This model rarely breaks down every option, unasked</h1>" in html
 
 
 def test_every_response_is_in_the_page(report_file: Path, run_folder: Path) -> None:

@@ -9,7 +9,7 @@ from bench.metrics.gaps import contrasts
 from bench.metrics.hints import acknowledges, channels, hint_metrics
 from bench.metrics.lengths import matched_length
 from bench.metrics.pairing import is_elicited, is_hinted, twins, without
-from bench.metrics.positions import position_metrics
+from bench.metrics.positions import _shuffled_totals, _std_by_chance, position_metrics
 from bench.metrics.readers import reader_agreement, reader_ranges
 from bench.records import Usage
 from tests.bench.metrics.runs import make_frame, make_prompt, make_response, make_verdict
@@ -63,6 +63,18 @@ def test_flips_are_counted_over_pairs_of_answers_and_not_over_letters():
     found = places(same + two_and_two + silent)
     assert found["flip_rate"].value == pytest.approx(4 / 12)
     assert found["flip_rate"].n == 2
+
+
+def test_one_order_a_question_needs_no_shuffling_to_know_the_spread_by_chance():
+    rng = np.random.default_rng(3)
+    right = (rng.random(600) < 0.3).astype(float)
+    key = rng.integers(0, 5, 600).astype(float)
+    known = _std_by_chance(right, key, np.arange(600))
+    one_group = np.zeros(600, dtype=int)
+    totals = _shuffled_totals(right, key.astype(int), one_group, rng)
+    shuffled = np.std(totals / np.bincount(key.astype(int)), axis=1)
+    assert known.value == pytest.approx(shuffled.mean(), abs=0.004)
+    assert known.high == pytest.approx(np.quantile(shuffled, 0.975), abs=0.012)
 
 
 def test_repeats_have_a_flip_rate_of_their_own():

@@ -1,0 +1,84 @@
+"""Figure of what comes unasked against what comes when reasons are asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import plotly.graph_objects as go
+
+from bench.metrics.definitions import numbers
+from bench.statistics import rate
+from reports.figures.drawing import (
+    bars,
+    estimate_columns,
+    groups,
+    in_order,
+    layout,
+    percent,
+    plain,
+    share_axis,
+)
+from reports.palette import colour_of, symbol_of
+from reports.sentences import asks_for
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def spontaneous_elicited_table(frame: pd.DataFrame, spontaneous: str = "plain") -> pd.DataFrame:
+    """Share of full breakdowns unasked and under each condition that asks for reasons."""
+    import pandas as pd
+
+    rows = []
+    for (model, condition), found in groups(frame, "model", "condition"):
+        values = numbers(found, "full")
+        share = rate(values, found["question_id"].to_numpy())
+        if share.value is not None and (
+            condition == spontaneous or asks_for(condition, found) == "reasons"
+        ):
+            rows.append({"model": model, "condition": condition, **estimate_columns(share)})
+    return pd.DataFrame(rows, columns=["model", "condition", "value", "low", "high", "n"])
+
+
+def spontaneous_elicited(frame: pd.DataFrame, spontaneous: str = "plain") -> go.Figure:
+    """Dumbbells: from what a model does unasked to what it does when asked."""
+    return draw_spontaneous_elicited(spontaneous_elicited_table(frame, spontaneous), spontaneous)
+
+
+def draw_spontaneous_elicited(table: pd.DataFrame, spontaneous: str = "plain") -> go.Figure:
+    """`spontaneous_elicited` from its table."""
+    conditions, models = in_order(table, "condition"), in_order(table, "model")
+    figure = go.Figure()
+    for model in models:
+        rows = table[table["model"] == model]
+        figure.add_scatter(
+            x=[rows["value"].min(), rows["value"].max()],
+            y=[plain(model, 34)] * 2,
+            mode="lines",
+            line={"color": "rgba(140,150,165,0.45)", "width": 9},
+            showlegend=False,
+            hoverinfo="skip",
+        )
+    for place, condition in enumerate(conditions):
+        rows = table[table["condition"] == condition]
+        figure.add_scatter(
+            x=rows["value"],
+            y=[plain(model, 34) for model in rows["model"]],
+            error_x=bars(rows["value"], rows["low"], rows["high"]),
+            mode="markers",
+            name=plain(condition) + (" (unasked)" if condition == spontaneous else " (asked)"),
+            marker={"size": 13, "color": colour_of(place), "symbol": symbol_of(place)},
+            customdata=[
+                [plain(r.model), percent(r.low), percent(r.high)] for r in rows.itertuples()
+            ],
+            hovertemplate=(
+                "<b>%{customdata[0]}</b>, %{fullData.name}<br>every option in %{x:.0%} "
+                "(%{customdata[1]} to %{customdata[2]})<extra></extra>"
+            ),
+        )
+    return layout(
+        figure,
+        120 + 44 * max(1, len(models)),
+        xaxis=share_axis("responses that reason about every option"),
+        yaxis={"type": "category", "autorange": "reversed", "automargin": True},
+    )
