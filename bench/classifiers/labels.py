@@ -16,6 +16,7 @@ from bench.classifiers.lexicon import (
     OPTION_WORDS,
     ORDINALS,
 )
+from bench.classifiers.numbering import without_numbering
 from bench.classifiers.options import Options
 from bench.classifiers.segments import Segment
 from bench.classifiers.tokens import LABEL, LEAD, Document, Mention
@@ -24,8 +25,6 @@ _COORDINATION = re.compile(r"[)\]\"' ]*(?:,|&|/|,? ?\b(?:and|or|nor)\b)[(\[\"' ]
 _COUNTED = frozenset({"option", "choice", "answer", "statement", "alternative"})
 _SMALL = frozenset({"the", "for", "so", "as"})
 _SIGNS = frozenset("&/+=<>^_$%~\\{}|")
-_MATHEMATICAL = 0.5
-"""Share of numbered lines that must hold words of the option of that number."""
 
 
 class Spot(NamedTuple):
@@ -61,6 +60,8 @@ def find_labels(document: Document, options: Options) -> list[Mention]:
             place += 1
         while token < len(starts) and starts[token] < start:
             token += 1
+        if options.scheme != "word" and _is_article(document, start, end, token):
+            continue
         spot = _spot(document, options, start, end, token, segments[place])
         kind = _kind(document, options, spot, found)
         if kind:
@@ -68,7 +69,17 @@ def find_labels(document: Document, options: Options) -> list[Mention]:
             while stop < len(starts) and starts[stop] < end:
                 stop += 1
             found.append(Mention(options.by_label[spot.form], token, stop, start, end, kind, 1.0))
-    return _without_numbering(document, options, found) if options.scheme == "digit" else found
+    return without_numbering(document, options, found) if options.scheme == "digit" else found
+
+
+def _is_article(document: Document, start: int, end: int, token: int) -> bool:
+    """A small letter before a word, as most are: told at once, for they are frequent."""
+    text = document.text
+    if text[end : end + 1] != " " or not text[end + 1 : end + 2].isalpha():
+        return False
+    if not text[start:end].islower() or text[start - 1 : start] in ("(", "["):
+        return False
+    return not token or document.words[token - 1] not in OPTION_WORDS
 
 
 def find_ordinals(document: Document, options: Options, first: int, stop: int) -> list[Mention]:
@@ -224,30 +235,3 @@ def _bare_kind(document: Document, options: Options, spot: Spot, found: list[Men
         return LABEL
     following = document.words[spot.token + 1] if spot.token + 1 < len(document.words) else ""
     return LABEL if following in AFTER_LABEL else 0
-
-
-def _without_numbering(document: Document, options: Options, found: list[Mention]) -> list[Mention]:
-    """Labels that are numbers, without the numbers of a list of steps.
-
-    The numbered lines are of options where most hold words of the option of that number.
-    """
-    numbered = [
-        mention
-        for mention in found
-        if mention.kind == LEAD
-        and document.text[mention.end : mention.end + 1] in (".", ")")
-        and document.text[max(0, mention.start - 1) : mention.start] not in ("(", "[")
-    ]
-    if len(numbered) < 2:
-        return found
-    agreeing = sum(_agrees(document, options, mention) for mention in numbered)
-    if agreeing >= _MATHEMATICAL * len(numbered):
-        return found
-    dropped = {mention.start for mention in numbered}
-    return [mention for mention in found if mention.start not in dropped]
-
-
-def _agrees(document: Document, options: Options, mention: Mention) -> bool:
-    weights = options.weights[mention.option]
-    stems = document.stems[mention.stop : mention.stop + 12]
-    return not weights or any(weights.get(key, 0.0) > 0.3 for key in stems)

@@ -25,8 +25,11 @@ _TURN = re.compile(
 _SAID = re.compile(
     r"answer|option|choice|correct|therefore|thus|hence|\bso\b|boxed|\([A-Ja-j]\)", re.I
 )
+_CHOICES = re.compile(r"\([Aa]\)|\n *[Aa][.):]|\n *(?:Options|Choices|Answer Choices):", re.I)
 SHORT = 60
 """Characters of an answer before which nothing need be said."""
+RECENT = 400
+"""Characters before the next question in which the answer is looked for."""
 SAME = 0.5
 """Share of the question's words in a line that asks it again."""
 FAR = 20_000
@@ -54,9 +57,9 @@ def _is_next(text: str, turn: re.Match[str], question: frozenset[str]) -> bool:
         return False
     if turn["question"] is None:
         return True
-    if len(before) > SHORT and not _SAID.search(before):
-        return False
-    return not _asks_again(text[turn.end() : turn.end() + 300], question)
+    behind = text[turn.end() : turn.end() + 400]
+    answered = len(before) <= SHORT or _SAID.search(before[-RECENT:]) or _CHOICES.search(behind)
+    return bool(answered) and not _asks_again(behind, question)
 
 
 def _asks_again(text: str, question: frozenset[str]) -> bool:

@@ -105,6 +105,16 @@ def openings(stems: frozenset[str]) -> frozenset[str]:
     return frozenset(key[:OPENING] for key in stems if len(key) >= OPENING)
 
 
+def word_set(words: str) -> frozenset[str]:
+    """The words of a string that lists them."""
+    return frozenset(words.split())
+
+
+def tokens_of(plain: str) -> list[str]:
+    """Lower-case tokens of a text that is normalised."""
+    return TOKEN.findall(plain.lower())
+
+
 def words_of(text: str) -> list[str]:
     """Lower-case tokens of a short text, such as an option."""
-    return [token.lower() for token in TOKEN.findall(normalise(text))]
+    return tokens_of(normalise(text))

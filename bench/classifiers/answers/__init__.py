@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bench.classifiers.answers.implied import SPOKEN, implied
+from bench.classifiers.answers.asked import SPOKEN
+from bench.classifiers.answers.implied import implied
 from bench.classifiers.answers.outcomes import outcome_of
 from bench.classifiers.answers.records import CROSSES, TICKS, Answer
 from bench.classifiers.answers.stated import stated

@@ -25,7 +25,6 @@ from bench.classifiers.answers.records import (
     NONE_OF_THEM,
     Answer,
     answer_of,
-    word_set,
 )
 from bench.classifiers.answers.references import (
     Reference,
@@ -36,6 +35,7 @@ from bench.classifiers.answers.references import (
 from bench.classifiers.lexicon import JUDGE, STOP
 from bench.classifiers.mentions import FUZZY, TEXT, Document, Mention
 from bench.classifiers.options import Options
+from bench.classifiers.words import word_set
 
 MAX_CUES = 8
 """Cues of one sentence that are looked at, from its end."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from bench.classifiers.answers.asked import SPOKEN
 from bench.classifiers.answers.computed import computed
 from bench.classifiers.answers.lists import is_unfinished
 from bench.classifiers.answers.outcomes import breaks_off, refuses
@@ -19,8 +20,8 @@ from bench.classifiers.evidence import Count, Evidence
 from bench.classifiers.mentions import Document
 from bench.classifiers.options import Options
 
-SPOKEN, AHEAD = 0.6, 0.2
-"""Share of what is asked for that implies an answer, and its lead over the next option."""
+AHEAD = 0.2
+"""Lead of an option in what is asked for over the next one."""
 ALONE = 0.3
 """The share where nothing is said of any other option."""
 WORDED, CLEAR = 0.7, 0.25

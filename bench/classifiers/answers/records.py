@@ -32,11 +32,6 @@ JOINED = re.compile(r"[\s)(\]\"']*(?:,? ?(?:and|or|&)|,)?[\s(\[\"']*(?:option|ch
 """What stands between two options that are named together."""
 
 
-def word_set(words: str) -> frozenset[str]:
-    """The words of a string."""
-    return frozenset(words.split())
-
-
 class Answer(NamedTuple):
     """What was found."""
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bench.classifiers.answers.asked import ended, restated
-from bench.classifiers.answers.bare import closing, headed, isolated, only, opening
 from bench.classifiers.answers.cued import cued, in_segment
 from bench.classifiers.answers.cues import HEADS
 from bench.classifiers.answers.fields import field
+from bench.classifiers.answers.places import closing, headed, isolated, only, opening
 from bench.classifiers.answers.records import NOTHING, Answer
 from bench.classifiers.answers.verdicts import (
     announced,
@@ -32,19 +32,27 @@ def stated(document: Document, options: Options) -> Answer:
 
 
 def _declared(document: Document, options: Options) -> Answer | None:
-    """The last sentence that declares an answer: by a cue, a heading or a concluding verdict."""
-    for index in range(len(document.segments) - 1, -1, -1):
-        first, stop = document.bounds[index]
-        if HEADS.isdisjoint(document.words[first:stop]):
-            continue
-        found = (
-            in_segment(document, options, index)
-            or headed(document, options, index)
-            or pronounced(document, index)
-        )
+    """The last sentence that declares an answer; the very last one also by holding nothing else."""
+    last = len(document.segments) - 1
+    for index in range(last, -1, -1):
+        found = _declares(document, options, index)
+        if found is None and index == last:
+            found = closing(document, options)
         if found:
             return found
     return None
+
+
+def _declares(document: Document, options: Options, index: int) -> Answer | None:
+    """What one sentence declares: by a cue, as a heading or as a concluding verdict."""
+    first, stop = document.bounds[index]
+    if HEADS.isdisjoint(document.words[first:stop]):
+        return None
+    return (
+        in_segment(document, options, index)
+        or headed(document, options, index)
+        or pronounced(document, index)
+    )
 
 
 def _hinted(document: Document, options: Options) -> Answer | None:
@@ -54,7 +62,6 @@ def _hinted(document: Document, options: Options) -> Answer | None:
 
 _WAYS: tuple[Callable[[Document, Options], Answer | None], ...] = (
     field,
-    closing,
     _declared,
     opening,
     only,
