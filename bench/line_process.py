@@ -71,7 +71,10 @@ class LineProcess:
         lines = self._log.read()[-TAIL:].decode("utf-8", "replace").splitlines()
         errors = [line.strip() for line in lines if "Error" in line or "error:" in line]
         told = errors or [line.strip() for line in lines if line.strip()] or ["no reason given"]
-        return f"ended ({self._process.poll()}): {redact(told[-1])[:300]}"
+        status = self._process.poll()
+        if status == -signal.SIGKILL:
+            told = ["killed from outside, most likely for want of memory"]
+        return f"ended ({status}): {redact(told[-1])[:300]}"
 
     def close(self) -> None:
         """Ends it and what it started. May be called twice."""

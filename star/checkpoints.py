@@ -12,7 +12,8 @@ from probes.errors import FolderError
 from star.config import StarConfig
 from star.models import base_weights
 from star.records import Exam, Forgetting, Interval, IterationMetrics
-from star.storage import Training, replace_folder
+from star.storage import Training
+from star.stored import replace_folder
 from star.tables import differences
 
 CARD = """\

@@ -21,7 +21,7 @@ from star.jobs import Job
 from star.records import TrainingStats, TrainRow
 from star.sampling import Watcher
 from star.snapshots import keeper, last_whole
-from star.storage import records, replace_folder
+from star.stored import records, replace_folder
 from star.trainers import Material, make_trainer, material, teller
 from star.weights import load_model, load_tokenizer, on_cpu
 

@@ -31,7 +31,7 @@ from probes.loading import load_probe_set
 from star.config import StarConfig
 from star.models import base_weights
 from star.records import Forgetting
-from star.storage import records
+from star.stored import records
 from star.weights import on_cpu
 from star.work import Work
 

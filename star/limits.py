@@ -10,7 +10,10 @@ from pathlib import Path
 from probes.errors import FolderError, MissingError, UserError
 
 ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO}
-SAYINGS = ("No space left", "os error 28", "File too large", "os error 27", "PytorchStreamWriter")
+SAYINGS = (
+    "No space left", "os error 28", "File too large", "os error 27",
+    "PytorchStreamWriter", "inline_container.cc", "iostream error",
+)  # fmt: skip
 """What safetensors and torch say in errors of their own."""
 
 
@@ -59,4 +62,7 @@ def of_the_disk(error: BaseException) -> bool:
     """Whether an error comes of a disk that takes no more."""
     if isinstance(error, OSError) and error.errno in ERRORS:
         return True
-    return any(saying in str(error) for saying in SAYINGS)
+    if any(saying in str(error) for saying in SAYINGS):
+        return True
+    # Closing what could not be written may fail in its turn.
+    return error.__context__ is not None and of_the_disk(error.__context__)

@@ -51,6 +51,8 @@ def train(
     base_weights(config.model)
     training = Training.create(out, config)
     with only_writer(training.path):
+        for iteration in training.started():
+            iteration.check()
         loop = Loop(Work(training, Models(config, load), watcher or Silent()))
         try:
             loop.run()

@@ -9,7 +9,8 @@ from contextlib import contextmanager
 from bench.files import write_json
 from probes.schema import Record
 from star.records import Generated
-from star.storage import Iteration, read_record
+from star.storage import Iteration
+from star.stored import read_record
 
 Counter = Callable[[Sequence[Generated]], None]
 

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 from pydantic import Field
 
-from bench.judges.summary import JudgeCount
+from bench.judges.records import JudgeCount
 from bench.metrics.records import Comparison
 from bench.records import MULTI, FinishReason, Outcome, Style
 from probes.schema import Record

@@ -12,12 +12,11 @@ holds the validation of the model before training.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from bench.files import Appender, read_jsonl, write_atomic, write_json, write_jsonl
 from bench.judges.records import Judgement, read_judgements
@@ -33,8 +32,8 @@ from star.records import (
     TrainingStats,
     TrainRow,
 )
-
-AnyRecord = TypeVar("AnyRecord", bound=Record)
+from star.seals import Seal, broken, seal
+from star.stored import read_record, records, whole_records
 
 
 class Splits(Record):
@@ -82,19 +81,19 @@ class Iteration:
 
     def samples(self) -> list[Sample]:
         """Every sample with its fate."""
-        return records(self.path / "samples.jsonl", Sample)
+        return whole_records(self.path / "samples.jsonl", Sample)
 
     def rationalized(self) -> list[Sample]:
         """Every rationalization with its fate."""
-        return records(self.path / "rationalized.jsonl", Sample)
+        return whole_records(self.path / "rationalized.jsonl", Sample)
 
     def validation(self) -> list[Sample]:
         """The validation responses, read."""
-        return records(self.path / "validation.jsonl", Sample)
+        return whole_records(self.path / "validation.jsonl", Sample)
 
     def test(self) -> list[Sample]:
         """The responses to the test questions, read."""
-        return records(self.path / "test.jsonl", Sample)
+        return whole_records(self.path / "test.jsonl", Sample)
 
     def judgement_rows(self) -> Iterator[dict[str, Any]]:
         """The rows of judgements.jsonl, as `bench.judges` writes them."""
@@ -110,7 +109,7 @@ class Iteration:
 
     def train_rows(self) -> list[TrainRow]:
         """What was trained on."""
-        return records(self.path / "train.jsonl", TrainRow)
+        return whole_records(self.path / "train.jsonl", TrainRow)
 
     def training(self) -> TrainingStats | None:
         """What fine-tuning saw; None before it ended."""
@@ -128,8 +127,25 @@ class Iteration:
             write_jsonl(self.path / name, value)
 
     def finish(self) -> None:
-        """Marks the iteration as whole."""
-        write_atomic(self.path / "DONE", "")
+        """Marks the iteration as whole, and takes down what its files hold."""
+        write_json(self.path / "DONE", seal(self.path))
+
+    def check(self) -> None:
+        """Holds the files of a finished iteration against what they were.
+
+        Raises:
+            FolderError: one was changed or is gone.
+        """
+        done = self.path / "DONE"
+        if not self.done or not done.stat().st_size:
+            return
+        sealed = read_record(done, Seal)
+        reason = broken(self.path, sealed.files) if sealed else None
+        if reason:
+            raise FolderError(
+                f"{reason} since the iteration was finished; put it back, or remove {done} to go "
+                f"on with what is there (weights that are gone are trained again)"
+            )
 
 
 class Training:
@@ -263,48 +279,6 @@ class Training:
         if config != self.config:
             write_json(self.path / "config.json", config)
             self.config = config
-
-
-def records(path: Path, kind: type[AnyRecord]) -> list[AnyRecord]:
-    """The rows of one of our files; none where it is not there.
-
-    Raises:
-        FolderError: a row is not of this kind: the file was changed behind our back.
-    """
-    found = []
-    for number, row in enumerate(read_jsonl(path), start=1):
-        try:
-            found.append(kind.model_validate(row))
-        except ValidationError as error:
-            raise FolderError(f"{path}, line {number}: {_first(error)}") from None
-    return found
-
-
-def replace_folder(made: Path, target: Path) -> None:
-    """Puts a finished folder in its place, whole; what stood there goes."""
-    if target.exists():
-        shutil.rmtree(target)
-    made.rename(target)
-
-
-def read_record(path: Path, kind: type[AnyRecord]) -> AnyRecord | None:
-    """One of our JSON files; None where it is not there.
-
-    Raises:
-        FolderError: it is not of this kind.
-    """
-    if not path.exists():
-        return None
-    try:
-        return kind.model_validate_json(path.read_bytes())
-    except ValidationError as error:
-        raise FolderError(f"{path}: {_first(error)}") from None
-
-
-def _first(error: ValidationError) -> str:
-    detail: Any = error.errors(include_url=False)[0]
-    field = ".".join(str(part) for part in detail["loc"]) or "the record"
-    return f"{field}: {detail['msg']} (got {detail['input']!r:.80})"
 
 
 def _visible(path: Path) -> Iterable[Path]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from bench.files import write_atomic
 from probes.errors import FolderError, InputError, UserError
 from star.experiments.config import Experiment, Unit, units
-from star.storage import read_record
+from star.stored import read_record
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -1,68 +1,65 @@
-"""kill -9 at random moments of a whole training, each time resumed: nothing lost or doubled."""
+"""kill -9 at random moments of whole trainings, each time resumed: nothing lost or doubled."""
 
 from __future__ import annotations
 
 import random
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from star.storage import Training
+from tests.star.forked import Nursery
 
-SCRIPT = """
-import sys, time
-from pathlib import Path
-from probes.loading import load_probe_set
-from star.loop import train
-from tests.star.conftest import Tutor
-from tests.star.test_loop import small
-
-model, questions, out = map(Path, sys.argv[1:])
-known = load_probe_set(questions).questions
-
-def load(name, options):
-    tutor = Tutor(name, options, known)
-    answer = tutor.answer
-    tutor.answer = lambda prompt: (time.sleep(0.05), answer(prompt))[1]
-    return tutor
-
-train(small(model, questions), out, load=load)
-"""
-KILLS = 8
+KILLS = 20
+SETTINGS = {"checkpoint_minutes": 0, "steps": 4}
 
 
 @pytest.mark.slow
-def test_a_training_killed_again_and_again_ends_as_an_undisturbed_one(
+def test_trainings_killed_twenty_times_end_as_an_undisturbed_one(
     tiny_model: Path, numbers_file: Path, tmp_path: Path
 ) -> None:
-    def start(name: str) -> subprocess.Popen[bytes]:
-        arguments = [str(tiny_model), str(numbers_file), str(tmp_path / name)]
-        return subprocess.Popen([sys.executable, "-c", SCRIPT, *arguments])
-
-    began = time.monotonic()
-    assert start("whole").wait() == 0
-    lasted = time.monotonic() - began
     rng = random.Random(5)
-    for _ in range(KILLS):
-        process = start("cut")
-        try:
-            process.wait(rng.uniform(0.2 * lasted, 0.9 * lasted))
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
-    assert start("cut").wait() == 0
-    whole, cut = Training(tmp_path / "whole"), Training(tmp_path / "cut")
-    assert [one.iteration for one in cut.iterations()] == [0, 1, 2]
+    with Nursery(tiny_model, numbers_file, SETTINGS, pause=0.02) as nursery:
+        whole = nursery.train(tmp_path / "whole")
+        assert (whole["code"], whole["said"]) == (0, "")
+        kills, ended = 0, 0
+        while kills < KILLS or ended == 0:
+            limit = rng.uniform(0.02, 0.6) * whole["seconds"] if kills < KILLS else None
+            found = nursery.train(tmp_path / f"cut{ended}", kill=limit)
+            assert found["killed"] or found["code"] == 0, found["said"]
+            kills += found["killed"]
+            if not found["killed"]:
+                assert_same(tmp_path / "whole", tmp_path / f"cut{ended}")
+                ended += 1
+        # The one that the last kill left.
+        found = nursery.train(tmp_path / f"cut{ended}")
+        assert found["code"] == 0, found["said"]
+        assert_same(tmp_path / "whole", tmp_path / f"cut{ended}")
+
+
+def assert_same(one: Path, other: Path) -> None:
+    """Two folders of the same training hold the same, however often one was killed."""
+    whole, cut = Training(one), Training(other)
+    assert [metrics.iteration for metrics in cut.iterations()] == [0, 1, 2]
+    assert cut.best == whole.best
+    times = {"seconds", "training"}
+    for before, after in zip(whole.iterations(), cut.iterations(), strict=True):
+        assert after.model_dump(exclude=times) == before.model_dump(exclude=times)
     for number in (1, 2):
         first, second = whole.iteration(number), cut.iteration(number)
         assert second.samples() == first.samples()
+        assert second.rationalized() == first.rationalized()
         assert second.train_rows() == first.train_rows()
-        ids = [row.id for row in second.raw("samples")]
-        assert len(ids) == len(set(ids)) == 20
-        one, other = first.training(), second.training()
-        assert one is not None and other is not None and one.losses == other.losses
-    assert cut.best == whole.best
+        for kind in ("samples", "rationalized", "validation"):
+            ids = [row.id for row in second.raw(kind)]
+            lines = (second.path / f"{kind}.raw.jsonl").read_text().splitlines()
+            assert len(ids) == len(set(ids)) == len(lines)
+        trained, again = first.training(), second.training()
+        assert trained is not None and again is not None
+        assert (again.losses, again.tokens, again.steps) == (
+            trained.losses, trained.tokens, trained.steps,
+        )  # fmt: skip
+        weights = [one.adapter / "adapter_model.safetensors" for one in (first, second)]
+        assert weights[0].read_bytes() == weights[1].read_bytes()
+        assert not (second.path / "checkpoints").exists()
+        assert not (second.path / ".adapter.new").exists()
