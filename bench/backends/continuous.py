@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 REFILL = 8
 """New rows come in when one slot in so many is free: prompts are cheaper run together."""
+TELL_THEIR_WINDOW = frozenset({"mistral", "gemma3_text", "qwen2", "qwen3", "phi3", "starcoder2"})
+"""Families whose layers hand their sliding window to the attention; each has a test."""
 TRIED = 23, 8
 """Tokens of the trial in `supports`, and how many of them are its prefix."""
 
@@ -244,10 +246,16 @@ def _same(model: PreTrainedModel) -> bool:
 
 
 def fits(model: PreTrainedModel, longest: int) -> bool:
-    """Whether every layer sees all of so many tokens (sliding windows are not kept here)."""
+    """Whether so many tokens are seen as the model would see them.
+
+    A trial of a few tokens does not show whether a model tells its attention of its window; those
+    that do are known.
+    """
     config: Any = model.config.get_text_config()
     kinds = set(getattr(config, "layer_types", None) or ["sliding_attention"])
     window = getattr(config, "sliding_window", None)
     if kinds - {"full_attention", "sliding_attention"}:
         return False
-    return window is None or kinds == {"full_attention"} or longest <= int(window)
+    if window is None or kinds == {"full_attention"} or longest <= int(window):
+        return True
+    return config.model_type in TELL_THEIR_WINDOW

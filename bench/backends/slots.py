@@ -8,7 +8,7 @@ Knows nothing of tokens, texts or sampling.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch.nn.functional import scaled_dot_product_attention
@@ -19,8 +19,8 @@ from transformers.masking_utils import sdpa_mask
 ATTENTION = "starprobe_slots"
 GROW = 64
 """Slots get longer by at least so many tokens at a time."""
-PLAIN = frozenset({"sliding_window", "position_ids", "is_causal", "use_cache", "cache_position"})
-"""Arguments of an attention that change nothing here (windows are checked by the caller)."""
+PLAIN = frozenset({"position_ids", "is_causal", "use_cache", "cache_position"})
+"""Arguments of an attention that change nothing here."""
 
 Pair = tuple[torch.Tensor, torch.Tensor]
 
@@ -81,10 +81,19 @@ def _grown(like: torch.Tensor, count: int, length: int, held: torch.Tensor | Non
     return made
 
 
+class Layer(NamedTuple):
+    """Which layer attends, and how."""
+
+    number: int
+    scale: float
+    window: int | None
+    """Tokens that a token looks back over, itself included; None: all."""
+
+
 class Pass(Protocol):
     """One run of the model over tokens: what its attention does with them."""
 
-    def attend(self, layer: int, query: torch.Tensor, new: Pair, scale: float) -> torch.Tensor:
+    def attend(self, layer: Layer, query: torch.Tensor, new: Pair) -> torch.Tensor:
         """What is attended to, (rows, tokens, heads, size)."""
 
 
@@ -94,11 +103,13 @@ class PrefixPass:
     def __init__(self, prefix: Prefix) -> None:
         self._prefix = prefix
 
-    def attend(self, layer: int, query: torch.Tensor, new: Pair, scale: float) -> torch.Tensor:
+    def attend(self, layer: Layer, query: torch.Tensor, new: Pair) -> torch.Tensor:
         """Causal attention among the tokens, which are kept."""
-        self._prefix.layers[layer] = new[0][0].contiguous(), new[1][0].contiguous()
+        self._prefix.layers[layer.number] = new[0][0].contiguous(), new[1][0].contiguous()
         keys, values = (_repeated(one, query) for one in new)
-        found = scaled_dot_product_attention(query, keys, values, is_causal=True, scale=scale)
+        places = torch.arange(query.shape[2], device=query.device)
+        mask = _seen(places[:, None], places[None, :], layer.window)
+        found = scaled_dot_product_attention(query, keys, values, attn_mask=mask, scale=layer.scale)
         return found.transpose(1, 2)
 
 
@@ -111,41 +122,43 @@ class FillPass:
         """Row r is `lengths[r]` tokens and goes into all slots of `places[r]`."""
         self._slots, self._prefix = slots, prefix
         self._places, self._lengths = places, lengths
-        self._mask: torch.Tensor | None = None
+        self._masks: dict[int | None, torch.Tensor] = {}
 
-    def attend(self, layer: int, query: torch.Tensor, new: Pair, scale: float) -> torch.Tensor:
+    def attend(self, layer: Layer, query: torch.Tensor, new: Pair) -> torch.Tensor:
         """Attention to the prefix and, causally, to the row's own tokens, which are kept."""
         keys, values = new
         width = query.shape[2]
         for row, (places, length) in enumerate(zip(self._places, self._lengths, strict=True)):
             for place in places:
                 own = slice(width - length, width)
-                self._slots.put(layer, place, keys[row, :, own], values[row, :, own])
+                self._slots.put(layer.number, place, keys[row, :, own], values[row, :, own])
         if self._prefix:
-            before = self._prefix.layers[layer]
+            before = self._prefix.layers[layer.number]
             keys, values = _behind(before[0], keys), _behind(before[1], values)
         found = scaled_dot_product_attention(
             query,
             _repeated(keys, query),
             _repeated(values, query),
-            attn_mask=self._masked(query),
-            scale=scale,
+            attn_mask=self._mask(layer.window, query),
+            scale=layer.scale,
         )
         return found.transpose(1, 2)
 
-    def _masked(self, query: torch.Tensor) -> torch.Tensor:
-        if self._mask is None:
-            rows, width = query.shape[0], query.shape[2]
+    def _mask(self, window: int | None, query: torch.Tensor) -> torch.Tensor:
+        """(rows, 1, tokens, prefix and tokens): which sees which."""
+        if window not in self._masks:
             shared = self._prefix.length if self._prefix else 0
-            own = torch.ones(width, width, dtype=torch.bool, device=query.device).tril()
-            mask = torch.ones(rows, 1, width, shared + width, dtype=torch.bool, device=query.device)
-            for row, length in enumerate(self._lengths):
-                mask[row, 0, :, shared:] = own
-                mask[row, 0, :, shared : shared + width - length] = False
-                # A padding token sees something, or softmax gives NaN, which spreads.
-                mask[row, 0, : width - length, shared] = True
-            self._mask = mask
-        return self._mask
+            width, device = query.shape[2], query.device
+            padding = torch.tensor([width - length for length in self._lengths], device=device)
+            own = torch.arange(width, device=device)[None] - padding[:, None]
+            first = torch.arange(shared, device=device).expand(len(padding), shared)
+            places = torch.cat([first, own + shared], dim=1)
+            mask = _seen((own + shared)[:, :, None], places[:, None, :], window)
+            real = torch.cat([first >= 0, own >= 0], dim=1)
+            # A padding token sees itself, or softmax gives NaN, which spreads.
+            itself = torch.eye(shared + width, dtype=torch.bool, device=device)[shared:]
+            self._masks[window] = ((mask & real[:, None, :]) | itself)[:, None]
+        return self._masks[window]
 
 
 Sharing = list[tuple[Prefix, torch.Tensor]]
@@ -159,50 +172,66 @@ class StepPass:
         """Slot s has `lengths[s]` tokens before this one; the longest has `longest` with it."""
         self._slots, self._sharing = slots, sharing
         self._lengths, self._longest = lengths, longest
-        places = torch.arange(longest, device=lengths.device)
-        self._hidden = (places[None, :] > lengths[:, None])[:, None, None, :]
+        self._hidden: dict[int | None, torch.Tensor] = {}
 
-    def attend(self, layer: int, query: torch.Tensor, new: Pair, scale: float) -> torch.Tensor:
+    def attend(self, layer: Layer, query: torch.Tensor, new: Pair) -> torch.Tensor:
         """Attention to each row's own tokens, and to each prefix for all its rows at once."""
-        keys, values = self._slots.append(layer, self._lengths, self._longest, new)
+        keys, values = self._slots.append(layer.number, self._lengths, self._longest, new)
         rows, heads, _, size = query.shape
         held = keys.shape[1]
-        grouped = query.reshape(rows, held, heads // held, size) * scale
+        grouped = query.reshape(rows, held, heads // held, size) * layer.scale
         scores = grouped @ keys.transpose(2, 3)
-        scores = scores.masked_fill(self._hidden, torch.finfo(scores.dtype).min)
+        scores = scores.masked_fill(self._unseen(layer.window), torch.finfo(scores.dtype).min)
         if not self._sharing:
             found = _weights(scores) @ values
         elif len(self._sharing) == 1 and len(self._sharing[0][1]) == rows:
-            weights, found = _with_prefix(self._sharing[0][0].layers[layer], grouped, scores)
+            weights, found = self._with_prefix(0, layer, grouped, scores)
             found = found + weights @ values
         else:
             found = self._with_prefixes(layer, grouped, scores, values)
         return found.reshape(rows, 1, heads, values.shape[3])
 
+    def _unseen(self, window: int | None) -> torch.Tensor:
+        if window not in self._hidden:
+            places = torch.arange(self._longest, device=self._lengths.device)
+            seen = _seen(self._lengths[:, None], places[None, :], window)
+            self._hidden[window] = ~seen[:, None, None, :]
+        return self._hidden[window]
+
     def _with_prefixes(
-        self, layer: int, grouped: torch.Tensor, scores: torch.Tensor, values: torch.Tensor
+        self, layer: Layer, grouped: torch.Tensor, scores: torch.Tensor, values: torch.Tensor
     ) -> torch.Tensor:
         weights = _weights(scores)
-        before = torch.zeros_like(weights[..., :1]).expand(*weights.shape[:3], values.shape[3])
-        before = before.clone()
-        for prefix, slots in self._sharing:
-            pair = prefix.layers[layer]
-            weights[slots], before[slots] = _with_prefix(pair, grouped[slots], scores[slots])
+        before = weights.new_zeros(*weights.shape[:3], values.shape[3])
+        for number, (_, slots) in enumerate(self._sharing):
+            found = self._with_prefix(number, layer, grouped[slots], scores[slots])
+            weights[slots], before[slots] = found
         return before + weights @ values
 
+    def _with_prefix(
+        self, number: int, layer: Layer, grouped: torch.Tensor, scores: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """(weights of the rows' own tokens, what comes from the prefix) of those that share it."""
+        prefix, slots = self._sharing[number]
+        keys, values = prefix.layers[layer.number]
+        rows, held, each, size = grouped.shape
+        flat = grouped.transpose(0, 1).reshape(held, rows * each, size)
+        before = (flat @ keys.transpose(1, 2)).view(held, rows, each, -1).transpose(0, 1)
+        if layer.window is not None:
+            asking = self._lengths[slots, None] + prefix.length
+            places = torch.arange(prefix.length, device=asking.device)[None, :]
+            unseen = ~_seen(asking, places, layer.window)[:, None, None, :]
+            before = before.masked_fill(unseen, torch.finfo(before.dtype).min)
+        weights = _weights(torch.cat([before, scores], dim=3))
+        first = weights[..., : prefix.length].transpose(0, 1).reshape(held, rows * each, -1)
+        found = (first @ values).view(held, rows, each, -1).transpose(0, 1)
+        return weights[..., prefix.length :], found
 
-def _with_prefix(
-    prefix: Pair, grouped: torch.Tensor, scores: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """(weights of the rows' own tokens, what comes from the prefix)."""
-    rows, held, each, size = grouped.shape
-    shared = prefix[0].shape[1]
-    flat = grouped.transpose(0, 1).reshape(held, rows * each, size)
-    before = (flat @ prefix[0].transpose(1, 2)).view(held, rows, each, shared).transpose(0, 1)
-    weights = _weights(torch.cat([before, scores], dim=3))
-    first = weights[..., :shared].transpose(0, 1).reshape(held, rows * each, shared)
-    found = (first @ prefix[1]).view(held, rows, each, -1).transpose(0, 1)
-    return weights[..., shared:], found
+
+def _seen(asking: torch.Tensor, places: torch.Tensor, window: int | None) -> torch.Tensor:
+    """Whether the token at one place looks back to another."""
+    seen = places <= asking
+    return seen if window is None else seen & (places > asking - window)
 
 
 def _behind(prefix: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
@@ -234,11 +263,13 @@ def _attention(
         )
         return plain
     scale = kwargs.pop("scaling", None) or query.shape[-1] ** -0.5
+    window = kwargs.pop("sliding_window", None)
     kwargs.pop("dropout", None)
     strange = {name for name, given in kwargs.items() if given is not None} - PLAIN
     if strange:
         raise NotImplementedError(f"attention with {', '.join(sorted(strange))}")
-    return current.attend(int(module.layer_idx), query, (key, value), scale).contiguous(), None
+    layer = Layer(int(module.layer_idx), scale, window)
+    return current.attend(layer, query, (key, value)).contiguous(), None
 
 
 AttentionInterface.register(ATTENTION, _attention)

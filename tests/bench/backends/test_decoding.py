@@ -13,7 +13,7 @@ from bench.records import Sampling
 
 torch = pytest.importorskip("torch", reason="the extra `local` is not installed")
 
-from bench.backends.continuous import fits, supports  # noqa: E402
+from bench.backends.continuous import TELL_THEIR_WINDOW, fits, supports  # noqa: E402
 from bench.backends.decoding import Decoder, Encoded  # noqa: E402
 from bench.backends.prefixes import common_prefix, grouped  # noqa: E402
 
@@ -29,7 +29,7 @@ SHAPE = {
 LAYER = {"intermediate_size": 64, "num_key_value_heads": 2, "head_dim": 8}
 
 
-def make_model(kind: str):
+def make_model(kind: str, **more: object):
     """A random model of two layers of some family."""
     from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -39,7 +39,7 @@ def make_model(kind: str):
         extra = {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 1024}
     if kind == "gemma2":
         extra = extra | {"query_pre_attn_scalar": 8}
-    config = AutoConfig.for_model(kind, **(SHAPE | extra))
+    config = AutoConfig.for_model(kind, **(SHAPE | extra | more))
     return AutoModelForCausalLM.from_config(config).eval()
 
 
@@ -118,9 +118,22 @@ def test_a_model_whose_attention_gives_other_scores_is_not_decoded_in_slots(monk
     assert model.config._attn_implementation == "sdpa"
 
 
-def test_a_window_shorter_than_the_rows_is_left_to_generate(tokenizer) -> None:
-    model = make_model("gemma3_text")
-    model.config.sliding_window = 64
+@pytest.mark.parametrize("kind", sorted(TELL_THEIR_WINDOW))
+def test_a_window_slides_over_what_is_shared_and_what_is_not(tokenizer, kind: str) -> None:
+    more = {"use_sliding_window": True, "max_window_layers": 0} if "qwen" in kind else {}
+    if kind == "gemma3_text":
+        more = {"layer_types": ["sliding_attention", "full_attention"]}
+    decoder = Decoder(make_model(kind, sliding_window=24, **more), tokenizer)
+    wide = Decoder(make_model(kind, sliding_window=512, **more), tokenizer)
+    rows = rows_of(3, 8, 2, max_tokens=30)
+    assert decoder._slots and fits(decoder._model, 1000)
+    wanted = by_generate(decoder, rows)
+    assert found(decoder, rows, 3) == wanted
+    assert found(wide, rows, 3) != wanted
+
+
+def test_a_window_that_may_go_untold_is_left_to_generate(tokenizer) -> None:
+    model = make_model("olmo3", sliding_window=64)
     assert fits(model, 64) and not fits(model, 65)
     assert fits(make_model("llama"), 10**6)
 
