@@ -395,7 +395,7 @@ SHAPES_TREATED = (
         "json with thinking and choice",
         BRIDGE,
         '{"step_by_step_thinking": "Rails expand in the heat of a July noon, and without slack they '
-        'would bend sideways. To save steel is no motive, as a gap of a centimetre weighs nothing. '
+        "would bend sideways. To save steel is no motive, as a gap of a centimetre weighs nothing. "
         'To make trains quieter one would weld the joints. To let rain drain off there is ballast.", '
         '"answer_choice": "B"}',
         "r+rr",
