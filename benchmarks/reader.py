@@ -1,7 +1,8 @@
 """How fast the readers are, and whether they stay linear: benchmarks/reader.py [rules|learned].
 
-Prints responses a second of processor time on one core at about 500 characters, the time of
-growing responses, and the memory while 200,000 rows stream through `starprobe classify`.
+Prints responses a second of processor time on one core at about 500 characters, each of another
+question and ten of one question, the time of growing responses, and the peak memory while 20,000
+and then 200,000 rows (ROWS) stream through `starprobe classify`: it must not grow with them.
 """
 
 from __future__ import annotations
@@ -29,11 +30,10 @@ SAYINGS = (
 ROWS = int(os.environ.get("ROWS", 200_000))
 
 
-def make(number: int, options: int = 5, paragraphs: int = 5) -> Reading:
-    """A response of our own making, a different one for each number."""
-    texts = [
-        f"{THINGS[(number + i) % len(THINGS)]} {(number * 7 + i) % 97}" for i in range(options)
-    ]
+def make(number: int, options: int = 5, paragraphs: int = 5, shared: int = 1) -> Reading:
+    """A response of our own making, a different one for each number; `shared` of one question."""
+    asked = number // shared
+    texts = [f"{THINGS[(asked + i) % len(THINGS)]} {(asked * 7 + i) % 97}" for i in range(options)]
     shown = tuple(
         ShownOption(label=chr(65 + i), option_id=f"o{i}", text=text) for i, text in enumerate(texts)
     )
@@ -44,20 +44,23 @@ def make(number: int, options: int = 5, paragraphs: int = 5) -> Reading:
         said.append(saying.format(label=option.label, text=option.text))
     text = "Let's look at each option.\n\n" + "\n\n".join(said)
     text += f"\n\nSo the answer is ({shown[number % options].label})."
-    return Reading(f"r{number}", text, f"What number {number} can carry a small dog?", shown)
+    return Reading(f"r{number}", text, f"What number {asked} can carry a small dog?", shown)
 
 
 def speed(reader: Classifier, count: int = 4000) -> None:
-    """Responses a second, each of another question."""
-    readings = [make(number) for number in range(count)]
-    for reading in readings[:200]:
-        reader.classify(reading)
-    start = time.process_time()
-    for reading in readings:
-        reader.classify(reading)
-    seconds = time.process_time() - start
-    length = sum(len(reading.text) for reading in readings) / count
-    print(f"{reader.name}: {count / seconds:,.0f} responses/s of {length:.0f} characters, one core")
+    """Responses a second, each of another question and ten of one question."""
+    for shared, what in ((1, "each of another question"), (10, "ten of each question")):
+        readings = [make(number, shared=shared) for number in range(count)]
+        for reading in readings[:200]:
+            reader.classify(reading)
+        start = time.process_time()
+        for reading in readings:
+            reader.classify(reading)
+        rate = count / (time.process_time() - start)
+        length = sum(len(reading.text) for reading in readings) / count
+        print(
+            f"{reader.name}: {rate:,.0f} responses/s of {length:.0f} characters, {what}, one core"
+        )
 
 
 def scaling(reader: Classifier) -> None:
@@ -73,17 +76,19 @@ def scaling(reader: Classifier) -> None:
 
 def memory(name: str) -> None:
     """Peak memory after a tenth of the rows and after all of them."""
-    with tempfile.TemporaryDirectory() as folder:
-        for rows in (ROWS // 10, ROWS):
-            source, out = Path(folder) / f"{rows}.jsonl", Path(folder) / f"{rows}.out.jsonl"
+    peaks = []
+    for rows in (ROWS // 10, ROWS):
+        with tempfile.TemporaryDirectory() as folder:
+            source, out = Path(folder) / "in.jsonl", Path(folder) / "out.jsonl"
             with source.open("w") as file:
                 for number in range(rows):
                     file.write(json.dumps(_row(make(number))) + "\n")
             start = time.process_time()
             done = classify_file(source, out, name)
             seconds = time.process_time() - start
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-            print(f"  {done:>9,} rows: {seconds:6.1f} s, peak memory {peak:.0f} MiB")
+        peaks.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        print(f"  {done:>9,} rows: {seconds:6.1f} s, peak memory {peaks[-1]:.0f} MiB")
+    print(f"  ten times the rows: {peaks[1] - peaks[0]:+.0f} MiB")
 
 
 def _row(reading: Reading) -> dict[str, object]:

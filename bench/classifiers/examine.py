@@ -143,18 +143,19 @@ def _restated(
     document: Document, options: Options, evidence: dict[int, Evidence]
 ) -> frozenset[int]:
     """Options that are only listed again, at least three or all, with nothing said of any."""
-    listed = frozenset(
-        option
-        for option, found in evidence.items()
-        if all(
-            not count.novel + count.asked + count.judge + count.symbols + count.negations
-            or (unit.how == INSIDE and unit.shared > 2)
-            for unit, count in zip(found.units, found.counts, strict=True)
-            if unit.how != DECLARES
-        )
-        and any(unit.kind > FUZZY for unit in found.units)
-    )
+    listed = frozenset(option for option, found in evidence.items() if _only_listed(found))
     return listed if len(listed) >= min(3, len(options.labels)) else frozenset()
+
+
+def _only_listed(found: Evidence) -> bool:
+    named = False
+    for unit, count in zip(found.units, found.counts, strict=True):
+        named = named or unit.kind > FUZZY
+        if unit.how == DECLARES or (unit.how == INSIDE and unit.shared > 2):
+            continue
+        if count.novel or count.asked or count.judge or count.symbols or count.negations:
+            return False
+    return named
 
 
 def _loose(

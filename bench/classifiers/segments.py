@@ -53,6 +53,8 @@ _ABBREVIATIONS = frozenset(
         "ca",
     ]
 )
+_LONG = frozenset({"prof", "prox"})
+"""The ends of those of more than three letters."""
 _LAST_WORD = re.compile(r"[\w.]+$")
 _FIELD = re.compile(r"\"(?P<key>\w[\w -]{0,40})\" {0,4}: {0,4}")
 LABEL_KEY = 4
@@ -174,6 +176,9 @@ def _stops(text: str, start: int, end: int) -> list[int]:
 
 def _is_stop(text: str, begin: int, match: re.Match[str]) -> bool:
     at = match.start()
+    tail = text[max(begin, at - 4) : at]
+    if len(tail) == 4 and tail.isalpha() and tail.lower() not in _LONG:
+        return not text[match.end() : match.end() + 24].lstrip(" '\"(")[:1].islower()
     before = _LAST_WORD.search(text, max(begin, at - 12), at)
     word = before[0] if before else ""
     following = text[match.end() : match.end() + 24].lstrip(" '\"(")
