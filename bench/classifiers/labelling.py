@@ -12,6 +12,9 @@ from typing import NamedTuple
 from bench.classifiers.lexicon import FLAGS, STOP
 from bench.classifiers.words import words_of
 
+_SIGNS = " ()[]{}.:"
+"""What may stand around a label and is no part of it."""
+
 
 class Labelling(NamedTuple):
     """The labels of one question."""
@@ -28,8 +31,11 @@ class Labelling(NamedTuple):
 
 
 @lru_cache(maxsize=512)
-def labelling(labels: tuple[str, ...]) -> Labelling:
-    """All that is known of these labels."""
+def labelling(given: tuple[str, ...]) -> Labelling:
+    """All that is known of these labels; "(a)" is looked for as "a"."""
+    stripped = tuple(label.strip(_SIGNS) for label in given)
+    plain = all(stripped) and len(set(stripped)) == len(given)
+    labels = stripped if plain else tuple(label.strip() for label in given)
     words = {word for label in labels for word in words_of(label)}
     kept = frozenset(word for word in words if not FLAGS.get(word, 0) & STOP)
     return Labelling(labels, _pattern(labels), _index(labels), kept, _scheme(labels))

@@ -87,7 +87,7 @@ class Options(NamedTuple):
 @lru_cache(maxsize=512)
 def prepare(shown: tuple[ShownOption, ...], stem_text: str) -> Options:
     """Everything that finding the options in a response needs."""
-    labels = labelling(tuple(option.label.strip() for option in shown))
+    labels = labelling(tuple(option.label for option in shown))
     texts = tuple(normalise(option.text).strip() for option in shown)
     words = [tokens_of(text)[:64] for text in texts]
     stems = [[stem(word) for word in known] for known in words]

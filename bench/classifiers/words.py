@@ -23,7 +23,7 @@ _SINGLES |= {chr(0xFF21 + i): chr(65 + i) for i in range(26)}
 _SINGLES |= {chr(0xFF41 + i): chr(97 + i) for i in range(26)}
 _TABLE = str.maketrans(_SINGLES)
 
-_SPECIAL = re.compile(r"[^\n !-$&-)+-;=-Z\]^_a-~]")
+_SPECIAL = re.compile(r"[^\n !-$&-)+-;=-Z\]^_a-~]|__")
 """What `normalise` may change."""
 _BULLET_STAR = re.compile(r"^([ >|]*)\*(?= )", re.MULTILINE)
 _JSON_START = re.compile(r"\s*(?:'''?|```)?\s*(?:json)?\s*[{\[]\s*[\"'{\[]")

@@ -14,10 +14,26 @@ from bench.classifiers.options import Options
 
 SPOKEN = 0.6
 """Share of what is asked for that makes a sentence an answer to it."""
+_UNTOLD = re.compile(
+    r"(?:\bnot|n't|\bno|\bcannot|\bimpossible to)(?: \w+){0,2} (?:enough|determined?|clear|"
+    r"specified|mentioned|stated|known?|say|tell|told|inferred|information|evidence|way to know)\b|"
+    r"\b(?:unknown|unclear|undetermined|insufficient|ambiguous)\b",
+    re.I,
+)
 _IS = re.compile(
     r"\b(?:is|are|was|were|would be|will be|must be|should be)\b"
     r"(?: (?:most likely|likely|probably|therefore|thus|clearly|then|the|an?))*"
 )
+
+
+def undetermined(document: Document, options: Options) -> Answer | None:
+    """A last or first sentence that says that it cannot be told, where one option says so too."""
+    if len(options.none_of) != 1 or not document.segments:
+        return None
+    for segment in (document.segments[-1], document.segments[0]):
+        if _UNTOLD.search(document.text, segment.content, segment.end):
+            return Answer(next(iter(options.none_of)), False, "concluded")
+    return None
 
 
 def restated(document: Document, options: Options) -> Answer | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bench.classifiers.answers.asked import ended, restated
+from bench.classifiers.answers.asked import ended, restated, undetermined
 from bench.classifiers.answers.cued import cued, in_segment
 from bench.classifiers.answers.cues import HEADS
 from bench.classifiers.answers.fields import field
@@ -74,4 +74,5 @@ _WAYS: tuple[Callable[[Document, Options], Answer | None], ...] = (
     judged,
     ticked,
     ended,
+    undetermined,
 )

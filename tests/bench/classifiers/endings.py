@@ -176,6 +176,152 @@ CODE = Asked(
         "D",
     ),
 )
+BOX = Asked(
+    "Where would you put a hammer after work?",
+    (
+        "toolbox",
+        "fridge",
+        "bed",
+        "wallet",
+        "shelf of a library",
+    ),
+    (
+        "A",
+        "B",
+        "C",
+        "D",
+        "E",
+    ),
+)
+VIT = Asked(
+    "Which vitamin is made in the skin by sunlight?",
+    (
+        "vitamin A",
+        "vitamin C",
+        "vitamin D",
+        "vitamin K",
+    ),
+    (
+        "A",
+        "B",
+        "C",
+        "D",
+    ),
+)
+LAW = Asked(
+    "Can a contract be made by email?",
+    (
+        "Yes, if both parties agree to its terms.",
+        "No, because it must be in writing on paper.",
+        "Yes, but only between companies.",
+        "No, unless a notary is present.",
+    ),
+    (
+        "A",
+        "B",
+        "C",
+        "D",
+    ),
+)
+CS = Asked(
+    "What is the time complexity of binary search?",
+    (
+        "O(n)",
+        "O(log n)",
+        "O(n log n)",
+        "O(1)",
+    ),
+    (
+        "A",
+        "B",
+        "C",
+        "D",
+    ),
+)
+BBQ = Asked(
+    "A grandfather and a grandson were at the shop. Who was bad with phones?",
+    (
+        "The grandfather",
+        "The grandson",
+        "Not enough information",
+    ),
+    (
+        "A",
+        "B",
+        "C",
+    ),
+)
+YN = Asked(
+    "Is 51 a prime number?",
+    (
+        "yes",
+        "no",
+    ),
+    (
+        "A",
+        "B",
+    ),
+)
+MED = Asked(
+    "Which nerve is injured in wrist drop?",
+    (
+        "median nerve",
+        "ulnar nerve",
+        "radial nerve",
+        "axillary nerve",
+    ),
+    (
+        "1",
+        "2",
+        "3",
+        "4",
+    ),
+)
+GEO = Asked(
+    "Which country has the most people?",
+    (
+        "Brazil",
+        "India",
+        "Canada",
+        "Egypt",
+    ),
+    (
+        "(a)",
+        "(b)",
+        "(c)",
+        "(d)",
+    ),
+)
+SENT_2 = Asked(
+    "He put the kettle on. Then he",
+    (
+        "flew to the moon.",
+        "made a cup of tea.",
+        "sold the house.",
+        "sang the kettle.",
+    ),
+    (
+        "A",
+        "B",
+        "C",
+        "D",
+    ),
+)
+PHY = Asked(
+    "A car goes 120 km in 2 hours. Its mean speed is",
+    (
+        "40 km/h",
+        "50 km/h",
+        "60 km/h",
+        "80 km/h",
+    ),
+    (
+        "A",
+        "B",
+        "C",
+        "D",
+    ),
+)
 HEART = Asked(
     "A patient has crushing chest pain that radiates to the left arm. What is the most likely diagnosis?",
     (
@@ -617,6 +763,180 @@ ENDINGS = (
     Ending(DOG, "The answer is:", None, "cut"),
     Ending(DOG, '{"reasoning": "A pool cannot be carried, while a', None, "cut"),
     Ending(DOG, "<think>\nA pool cannot be carried, while a", None, "cut"),
+    Ending(
+        BOX,
+        "A hammer is a tool, and tools are kept in a toolbox. Options B, C, D and E are not places for tools. Therefore, the most logical place is (A) toolbox.",
+        "A",
+    ),
+    Ending(BOX, "toolbox. A hammer is a tool.", "A"),
+    Ending(BOX, "You would put a hammer in a toolbox after work.", "A"),
+    Ending(BOX, "I'd put it in the toolbox.", "A"),
+    Ending(
+        BOX,
+        "The answer is toolbox because hammers are tools. A fridge is for food, a bed is for sleep.",
+        "A",
+    ),
+    Ending(BOX, "Answer: A) toolbox\n\nRationale: tools belong in a toolbox.", "A"),
+    Ending(BOX, "Well, not B, C, D, or E. So A.", "A"),
+    Ending(BOX, "Out of the options, A makes the most sense.", "A"),
+    Ending(BOX, "I'm 90% sure it's A.", "A"),
+    Ending(BOX, "My pick: A (toolbox).", "A"),
+    Ending(BOX, "Gut feeling says A.", "A"),
+    Ending(BOX, "A, toolbox.", "A"),
+    Ending(BOX, "A toolbox.", "A"),
+    Ending(BOX, "A", "A"),
+    Ending(
+        BOX,
+        "The most obvious place for a hammer would be a toolbox, which is designed to hold tools. So the answer is a toolbox (A).",
+        "A",
+    ),
+    Ending(VIT, "Vitamin D is made in the skin by sunlight. The answer is C.", "C"),
+    Ending(VIT, "Vitamin D.", "C"),
+    Ending(VIT, "The skin makes vitamin D when it is exposed to UVB light.\n\n**Answer:** C", "C"),
+    Ending(
+        VIT,
+        "Although vitamin C is found in fruit and vitamin A in carrots, it is vitamin D that the skin makes. Thus (C).",
+        "C",
+    ),
+    Ending(VIT, "The correct option is C: vitamin D. Vitamin C (option B) is from fruit.", "C"),
+    Ending(
+        VIT, "(C) vitamin D is correct. Sunlight converts 7-dehydrocholesterol in the skin.", "C"
+    ),
+    Ending(VIT, "Choice C.\n\nVitamin D is the sunshine vitamin.", "C"),
+    Ending(
+        LAW,
+        "Yes, if both parties agree to its terms. An email can hold an offer and an acceptance.",
+        "A",
+    ),
+    Ending(
+        LAW,
+        "An exchange of emails can contain offer and acceptance, so a contract can be made by email if both parties agree to its terms. The best answer is A.",
+        "A",
+    ),
+    Ending(
+        LAW,
+        "The answer is A. Yes, if both parties agree to its terms. B is wrong since no paper is needed in most cases. C is too narrow. D confuses proof with form.",
+        "A",
+    ),
+    Ending(
+        LAW, "(A) is right; (B), (C) and (D) each add a condition that the law does not have.", "A"
+    ),
+    Ending(LAW, "B is wrong. C is wrong. D is wrong. That leaves A as the answer.", "A"),
+    Ending(
+        LAW,
+        "Let me analyze each option.\n\n**A:** Correct. Agreement suffices.\n\n**B:** Incorrect. Paper is not needed.\n\n**C:** Incorrect. Anyone may do so.\n\n**D:** Incorrect. A notary is rarely needed.",
+        "A",
+    ),
+    Ending(
+        LAW,
+        "A - correct: agreement suffices\nB - incorrect: no paper needed\nC - incorrect: too narrow\nD - incorrect: no notary needed",
+        "A",
+    ),
+    Ending(
+        CS,
+        "Binary search halves the range at each step, so it is O(log n). The answer is (B).",
+        "B",
+    ),
+    Ending(CS, "Binary search runs in O(log n) time.", "B"),
+    Ending(CS, "Each step halves the range, which gives O(log n).\n\nB", "B"),
+    Ending(CS, "$O(\\log n)$, i.e. (B).", "B"),
+    Ending(CS, "The time complexity of binary search is **O(log n)**.", "B"),
+    Ending(CS, "O(log n)", "B"),
+    Ending(CS, "Answer: O(log n)", "B"),
+    Ending(CS, "\\boxed{O(log n)}", "B"),
+    Ending(CS, "Not O(n), as that is linear search; it's O(log n).", "B"),
+    Ending(
+        BBQ, "The text doesn't say who was bad with phones, so there isn't enough information.", "C"
+    ),
+    Ending(BBQ, "The answer is C, not enough information.", "C"),
+    Ending(BBQ, "It cannot be determined who was bad with phones. The answer is (C).", "C"),
+    Ending(BBQ, "Not enough information", "C"),
+    Ending(BBQ, "We can't tell from the context. Answer: C", "C"),
+    Ending(BBQ, "The grandfather.", "A"),
+    Ending(YN, "51 = 3 x 17, so it is not prime. The answer is no.", "B"),
+    Ending(YN, "No, since 51 = 3 x 17.", "B"),
+    Ending(YN, "No.", "B"),
+    Ending(YN, "no", "B"),
+    Ending(YN, "B. no", "B"),
+    Ending(YN, "51 is divisible by 3. Therefore, the answer is (B) no.", "B"),
+    Ending(
+        MED,
+        "Wrist drop results from injury to the radial nerve, which supplies the extensors. Option 3 is correct.",
+        "3",
+    ),
+    Ending(MED, "3) radial nerve", "3"),
+    Ending(MED, "The radial nerve is injured in wrist drop.", "3"),
+    Ending(
+        MED,
+        "The correct answer is 3.\n\n1. The median nerve: ape hand.\n2. The ulnar nerve: claw hand.\n4. The axillary nerve: deltoid weakness.",
+        "3",
+    ),
+    Ending(MED, "Answer: 3", "3"),
+    Ending(MED, "(3)", "3"),
+    Ending(MED, "I would choose number 3, the radial nerve.", "3"),
+    Ending(GEO, "India has overtaken China and has the most people. (b)", "(b)"),
+    Ending(GEO, "(b) India", "(b)"),
+    Ending(GEO, "The answer is (b).", "(b)"),
+    Ending(GEO, "The answer is India.", "(b)"),
+    Ending(GEO, "b", "(b)"),
+    Ending(GEO, "b) India", "(b)"),
+    Ending(SENT_2, "The most plausible continuation is B. made a cup of tea.", "B"),
+    Ending(SENT_2, "He made a cup of tea. One puts a kettle on to boil water for tea.", "B"),
+    Ending(SENT_2, "B) made a cup of tea. The other endings are absurd.", "B"),
+    Ending(SENT_2, "Then he made a cup of tea.", "B"),
+    Ending(PHY, "speed = distance / time = 120 / 2 = 60 km/h. Answer: C", "C"),
+    Ending(PHY, "The mean speed is 120 km / 2 h = 60 km/h.", "C"),
+    Ending(PHY, "v = 120/2 = 60 km/h, option C.", "C"),
+    Ending(PHY, "60 km/h", "C"),
+    Ending(
+        PHY,
+        "Step 1: Distance is 120 km.\nStep 2: Time is 2 h.\nStep 3: Speed = 120 / 2 = 60.\n\nTherefore, the mean speed is 60 km/h.",
+        "C",
+    ),
+    Ending(PHY, "The mean speed of the car is 60 km/h, so (C) is the answer.", "C"),
+    Ending(
+        PHY,
+        "Divide 120 by 2 to get 60. Therefore the car's mean speed is 60 km/h.\n\n**C) 60 km/h**",
+        "C",
+    ),
+    Ending(
+        PHY,
+        "40 km/h is too slow (80 km in 2 h), and 80 km/h too fast (160 km). 50 km/h gives 100 km. So it must be 60 km/h.",
+        "C",
+    ),
+    Ending(BOX, "Thought: a hammer is a tool.\nAction: choose\nAnswer: A", "A"),
+    Ending(BOX, "Reasoning: a hammer is a tool.\n\nAnswer: The answer is A.", "A"),
+    Ending(
+        BOX, '{"thought": "A hammer is a tool.", "answer": {"label": "A", "text": "toolbox"}}', "A"
+    ),
+    Ending(BOX, '{"choice": "A", "explanation": "Tools go into a toolbox, not B or C."}', "A"),
+    Ending(
+        BOX,
+        "<thinking>A hammer goes into a toolbox. The fridge is for food.</thinking>\n\n<answer>A. toolbox</answer>",
+        "A",
+    ),
+    Ending(BOX, "<|assistant|>\nThe answer is A.", "A"),
+    Ending(BOX, "Assistant: The answer is A.", "A"),
+    Ending(BOX, "### Response:\nA. toolbox", "A"),
+    Ending(BOX, "Question: Where would you put a hammer after work?\nAnswer: A. toolbox", "A"),
+    Ending(BOX, "A: toolbox\n\nQ: Where would you put milk?\nA: fridge", "A"),
+    Ending(BOX, "It depends on where you work.", None, "no_answer"),
+    Ending(BOX, "None of these. I would leave it on the bench.", None, "no_answer"),
+    Ending(BOX, "I'd rather not answer that.", None, "no_answer"),
+    Ending(
+        BOX,
+        "A hammer can be put in a toolbox (A), but some people put it on a shelf. Let's consider the",
+        None,
+        "cut",
+    ),
+    Ending(VIT, "I can't help with medical questions.", None, "refused"),
+    Ending(LAW, "As an AI, I'm not able to provide legal advice.", None, "refused"),
+    Ending(CS, "B and D", "multi", "multi"),
+    Ending(MED, "1 and 3", "multi", "multi"),
+    Ending(GEO, "(a), (b)", "multi", "multi"),
+    Ending(
+        PHY, "First we find the distance, which is 120 km, and the time, which is 2", None, "cut"
+    ),
     Ending(
         HEART,
         "**Myocardial infarction (B)** is the most likely diagnosis.\n\n**Reasoning**\n- Crushing pain with radiation to the arm is the classic picture.\n- A panic attack may mimic it, but radiation is rare.\n- Pneumothorax gives sudden, pleuritic pain.\n- Costochondritis is reproduced by palpation.",
