@@ -53,7 +53,7 @@ def finetuned(job: Job, watcher: Watcher) -> TrainingStats:
 def apart(config: StarConfig) -> bool:
     """Whether a fine-tune gets processes of its own."""
     backend = config.backend or parse_model(config.model).backend
-    return config.processes > 1 or backend == "vllm"
+    return config.processes > 1 or bool(config.accelerate_config) or backend == "vllm"
 
 
 def command(config: StarConfig, file: Path, gpus: int) -> list[str]:
