@@ -15,7 +15,7 @@ from star.records import TrainRow
 from star.row_order import row_order, step_count
 from star.sampling import Watcher
 from star.snapshots import keeper, last_whole
-from star.trainers import arguments, silence
+from star.trainers import arguments, silence, teller
 from star.weights import is_adapter
 
 
@@ -57,10 +57,10 @@ def prefer(model: Any, tokenizer: Any, rows: Sequence[TrainRow], job: Job, watch
     silence(trainer)
     of = job.fingerprint(rows)
     snapshot = last_whole(out, of)
+    trainer.add_callback(teller(trainer, [0] * (steps + 1), watcher))
     trainer.add_callback(keeper(of, config.checkpoint_minutes, at_end=False))
     watcher.start("pairs", steps, snapshot.step if snapshot else 0)
     trainer.train(resume_from_checkpoint=str(snapshot.path) if snapshot else None)
-    watcher.advance(steps - (snapshot.step if snapshot else 0))
     return trainer
 
 

@@ -153,7 +153,7 @@ def teller(trainer: Any, tokens: Sequence[int], watcher: Watcher) -> Any:
 
     Args:
         trainer: goes on counting tokens where a killed one stopped.
-        tokens: trained on after so many steps.
+        tokens: trained on after so many steps; all 0 where they are not counted.
         watcher: of the first process.
     """
     from transformers import TrainerCallback
@@ -163,7 +163,7 @@ def teller(trainer: Any, tokens: Sequence[int], watcher: Watcher) -> Any:
 
         def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
             # TRL counts from 0 after a resume.
-            if hasattr(trainer, "_total_train_tokens"):
+            if tokens[-1] and hasattr(trainer, "_total_train_tokens"):
                 trainer._total_train_tokens = tokens[state.global_step]
 
         def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:

@@ -177,6 +177,7 @@ def test_pairs_killed_in_the_middle_go_on_to_the_same_weights(job: Callable[...,
     notes = Notes()
     finetune(cut, notes)
     assert notes.started == [("training", 6, 6), ("pairs", 3, 0)]
+    assert notes.steps == 3 and len(notes.noted) == 3
     assert_same(whole, cut)
 
 
