@@ -130,9 +130,9 @@ def launched() -> int | None:
     count = int(os.environ["WORLD_SIZE"])
     if int(os.environ.get("LOCAL_WORLD_SIZE", count)) != count:
         raise InputError(
-            f"{count} processes on several machines were launched: start starprobe train once, "
-            f"with --set processes= and --set accelerate_config=FILE for the fine-tunes, and "
-            f"--set sampling_on=ray for sampling on other machines"
+            f"{count} processes on several machines were launched: start starprobe train once; "
+            f"fine-tunes run on the GPUs of its machine (--set processes=), sampling on many "
+            f"machines (--set sampling_on=ray)"
         )
     return count if os.environ["RANK"] == "0" else 0
 
