@@ -73,13 +73,22 @@ def test_stalls_and_drips_end_at_the_deadline_and_are_tried_again() -> None:
     assert [row.error for row in found.values() if row.error] == []
 
 
-def test_every_prompt_ends_as_a_row_when_everything_fails() -> None:
-    options = QUICK.model_copy(update={"retries": 2, "timeout_s": 0.3, "concurrency": 256})
-    with MisbehavingServer(at_random((*PASSING, *SLOW, "400", "403", "422"), 1.0)) as server:
-        found = ask(server, 300, options)
-    assert len(found) == 300
+def test_two_thousand_prompts_all_end_as_rows_when_every_try_fails() -> None:
+    # Waits are scaled down: 2,000 prompts and their second tries are what is to be seen.
+    options = BackendOptions(concurrency=64, timeout_s=1.0, retries=1, max_wait_s=0.002)
+    others = at_random((*PASSING * 2, "400", "403", "422"), 1.0)
+
+    def script(prompt: str, tried: int) -> str:
+        number = int(prompt.removeprefix("p"))
+        # At first: where nothing succeeds, requests go one at a time in the end.
+        return SLOW[number % 2] if number < 20 else others(prompt, tried)
+
+    with MisbehavingServer(script) as server:
+        found = ask(server, 2000, options)
+        assert sum(server.tries.values()) > 3500
+    assert len(found) == 2000
+    assert all(row.error and not row.text for row in found.values())
     kinds = {row.error.kind for row in found.values() if row.error}
-    assert all(row.error for row in found.values())
     assert {"http_429", "http_529", "timeout", "bad_json", "empty_choices", "http_403"} <= kinds
 
 
