@@ -35,7 +35,9 @@ def attribute(document: Document, options: Options) -> list[Unit]:
         previous = topic
         topic = _segment(document, options, index, segment, topic, units)
         if topic is not None and topic.strong:
-            topic = topic._replace(before=lines_before(previous, topic, segment))
+            before = lines_before(previous, topic, segment)
+            if before != topic.before:
+                topic = topic._replace(before=before)
     return units
 
 

@@ -5,6 +5,7 @@ Counts only; decides nothing. These counts are all that the rules and the learne
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import NamedTuple
 
 from bench.classifiers.attribution import DECLARES, INSIDE, OPENS, Unit
@@ -180,12 +181,16 @@ def count(document: Document, options: Options, unit: Unit, mates: set[int]) -> 
     )
 
 
+_FIRST = attrgetter("first")
+
+
 def spans_of(document: Document, units: list[Unit]) -> tuple[tuple[int, int], ...]:
     """The stretches of text of these units, in order, merged where they touch."""
     merged: list[tuple[int, int]] = []
-    for unit in sorted(units, key=lambda unit: unit.first):
-        if unit.first >= len(document.starts):
-            continue
+    inside = [unit for unit in units if unit.first < len(document.starts)]
+    if len(inside) > 1:
+        inside.sort(key=_FIRST)
+    for unit in inside:
         start = document.starts[unit.first]
         end = document.ends[max(unit.first, unit.stop - 1)]
         if merged and start <= merged[-1][1] + 2:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from importlib.resources import files
 from math import exp
+from operator import mul
 from typing import Any, NamedTuple
 
 from bench.classifiers.base import Reading
@@ -43,7 +44,7 @@ class Linear(NamedTuple):
 
     def probability(self, features: list[float]) -> float:
         """The probability, 0 to 1."""
-        total = self.bias + sum(map(float.__mul__, self.weights, features))
+        total = self.bias + sum(map(mul, self.weights, features))
         if total < -30.0:
             return 0.0
         return 1.0 / (1.0 + exp(-total))
