@@ -56,13 +56,17 @@ def load_json(path: Path) -> Any:
 
 
 def rows_of_json(value: Any, path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The objects of a list, or of the one list that an object holds."""
+    """The objects of a list, or of the one list that an object holds; or an object as one row."""
     if isinstance(value, dict):
         lists = [
             one
             for one in value.values()
             if isinstance(one, list) and one and isinstance(one[0], dict)
         ]
+        if not lists and len(value) > 1:
+            # One response on its own; which of its fields say what is found out like any row's.
+            yield str(path), value
+            return
         if len(lists) != 1:
             raise InputError(
                 f"{path}: found an object with the fields {', '.join(value)[:200]}; missing: one "
@@ -80,7 +84,9 @@ def rows_of_json(value: Any, path: Path) -> Iterator[tuple[str, dict[str, Any]]]
 def _read_csv(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     csv.field_size_limit(min(sys.maxsize, 2**31 - 1))
     with path.open(encoding="utf-8-sig", newline="", errors="surrogateescape") as file:
-        reader = csv.DictReader(file, delimiter="\t" if path.suffix == ".tsv" else ",")
+        header = file.readline()
+        file.seek(0)
+        reader = csv.DictReader(file, delimiter=_delimiter(path, header))
         if not reader.fieldnames:
             raise InputError(f"{path}: is empty")
         for row in reader:
@@ -88,6 +94,13 @@ def _read_csv(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             if None in row:
                 raise InputError(f"{where}: has more cells than the header names")
             yield where, dict(row)
+
+
+def _delimiter(path: Path, header: str) -> str:
+    """Spreadsheets write .csv with semicolons wherever the comma marks decimals."""
+    if path.suffix == ".tsv":
+        return "\t"
+    return max(",;\t", key=lambda mark: (header.count(mark), mark == ","))
 
 
 def _read_parquet(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:

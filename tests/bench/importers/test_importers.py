@@ -81,13 +81,20 @@ def test_letters_are_undone_where_options_are_shuffled(tmp_path: Path) -> None:
     assert answers == {"o1"}
 
 
-def test_csv_with_columns_for_options(tmp_path: Path) -> None:
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_csv_with_columns_for_options(tmp_path: Path, delimiter: str) -> None:
     path = tmp_path / "x.csv"
     with path.open("w", newline="") as file:
-        writer = csv.writer(file)
+        writer = csv.writer(file, delimiter=delimiter)
         writer.writerow(["Question", "A", "B", "C", "Correct Answer", "Model", "Output"])
         writer.writerow([STEM, *TEXTS, "bucket", "m", RESPONSE])
     check(import_outputs(path, tmp_path / "run").run)
+
+
+def test_a_json_object_may_be_one_response(tmp_path: Path) -> None:
+    row = {"question": STEM, "options": TEXTS, "answer": "A", "answer_index": 0, "model": "m"}
+    (tmp_path / "x.json").write_text(json.dumps(row | {"model_outputs": RESPONSE}))
+    check(import_outputs(tmp_path / "x.json", tmp_path / "run").run)
 
 
 def test_tsv_with_a_mapping_and_options_in_the_prompt(tmp_path: Path) -> None:
