@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -47,16 +48,38 @@ def models(
         found = list(pool.map(lambda row: reach(row.model), rows)) if check else []
     wide = max(len(row.name) for row in rows) + 2
     for index, row in enumerate(rows):
-        line = f"{row.name:<{wide}}{escape(row.model)}"
+        cells = [(row.model, "")]
         if check:
             missing = found[index].missing
-            line += f"  [yellow]{escape(missing)}[/]" if missing else "  [green]ready[/]"
-        console.print(line)
+            cells.append((missing, "yellow") if missing else ("ready", "green"))
+        lines = _lines(cells, max(20, console.width - wide))
         if (details or names) and (said := _details(row)):
-            console.print(f"{'':<{wide}}[dim]{escape(said)}[/]")
+            lines += [[(line, "dim")] for line in wrap(said, max(20, console.width - wide))]
+        for number, line in enumerate(lines):
+            shown = [f"[{how}]{escape(cell)}[/]" if how else escape(cell) for cell, how in line]
+            console.print(f"{row.name if number == 0 else '':<{wide}}{'  '.join(shown)}")
     if check:
         ready = sum(reached.ready for reached in found)
         console.print(f"{ready} of {len(rows)} can be reached from here")
+
+
+Cell = tuple[str, str]
+"""A text, and how it looks."""
+
+
+def _lines(cells: list[Cell], width: int) -> list[list[Cell]]:
+    """The cells side by side where they fit, else one below the other; a URL below its model."""
+    if sum(len(text) for text, _ in cells) + 2 * (len(cells) - 1) <= width:
+        return [cells]
+    found: list[list[Cell]] = []
+    for number, (text, how) in enumerate(cells):
+        before, at, url = text.rpartition("@")
+        indent = "  " if number else ""
+        parts = wrap(text, width - 2)
+        if at and len(text) > width:
+            parts = [before, f"  {at}{url}"]
+        found += [[(indent + part, how)] for part in parts]
+    return found
 
 
 def _details(row: Entry) -> str:

@@ -15,8 +15,8 @@ from probes.errors import InputError
 NAMES: dict[str, tuple[str, ...]] = {
     "response": (
         "response", "output", "completion", "generation", "generated_text", "model_output",
-        "model_outputs", "model_response", "prediction", "raw_output", "reply", "result", "text", "cot",
-        "outputs",
+        "model_outputs", "model_response", "prediction", "raw_output", "reply", "result", "text",
+        "cot", "outputs",
     ),
     "question": ("question", "stem", "question_text", "query", "problem", "input", "question_stem"),
     "prompt": ("prompt", "full_prompt", "formatted_prompt", "messages"),

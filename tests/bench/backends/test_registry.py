@@ -68,3 +68,22 @@ def test_a_server_without_the_model_is_told_from_no_server(monkeypatch: pytest.M
     from bench.backends.reach import reach
 
     assert reach("anthropic:claude-3-opus-20240229").missing == "set ANTHROPIC_API_KEY"
+
+
+def test_the_list_of_models_fits_into_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
+    from typer.testing import CliRunner
+
+    from bench.backends.reach import Reach
+    from starprobe import app
+
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr(
+        "bench.backends.reach.reach", lambda model: Reach(model, "what is missing is said here")
+    )
+    for given in ([], ["--no-check"], ["--details"]):
+        shown = CliRunner().invoke(app, ["models", *given])
+        assert shown.exit_code == 0
+        lines = shown.output.splitlines()
+        assert len(lines) > 20
+        assert [line for line in lines if len(line) > 80] == []
