@@ -36,7 +36,7 @@ def report(
     anonymize: Anonymize = False,
     data: Annotated[
         Path | None,
-        typer.Option("--data", help="Also write the numbers behind each figure into this folder."),
+        typer.Option("--data", help="Write each figure's numbers here too: CSV, Parquet."),
     ] = None,
 ) -> None:
     """One HTML file of what the models in these runs do.

@@ -158,8 +158,9 @@ def _numbers(metrics: Sequence[Metric], tests: Iterable[str]) -> Iterator[Fact]:
         [
             f"“breaks down every option”: the whole interval is at or above {SHOWS_FROM:.0%}; "
             f"“rarely does”: it is below {RARE_BELOW:.0%}; “does at times”: else. Nothing is "
-            f"said where it is wider than {UNSURE_ABOVE:.0%}. An answer that is "
-            f"missing, refused or cut short is not right, and is no wrong choice either."
+            f"said where it is wider than {UNSURE_ABOVE:.0%}, or goes beyond {RARE_BELOW:.0%} "
+            f"though none was seen. An answer that is missing, refused or cut short is not right, "
+            f"and is no wrong choice either."
         ],
     )
 

@@ -77,7 +77,8 @@ PLANS: tuple[_Plan, ...] = (
         "spontaneous-elicited",
         "Unasked and asked",
         "From what a model does unasked to what it does when asked for reasons. A short line far "
-        "to the right is a habit; a long line is an ability that has to be asked for.",
+        "to the right is a habit; a long line is an ability that has to be asked for. Where there "
+        "are many conditions, an upright stroke is what it does unasked.",
         figures.spontaneous_elicited_table,
         figures.draw_spontaneous_elicited,
         lambda table: table["condition"].nunique() > 1,
@@ -86,8 +87,8 @@ PLANS: tuple[_Plan, ...] = (
     _Plan(
         "coverage",
         "How many options they reason about",
-        "Bars on the right are responses that reason about all options, on the left about none. "
-        "A model with both ends high switches between two ways of answering.",
+        "On the right are responses that reason about all options, on the left about none. A model "
+        "with both ends high switches between two ways of answering.",
         figures.coverage_distribution_table,
         figures.draw_coverage_distribution,
         _any,
@@ -97,7 +98,7 @@ PLANS: tuple[_Plan, ...] = (
         "accuracy-coverage",
         "Accuracy against coverage",
         "Right: reasons about more options. Up: more right answers. Where the crosses overlap, the "
-        "difference may be chance.",
+        "difference may be chance. A mark a condition: point at one for its name.",
         figures.accuracy_coverage_table,
         figures.draw_accuracy_coverage,
         _any,
@@ -128,8 +129,8 @@ PLANS: tuple[_Plan, ...] = (
     _Plan(
         "order-flips",
         "Another order, another answer",
-        "The same options in another order. The longer the bar, the more often the answer changes "
-        "though nothing but the order did.",
+        "Of two answers to one question in two orders of its options, how often they differ; where "
+        "it was asked again in the same order, chance alone. Only the excess is the order’s doing.",
         figures.order_flips_table,
         figures.draw_order_flips,
         _any,

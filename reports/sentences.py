@@ -129,7 +129,8 @@ def verdict(full: Estimate) -> str:
         return BREAKS
     if full.high < RARE_BELOW:
         return RARELY
-    return TIMES
+    # Never seen, and yet it may well happen: neither can be said of so few.
+    return TIMES if full.value else "too few questions to tell"
 
 
 def headline(standings: Sequence[Standing], condition: str) -> str:
@@ -145,8 +146,9 @@ def headline(standings: Sequence[Standing], condition: str) -> str:
         }
         return said[standings[0].verdict]
     count = sum(one.verdict == BREAKS for one in standings)
-    words = "breaks" if count == 1 else "break"
-    return f"{count or 'None'} of {len(standings)} models {words} down every option{how}"
+    words = "breaks" if count < 2 else "break"
+    who = f"{count} of {len(standings)}" if count else f"None of the {len(standings)}"
+    return f"{who} models {words} down every option{how}"
 
 
 def rest(standings: Sequence[Standing]) -> str:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 DRAWN_LETTERS = 10
+LABELLED = 16
+"""More points than this cannot all bear their names: the outermost do, on thin crosses."""
 CROWDED = 30
 """More bars than this leave no room for their intervals."""
 
@@ -72,7 +74,9 @@ def accuracy_coverage(frame: pd.DataFrame) -> go.Figure:
 def draw_accuracy_coverage(table: pd.DataFrame) -> go.Figure:
     """`accuracy_coverage` from its table."""
     models, conditions = in_order(table, "model"), in_order(table, "condition")
-    named = len(table) <= 16 and len(conditions) > 1
+    crowded = len(table) > LABELLED
+    named = len(conditions) > 1
+    told = set(table.nlargest(LABELLED // 4, "coverage").index) if crowded else set(table.index)
     figure = go.Figure()
     for place, model in enumerate(models):
         rows = table[table["model"] == model]
@@ -82,7 +86,10 @@ def draw_accuracy_coverage(table: pd.DataFrame) -> go.Figure:
             y=rows["accuracy"],
             mode="markers+text" if named else "markers",
             name=plain(model, 34),
-            text=[plain(name, 24) for name in rows["condition"]],
+            text=[
+                plain(name, 24) if place in told else ""
+                for place, name in zip(rows.index, rows["condition"], strict=True)
+            ],
             textposition=[
                 "top left" if value > 0.75 else "top right" for value in rows["coverage"]
             ],
@@ -92,8 +99,10 @@ def draw_accuracy_coverage(table: pd.DataFrame) -> go.Figure:
                 "color": colour,
                 "symbol": [symbol_of(conditions.index(name)) for name in rows["condition"]],
             },
-            error_x=bars(rows["coverage"], rows["coverage_low"], rows["coverage_high"]),
-            error_y=bars(rows["accuracy"], rows["accuracy_low"], rows["accuracy_high"]),
+            error_x=bars(rows["coverage"], rows["coverage_low"], rows["coverage_high"])
+            | ({"thickness": 0.6, "width": 0} if crowded else {}),
+            error_y=bars(rows["accuracy"], rows["accuracy_low"], rows["accuracy_high"])
+            | ({"thickness": 0.6, "width": 0} if crowded else {}),
             customdata=[
                 [
                     plain(r.condition),

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
+from bench.metrics.positions import disagreements
 from bench.records import Metric
-from bench.statistics import rate
+from bench.statistics import rate, rate_of
 from reports.figures.drawing import (
     bars,
     estimate_columns,
@@ -26,32 +27,36 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+PAIRS = {"in another order": "repeat", "asked again in the same order": "order"}
+"""Kind of pair -> what both answers have alike."""
+
+
 def order_flips_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """Share of questions whose answered option changes with the order, by model and condition."""
+    """Pairs of answers to a question that differ: in two orders, and twice in one order.
+
+    A row a model, condition and kind of pair; nothing of conditions that were asked in one order.
+    """
     import pandas as pd
 
     rows = []
-    answered = frame[frame["answer"].notna()]
-    for (model, condition), found in groups(answered, "model", "condition"):
-        by_question = found.groupby("question_id", sort=False).agg(
-            orders=("order", "nunique"), answers=("answer", "nunique")
-        )
-        several = by_question[by_question["orders"] > 1]
-        flipped = shares(several["answers"] > 1)
-        share = rate(flipped, several.index.to_numpy())
-        if share.value is not None:
-            rows.append({"model": model, "condition": condition, **estimate_columns(share)})
-    return pd.DataFrame(rows, columns=["model", "condition", "value", "low", "high", "n"])
+    for (model, condition), found in groups(frame, "model", "condition"):
+        for kind, alike in PAIRS.items():
+            share = rate_of(disagreements(found, ["question_id", alike]))
+            if share.value is not None and found["order"].nunique() > 1:
+                cell = {"model": model, "condition": condition, "pair": kind}
+                rows.append(cell | estimate_columns(share))
+    return pd.DataFrame(rows, columns=["model", "condition", "pair", "value", "low", "high", "n"])
 
 
 def order_flips(frame: pd.DataFrame) -> go.Figure:
-    """Bars: how often another order of the same options gives another answer."""
+    """Bars: how often another order gives another answer, and how often asking again does."""
     return draw_order_flips(order_flips_table(frame))
 
 
 def draw_order_flips(table: pd.DataFrame) -> go.Figure:
     """`order_flips` from its table."""
-    return _grouped(table, "questions whose answer changes with the order")
+    words = table.assign(model=_cells(table), condition=table["pair"])
+    return _grouped(words, "pairs of answers to one question that differ")
 
 
 HINT_MEASURES = {
@@ -95,13 +100,15 @@ def hints(frame: pd.DataFrame) -> go.Figure:
 
 def draw_hints(table: pd.DataFrame) -> go.Figure:
     """`hints` from its table."""
-    several = table["condition"].nunique() > 1
-    cells = [
-        f"{model} · {condition}" if several else model
-        for model, condition in zip(table["model"], table["condition"], strict=True)
-    ]
     words = table["measure"].map(HINT_MEASURES)
-    return _grouped(table.assign(model=cells, condition=words), "share of responses")
+    return _grouped(table.assign(model=_cells(table), condition=words), "share of responses")
+
+
+def _cells(table: pd.DataFrame) -> list[str]:
+    """A row's place: its model, and the condition where there are several."""
+    if table["condition"].nunique() < 2:
+        return list(table["model"])
+    return [f"{m} · {c}" for m, c in zip(table["model"], table["condition"], strict=True)]
 
 
 def _grouped(table: pd.DataFrame, title: str) -> go.Figure:

@@ -24,6 +24,8 @@ from reports.palette import STYLE_COLOURS, STYLE_PATTERNS, STYLE_WORDS, colour_o
 if TYPE_CHECKING:
     import pandas as pd
 
+SUBPLOTS = 4
+"""More conditions than this as bars would be a figure of several screens: they become a map."""
 COVERAGE_BINS = ("none", "1–33 %", "34–66 %", "67–99 %", "all")
 
 
@@ -155,6 +157,8 @@ def coverage_distribution(frame: pd.DataFrame) -> go.Figure:
 def draw_coverage_distribution(table: pd.DataFrame) -> go.Figure:
     """`coverage_distribution` from its table."""
     conditions, models = in_order(table, "condition"), in_order(table, "model")
+    if len(conditions) > SUBPLOTS:
+        return _coverage_map(table)
     figure = make_subplots(
         rows=max(1, len(conditions)),
         cols=1,
@@ -185,3 +189,34 @@ def draw_coverage_distribution(table: pd.DataFrame) -> go.Figure:
     figure.update_xaxes(title={"text": "options reasoned about"}, row=max(1, len(conditions)))
     figure.update_layout(margin={"t": 40}, legend={"y": 1.0 + 30 / (100 + 150 * len(conditions))})
     return figure
+
+
+def _coverage_map(table: pd.DataFrame) -> go.Figure:
+    """A row a model and condition, a column a bin, bright where many responses are."""
+    rows = table.assign(
+        row=[f"{m} · {c}" for m, c in zip(table.model, table.condition, strict=True)]
+    )
+    wide = rows.pivot_table(index="row", columns="coverage", values="share", sort=False)
+    wide = wide[list(COVERAGE_BINS)]
+    figure = go.Figure(
+        go.Heatmap(
+            z=wide.to_numpy(),
+            x=list(wide.columns),
+            y=[plain(name, 44) for name in wide.index],
+            text=[[f"{v:.0%}" if v else "" for v in line] for line in wide.to_numpy()],
+            texttemplate="%{text}",
+            zmin=0,
+            zmax=1,
+            colorscale="Cividis",
+            xgap=2,
+            ygap=2,
+            colorbar={"title": {"text": "share"}, "tickformat": ".0%", "thickness": 12},
+            hovertemplate="<b>%{y}</b><br>%{x} of the options: %{z:.0%}<extra></extra>",
+        )
+    )
+    return layout(
+        figure,
+        110 + 24 * len(wide),
+        xaxis={"type": "category", "title": {"text": "options reasoned about"}},
+        yaxis={"type": "category", "autorange": "reversed", "automargin": True},
+    )

@@ -11,14 +11,16 @@ import pytest
 from bench.judges.records import Judgement
 from bench.judges.rubrics import RUBRICS
 from bench.metrics import frame as frame_of
+from bench.metrics.positions import position_metrics
+from bench.statistics import rate
 from bench.storage import Run
-from reports import figures
+from reports import figures, sentences
 from reports.checks import check_panels
 from reports.frames import Evidence, gather
 from reports.panels import columns, panels
 from reports.training import training_story
 from star.storage import Training
-from tests.reports.makers import EAGER, TERSE, make_run
+from tests.reports.makers import EAGER, MIXED, TERSE, make_run
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +67,32 @@ def test_flips_compare_options_and_not_letters(tmp_path: Path) -> None:
     assert answered.groupby("question_id")["answer_label"].nunique().max() > 1
     table = figures.order_flips_table(frame)
     assert table["value"].tolist() == [0.0]
+
+
+def test_what_another_order_changes_stands_beside_what_chance_changes(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", (MIXED,), 12, ("plain",), orders=3, repeats=2)
+    frame = gather([run.path]).frame
+    table = figures.order_flips_table(frame)
+    known = dict(position_metrics(frame))
+    assert table["pair"].tolist() == ["in another order", "asked again in the same order"]
+    names = ("flip_rate", "repeat_flip_rate")
+    assert table["value"].tolist() == [known[name].value for name in names]
+
+
+def test_many_conditions_are_a_line_each_and_not_a_screen_each(tmp_path: Path) -> None:
+    asked = ("plain", "scratchpad", "step_by_step", "few_shot", "explain_after")
+    frame = gather([make_run(tmp_path / "run", (EAGER, TERSE), 4, asked).path]).frame
+    coverage, elicited = figures.coverage_distribution(frame), figures.spontaneous_elicited(frame)
+    assert coverage.layout.height < 500 and len(coverage.data[0].y) == 2 * len(asked)
+    assert elicited.layout.height < 500
+    lines = {tuple(line) for part in elicited.data for line in zip(*part.y, strict=True)}
+    assert len(lines) == 2 * (len(asked) - 1)
+
+
+def test_none_seen_among_few_is_no_verdict() -> None:
+    few, many = (rate(np.zeros(n), np.arange(n)) for n in (8, 60))
+    assert sentences.verdict(few) == "too few questions to tell"
+    assert sentences.verdict(many) == "rarely does"
 
 
 def test_following_a_hint_is_counted_against_the_hinted_option(tmp_path: Path) -> None:
