@@ -1,7 +1,7 @@
 """The numbers behind the figures as files: CSV, and Parquet where pyarrow is installed.
 
-The page itself hands out CSV alone: a writer of Parquet for browsers weighs more than all of its own
-script, and a page that fetches nothing would have to carry it.
+The page itself hands out CSV alone: a writer of Parquet for browsers weighs more than all of its
+own script, and a page that fetches nothing would have to carry it.
 """
 
 from __future__ import annotations
