@@ -144,8 +144,8 @@ def test_a_blind_comparison_says_which_side_but_not_who(
 def test_paths_of_models_are_short_and_told_apart() -> None:
     found = short_names(
         [
-            "hf:/home/me/demo/training/iteration_001/adapter",
-            "hf:/home/me/other/training/iteration_001/adapter",
+            "hf:/data/runs/demo/training/iteration_001/adapter",
+            "hf:/data/runs/other/training/iteration_001/adapter",
             "hf:./a/b/c/model.gguf",
             "hf:google/gemma-2-9b-it",
             "openai:me/here/model@http://127.0.0.1/v1",
