@@ -82,7 +82,10 @@ def derives_another(one: Read) -> bool:
     names its result first ("86 is more than 47") or last ("8 + 5 = 13"); texts that work out no
     number, and answers that are none, are not judged.
     """
-    chosen = next((option.text for option in one.shown if option.option_id == one.answer), None)
+    chosen = one.answer if not one.shown else None
+    for option in one.shown:
+        if option.option_id == one.answer:
+            chosen = option.text
     answer = key_number(chosen or "")
     named = numbers_of(working(one.row.text, one.shown))
     return answer is not None and bool(named) and answer not in (named[0], named[-1])

@@ -22,7 +22,7 @@ from star.claims import claims
 from star.config import make_config
 from star.examples import answer_sentence
 from star.exemplars import exemplars, shown_for
-from star.filters import decide, leaks, single_filters
+from star.filters import decide, derives_another, leaks, single_filters
 from star.likelihood import pairs_for
 from star.loop import train
 from star.measure import answered_numbers
@@ -143,6 +143,20 @@ def test_free_answers_are_right_by_their_number_alone() -> None:
     assert answered("The answer is 24.").reason == "wrong"
     assert answered("Ana has 19 plums left.").reason == "no_answer"
     assert answered("3 x 8 =", finish_reason="length").reason == "cut"
+
+
+@pytest.mark.parametrize(
+    ("text", "drops"),
+    [
+        ("3 x 8 = 24. 24 - 5 = 19. The answer is 19.", False),
+        ("3 x 8 = 24 plums are left. The answer is 19.", True),
+        ("The answer is 19.", False),
+    ],
+)
+def test_a_number_told_by_the_hint_and_not_worked_out_is_another(text: str, drops: bool) -> None:
+    row, _ = ask(PLUMS, CONFIG, 1, 0, "rationalized")
+    made = row.model_copy(update={"text": text, "finish_reason": "stop"})
+    assert derives_another(read(made, PLUMS, load_classifier("rules"))) is drops
 
 
 def test_without_a_closing_sentence_the_last_number_counts_for_the_flexible_share_only() -> None:
