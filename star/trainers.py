@@ -74,8 +74,7 @@ def arguments(config: StarConfig, iteration: int, steps: int, out: Path) -> dict
         "max_length": None,
         # Sharded weights are recomputed by FSDP itself, if its configuration says so.
         "gradient_checkpointing": not cpu and not sharded(),
-        # On a CPU only where asked for: 1.4 times as fast where it multiplies in bfloat16 itself,
-        # and slower where it does not.
+        # On a CPU only where asked for: not all of them multiply in it.
         "bf16": not cpu or config.dtype == "bfloat16",
         "use_cpu": cpu,
         "dataloader_pin_memory": not cpu,

@@ -1,4 +1,4 @@
-"""Freed memory kept by the process: on a CPU, decoding is several times as fast with it.
+"""Freed memory kept by the process, so that decoding on a CPU does not ask for it at every step.
 
 Every step of decoding makes and frees tensors of tens of megabytes. The C library's allocator hands
 those back to the system each time and takes them again page by page; on virtual machines that costs
@@ -19,8 +19,7 @@ _LARGEST = 2**31 - 1
 def keep_freed_memory() -> bool:
     """Tells glibc to reuse freed memory instead of returning it; False where there is no glibc.
 
-    Measured on two busy cores of a virtual machine (24 rows, a shared prompt of 396 tokens,
-    SmolLM2): 16 seconds of processor time instead of 79.
+    `benchmarks/decoding.py memory` prints what that gains.
     """
     try:
         libc = ctypes.CDLL("libc.so.6")

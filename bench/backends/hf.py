@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 # Read by GNU OpenMP when torch loads it. Threads that spin long at barriers starve each other as
-# soon as anything else runs: 4 tokens/s instead of 32 on two busy cores. Spinning briefly is as
-# good there as not at all (39 and 38 tokens/s) and loses least on idle cores: 77 tokens/s, against
-# 82 for spinning long and 65 for not at all.
+# soon as anything else runs, and those that do not spin lose time on idle cores: a short spin is
+# nearly the best in both places (`benchmarks/decoding.py spin` prints all three).
 if "OMP_WAIT_POLICY" not in os.environ:
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
 
@@ -225,7 +224,8 @@ def _device(wanted: str) -> torch.device:
 
 def _dtype(wanted: str, device: torch.device) -> torch.dtype:
     if wanted == "auto":
-        # Measured on CPUs with bfloat16 instructions: float32 is two to four times as fast.
+        # What a CPU computes in float32 is the same everywhere; `benchmarks/decoding.py dtype` says
+        # what bfloat16 would gain on this one.
         return torch.float32 if device.type == "cpu" else torch.bfloat16
     chosen: torch.dtype = getattr(torch, wanted)
     return chosen

@@ -17,7 +17,7 @@ class BackendOptions(Record):
     batch_size: int = 16
     """Prompts generated together by a local model."""
     dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """auto: float32 on the CPU (measured faster there), bfloat16 on a GPU."""
+    """auto: float32 on a CPU, bfloat16 on a GPU."""
     device: str = "auto"
     """auto: the first GPU, else the CPU."""
     cache_dir: Path | None = None

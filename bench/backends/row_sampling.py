@@ -15,8 +15,8 @@ from transformers import LogitsProcessor
 from bench.records import Sampling
 
 NUCLEUS = 128
-"""Tokens among which the nucleus is looked for before all are sorted: sorting a whole vocabulary at
-every step costs as much as a small model's own arithmetic."""
+"""Tokens among which the nucleus is looked for before all are sorted, which is slow
+(`benchmarks/decoding.py sampler`)."""
 
 
 class RowSampler(LogitsProcessor):
