@@ -110,3 +110,13 @@ def visit(browser: Any) -> Iterator[Callable[..., Visit]]:
     yield opened
     for context in contexts:
         context.close()
+
+
+def serious_violations(page: Any) -> list[tuple[str, list[str]]]:
+    """What axe finds of a page that keeps people from using it: the rule, and where."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    return [
+        (found["id"], [node["html"][:120] for node in found["nodes"][:3]])
+        for found in axe.run(page).response["violations"]
+        if found["impact"] in ("serious", "critical")
+    ]

@@ -12,7 +12,7 @@ import pytest
 
 from bench.storage import Run
 from reports import write_report
-from tests.reports.conftest import Visit
+from tests.reports.conftest import Visit, serious_violations
 
 pytestmark = pytest.mark.slow
 Open = Callable[..., Visit]
@@ -267,17 +267,10 @@ def test_no_width_scrolls_sideways(
 def test_axe_finds_no_serious_violation(
     visit: Open, report_file: Path, compare_file: Path, scheme: str
 ) -> None:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     for path in (report_file, compare_file):
         # The page's own policy forbids the checker's script, so only this visit goes without it.
         page = visit(path, color_scheme=scheme, bypass_csp=True).page
-        found = axe.run(page).response["violations"]
-        serious = [
-            (v["id"], [node["html"][:120] for node in v["nodes"][:3]])
-            for v in found
-            if v["impact"] in ("serious", "critical")
-        ]
-        assert serious == []
+        assert serious_violations(page) == []
 
 
 def test_printing_keeps_every_figure_whole(visit: Open, report_file: Path) -> None:

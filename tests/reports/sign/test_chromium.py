@@ -10,7 +10,7 @@ import pytest
 
 from reports.sign import write_sign
 from reports.sign.labels import parse_spec
-from tests.reports.conftest import Visit
+from tests.reports.conftest import Visit, serious_violations
 
 pytestmark = pytest.mark.slow
 Open = Callable[..., Visit]
@@ -48,12 +48,5 @@ def test_no_width_scrolls_sideways(visit: Open, sign_file: Path, width: int) -> 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_no_serious_violation(visit: Open, sign_file: Path, scheme: str) -> None:
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     page = visit(sign_file, color_scheme=scheme, bypass_csp=True).page
-    found = axe.run(page).response["violations"]
-    serious = [
-        (v["id"], [node["html"][:120] for node in v["nodes"][:3]])
-        for v in found
-        if v["impact"] in ("serious", "critical")
-    ]
-    assert serious == []
+    assert serious_violations(page) == []
