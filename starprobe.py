@@ -7,7 +7,6 @@ that users can cure become one line and exit code 2.
 from __future__ import annotations
 
 import os
-import sys
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,7 +17,7 @@ import bench.commands
 import probes.commands
 import reports.commands
 import star.commands
-from probes.errors import UserError
+from probes.ending import run_command
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -43,20 +42,9 @@ DEMO_BATCH = 32
 
 
 def main() -> None:
-    """Runs the command line; exits with 0, 1 (failed), 2 (wrong use) or 130 (interrupted)."""
+    """Runs the command line."""
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    try:
-        app()
-    except UserError as error:
-        print(f"starprobe: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print("starprobe: interrupted; the same command again goes on from here", file=sys.stderr)
-        sys.exit(130)
-    except BrokenPipeError:
-        # Whoever read our output went away (`| head`): no error of ours.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(0)
+    run_command(app)
 
 
 @app.command(epilog="Example: starprobe demo --out demo")

@@ -19,7 +19,8 @@ from rich.console import Console
 
 from bench.files import write_json
 from bench.locking import only_writer
-from probes.errors import FolderError, UserError
+from probes.ending import run_command
+from probes.errors import FolderError
 from probes.loading import load_probe_set
 from star.experiments.budget import Budget, budget, lines
 from star.experiments.config import (
@@ -169,15 +170,8 @@ def sign(
 
 
 def main() -> None:
-    """Runs the command line; exits with 0, 1 (a part failed), 2 (wrong use) or 130."""
-    try:
-        app()
-    except UserError as error:
-        print(f"starprobe: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print("starprobe: interrupted; the same command again goes on from here", file=sys.stderr)
-        sys.exit(130)
+    """Runs the command line."""
+    run_command(app)
 
 
 if __name__ == "__main__":
