@@ -21,10 +21,12 @@ Cell = Callable[[IterationMetrics], str]
 def tables(done: Sequence[IterationMetrics], tested: Exam | None) -> Iterator[Table]:
     """All that hold anything, in the order in which an iteration comes about."""
     found = (
-        by_iteration("Sampling on the training questions", done, SAMPLING),
+        by_iteration("Samples of the training questions", done, SAMPLES),
+        by_iteration("Training questions", done, QUESTIONS),
         fates(done),
         judged(done),
-        by_iteration("Rows, training and cost", done, COST),
+        by_iteration("Rows and training", done, ROWS),
+        by_iteration("Minutes (tokens), by phase", done, costs(done)),
         by_iteration("Validation; shares with 95 % intervals", done, VALIDATION),
         by_iteration("Letters: chosen (right ones shown there)", done, LETTERS),
         examined(tested) if tested else None,
@@ -91,8 +93,21 @@ def _hinted(one: IterationMetrics) -> str:
     return f"{one.rationalized_rows} ({percent(one.rationalized_share)} %)"
 
 
-def _phases(values: Mapping[str, float], scale: float, digits: int) -> str:
-    return "\n".join(f"{name} {value / scale:,.{digits}f}" for name, value in values.items())
+def costs(done: Sequence[IterationMetrics]) -> dict[str, Cell]:
+    """A column for each phase that took any time."""
+    return {
+        name: _phase(name) for name in dict.fromkeys(name for one in done for name in one.seconds)
+    }
+
+
+def _phase(name: str) -> Cell:
+    def cell(one: IterationMetrics) -> str:
+        if name not in one.seconds:
+            return ""
+        minutes = f"{one.seconds[name] / 60:.1f}"
+        return f"{minutes} ({one.tokens[name]:,})" if one.tokens.get(name) else minutes
+
+    return cell
 
 
 def _histogram(chosen: Mapping[str, int], right: Mapping[str, int]) -> str:
@@ -100,30 +115,30 @@ def _histogram(chosen: Mapping[str, int], right: Mapping[str, int]) -> str:
     return "  ".join(f"{one} {chosen.get(one, 0)} ({right.get(one, 0)})" for one in labels)
 
 
-SAMPLING: dict[str, Cell] = {
-    "samples": lambda one: str(one.sampled or ""),
+SAMPLES: dict[str, Cell] = {
+    "made": lambda one: str(one.sampled or ""),
     "right %": lambda one: percent(one.sample_accuracy),
     "pass@k %": lambda one: percent(one.pass_at_k),
     "maj@k %": lambda one: percent(one.majority_at_k),
+    "silent %": _reason("no_answer", "error"),
+    "cut %": _reason("cut"),
+    "tokens": lambda one: number(one.sample_length),
+    "of kept": lambda one: number(one.kept_length),
+}
+"""k is the samples of a question; silent ones give no answer."""
+QUESTIONS: dict[str, Cell] = {
     "solved": _asked(lambda one: f"{one.solved}/{one.questions}"),
     "new": _asked(lambda one: one.newly_solved),
     "lost": _asked(lambda one: one.lost),
-    "distinct": lambda one: number(one.distinct, 1),
-    "no answer %": _reason("no_answer", "error"),
-    "cut %": _reason("cut"),
-    "tokens": lambda one: number(one.sample_length),
-    "kept tokens": lambda one: number(one.kept_length),
+    "different right rationales": lambda one: number(one.distinct, 1),
 }
-"""k is the samples of a question; `distinct` right rationales of a question that has any."""
-COST: dict[str, Cell] = {
+ROWS: dict[str, Cell] = {
     "rows": lambda one: str(one.train_rows or ""),
     "hinted": _hinted,
     "too long": lambda one: str((one.training.rows_too_long if one.training else 0) or ""),
     "steps": lambda one: str(one.training.steps if one.training else ""),
     "loss": _loss,
     "token right %": lambda one: percent(one.training.token_accuracy if one.training else None),
-    "minutes": lambda one: _phases(one.seconds, 60, 1),
-    "tokens": lambda one: _phases(one.tokens, 1, 0),
     "judges, $": lambda one: number(one.judging.cost if one.judging else None, 2),
 }
 VALIDATION: dict[str, Cell] = {

@@ -12,8 +12,8 @@ from star.tables import by_iteration, tables
 from tests.star.test_deciding import question, sample
 
 
-def shown(done: list[IterationMetrics], tested: Exam | None = None) -> str:
-    console = Console(width=200, file=io.StringIO())
+def shown(done: list[IterationMetrics], tested: Exam | None = None, width: int = 200) -> str:
+    console = Console(width=width, file=io.StringIO())
     with console.capture() as capture:
         for table in tables(done, tested):
             console.print(table)
@@ -49,12 +49,13 @@ def test_every_watched_number_of_an_iteration_is_printed() -> None:
     )  # fmt: skip
     text = shown([IterationMetrics(iteration=0, accuracy=share(3, 10)), metrics])
     for told in (
-        "pass@k %", "maj@k %", "1/2", "kept tokens", "2 (25 %)", "2.50-0.50", "sampling 2.0",
-        "sampling 1,234", "A 1 (3)  B 2 (1)", "no answer %", "30 (11-60)", "0 + 3", "distinct",
+        "pass@k %", "maj@k %", "1/2", "of kept", "2 (25 %)", "2.50-0.50", "2.0 (1,234)",
+        "A 1 (3)  B 2 (1)", "silent %", "30 (11-60)", "0 + 3", "different right rationales",
         "cut %", "options %", "token right %",
     ):  # fmt: skip
         assert told in text, told
     assert "by the last number" not in text and "judges, $" not in text
+    assert "…" not in shown([metrics], width=80)
 
 
 def test_a_table_without_anything_is_not_shown() -> None:
