@@ -4,6 +4,7 @@ Rates by arm, likelihood ratios, ROC and posterior; nothing here trains or asks 
 """
 
 from bench.signs.analysis import ArmRate, Contrast, SignResult, analyse
+from bench.signs.differences import Difference, rate_difference
 from bench.signs.frames import label
 from bench.signs.posterior import Posterior, posterior
 from bench.signs.ratios import Ratio, likelihood_ratio
@@ -15,6 +16,7 @@ __all__ = [
     "ArmRate",
     "Contrast",
     "Corrected",
+    "Difference",
     "Matched",
     "Posterior",
     "Ratio",
@@ -25,6 +27,7 @@ __all__ = [
     "label",
     "likelihood_ratio",
     "posterior",
+    "rate_difference",
     "roc",
     "seed_rate",
 ]

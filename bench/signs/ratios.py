@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from math import exp, floor, log
+from math import exp, log
 
 import numpy as np
 
-from bench.signs.variance import Part, check_cells, margin, parts
+from bench.signs.variance import Part, check_cells, contrast_parts, margin, touches
 from bench.statistics import LEVEL, Floats
 from probes.schema import Record
-
-_SMALLEST = 1e-9
 
 
 class Ratio(Record):
@@ -20,7 +18,7 @@ class Ratio(Record):
     low: float
     high: float
     p: float
-    """Of "the ratio is 1", two-sided; a little more cautious than the interval (see `_p`)."""
+    """Of "the ratio is 1", two-sided; a little more cautious than the interval (see `touches`)."""
     seeds: tuple[int, int]
     questions: int
 
@@ -43,11 +41,9 @@ def likelihood_ratio(positive: Floats, negative: Floats, level: float = LEVEL) -
     """
     check_cells(positive)
     check_cells(negative)
-    if positive.shape[1] != negative.shape[1]:
-        raise ValueError(f"not the same questions: {positive.shape[1]} and {negative.shape[1]}")
     one, two = _raised(positive), _raised(negative)
     centre = log(one.mean() / two.mean())
-    seeds, questions = _log_parts(one, two)
+    seeds, questions = contrast_parts(one / one.mean(), two / two.mean())
     unseen = _unseen(positive) + _unseen(negative)
     questions = Part(questions.value + unseen, questions.df)
     reach = margin(seeds, questions, 1 - level)
@@ -55,45 +51,10 @@ def likelihood_ratio(positive: Floats, negative: Floats, level: float = LEVEL) -
         value=exp(centre),
         low=exp(centre - reach),
         high=exp(centre + reach),
-        p=_p(centre, seeds, questions),
+        p=touches(centre, seeds, questions),
         seeds=(positive.shape[0], negative.shape[0]),
         questions=positive.shape[1],
     )
-
-
-def _log_parts(one: Floats, two: Floats) -> tuple[Part, Part]:
-    """The parts of the variance of the log of the ratio: of both arms' seeds, of the questions."""
-    scaled_one, scaled_two = one / one.mean(), two / two.mean()
-    first, second = parts(scaled_one), parts(scaled_two)
-    a, b = first.seeds, second.seeds
-    total = a.value + b.value
-    welch = a.value**2 / a.df + b.value**2 / b.df
-    seeds = Part(total, max(1.0, total**2 / welch) if welch > 0 else a.df + b.df)
-    changes = scaled_one.mean(axis=0) - scaled_two.mean(axis=0)
-    spread = float(changes.var(ddof=1)) / len(changes)
-    alone = max(0.0, spread - first.residual - second.residual)
-    return seeds, Part(alone, len(changes) - 1)
-
-
-def _p(centre: float, seeds: Part, questions: Part) -> float:
-    """Where the interval of level 1 - p would touch 1, with whole degrees of freedom.
-
-    Welch's degrees of freedom are a little too many far out, where Holm's first step looks; rounded
-    down, a sign that tells nothing is called so in 95 % of families or more.
-    """
-    from scipy import optimize
-
-    if seeds.value + questions.value <= 0:
-        return 1.0 if centre == 0 else _SMALLEST
-    whole = Part(seeds.value, float(floor(seeds.df)))
-
-    def short(exponent: float) -> float:
-        return margin(whole, questions, exp(exponent)) - abs(centre)
-
-    if short(log(_SMALLEST)) < 0:
-        return _SMALLEST
-    exponent = float(optimize.brentq(short, log(_SMALLEST), 0.0, xtol=1e-6))
-    return min(1.0, exp(exponent))
 
 
 def _raised(cells: Floats) -> Floats:

@@ -10,7 +10,7 @@ an arm a bootstrap of seeds would be far too sure of itself: it has ten distinct
 
 from __future__ import annotations
 
-from math import exp, log, sqrt
+from math import exp, floor, log, sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +19,8 @@ from bench.statistics import LEVEL, Estimate, Floats, wilson
 
 METHOD = "random effects of seeds and questions"
 ALONE = "one checkpoint: its own rate, over questions only"
+_SMALLEST = 1e-9
+"""The least p that is given."""
 _CERTAIN = 1e9
 """Degrees of freedom of a part that is not there."""
 
@@ -74,6 +76,50 @@ def margin(seeds: Part, questions: Part, alpha: float) -> float:
     """How far the limits are from the mean."""
     by_seeds = seeds.value * t_quantile(seeds.df, alpha) ** 2
     return sqrt(by_seeds + questions.value * t_quantile(questions.df, alpha) ** 2)
+
+
+def contrast_parts(one: Floats, two: Floats) -> tuple[Part, Part]:
+    """The parts of the variance of the difference of two arms' means: of seeds, of questions.
+
+    Both arms answer the same questions; their seeds' parts are joined as in Welch's test.
+
+    Raises:
+        ValueError: see `check_cells`; or the questions differ in number.
+    """
+    check_cells(one)
+    check_cells(two)
+    if one.shape[1] != two.shape[1]:
+        raise ValueError(f"not the same questions: {one.shape[1]} and {two.shape[1]}")
+    first, second = parts(one), parts(two)
+    a, b = first.seeds, second.seeds
+    total = a.value + b.value
+    welch = a.value**2 / a.df + b.value**2 / b.df
+    seeds = Part(total, max(1.0, total**2 / welch) if welch > 0 else a.df + b.df)
+    changes = one.mean(axis=0) - two.mean(axis=0)
+    spread = float(changes.var(ddof=1)) / len(changes)
+    alone = max(0.0, spread - first.residual - second.residual)
+    return seeds, Part(alone, len(changes) - 1)
+
+
+def touches(centre: float, seeds: Part, questions: Part) -> float:
+    """The p at which the interval of level 1 - p would touch 0, with whole degrees of freedom.
+
+    Welch's degrees of freedom are a little too many far out, where Holm's first step looks; rounded
+    down, a sign that tells nothing is called so in 95 % of families or more.
+    """
+    from scipy import optimize
+
+    if seeds.value + questions.value <= 0:
+        return 1.0 if centre == 0 else _SMALLEST
+    whole = Part(seeds.value, float(floor(seeds.df)))
+
+    def short(exponent: float) -> float:
+        return margin(whole, questions, exp(exponent)) - abs(centre)
+
+    if short(log(_SMALLEST)) < 0:
+        return _SMALLEST
+    exponent = float(optimize.brentq(short, log(_SMALLEST), 0.0, xtol=1e-6))
+    return min(1.0, exp(exponent))
 
 
 def seed_rate(cells: Floats, level: float = LEVEL) -> Estimate:

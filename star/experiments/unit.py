@@ -12,6 +12,8 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
 from bench.files import write_atomic
 from probes.errors import FolderError, InputError, UserError
 from star.experiments.config import Experiment, Unit, units
@@ -27,9 +29,15 @@ TIED = "--tied"
 
 
 def done(unit: Unit, out: Path) -> bool:
-    """Whether all of it is there, made with these very settings."""
+    """Whether all of it is there, made with these very settings.
+
+    Settings that did not exist yet count as their defaults, as in a training's own folder.
+    """
     path = out / unit.name / "DONE"
-    return path.exists() and path.read_text(encoding="utf-8") == unit.model_dump_json()
+    try:
+        return path.exists() and Unit.model_validate_json(path.read_bytes()) == unit
+    except ValidationError:
+        return False
 
 
 def work(unit: Unit, out: Path, console: Console | None = None) -> None:
@@ -58,11 +66,22 @@ def work(unit: Unit, out: Path, console: Console | None = None) -> None:
 def _with_model(unit: Unit, folder: Path, console: Console | None) -> RunConfig:
     """What is asked, its model trained first where it has to be."""
     from star import train
-    from star.models import base_weights, sampling_name
 
     if unit.star is None:
         return unit.asked
-    weights = train(unit.star, folder / "training", console).best_adapter
+    return asked_of(unit, train(unit.star, folder / "training", console).best_adapter)
+
+
+def asked_of(unit: Unit, weights: Path | None) -> RunConfig:
+    """What is asked of these weights of the part's training; of its base for None.
+
+    Raises:
+        ValueError: nothing is trained for this part.
+    """
+    from star.models import base_weights, sampling_name
+
+    if unit.star is None:
+        raise ValueError(f"{unit.name} trains nothing")
     options = unit.asked.options
     if weights is not None and (weights / "adapter_config.json").exists():
         options = options.model_copy(update={"base_model": base_weights(unit.star.model)})

@@ -5,7 +5,15 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from bench.signs import analyse, label, likelihood_ratio, posterior, roc, seed_rate
+from bench.signs import (
+    analyse,
+    label,
+    likelihood_ratio,
+    posterior,
+    rate_difference,
+    roc,
+    seed_rate,
+)
 from bench.signs.posterior import beta_of, between_checkpoints
 from bench.signs.roc import area, auc_limits
 from bench.signs.words import BARELY, informative, sentence, summary, verdict
@@ -64,6 +72,38 @@ def test_the_interval_of_a_likelihood_ratio_covers_the_true_one(
         )
         covered.append(found.low <= true <= found.high)
     assert PROMISED[0] <= np.mean(covered) <= PROMISED[1]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "seeds", "seeds_sd"),
+    [(1, -1, 3, 0.5), (-1.2, -1.2, 3, 0.3), (0, -2, 5, 0.8), (-1, -2, 3, 0.1)],
+)
+def test_the_interval_of_a_difference_of_rates_covers_the_true_one(first, second, seeds, seeds_sd):
+    rng = np.random.default_rng(6)
+    true, covered, small = truth(first, seeds_sd, 1) - truth(second, seeds_sd, 1), [], []
+    for _ in range(TIMES):
+        hard = rng.normal(0, 1, (1, 60))
+        found = rate_difference(
+            arm(rng, first, seeds, hard, seeds_sd), arm(rng, second, seeds, hard, seeds_sd)
+        )
+        covered.append(found.low <= true <= found.high)
+        small.append(found.p <= 0.05)
+        assert (found.p > 0.05) or not found.low <= 0 <= found.high
+    assert PROMISED[0] <= np.mean(covered) <= PROMISED[1] + 0.01
+    if first == second:
+        assert np.mean(small) <= 0.06
+
+
+def test_a_difference_is_seen_from_both_sides():
+    rng = np.random.default_rng(8)
+    hard = rng.normal(0, 1, (1, 40))
+    one, two = arm(rng, 1, 3, hard, 0.3), arm(rng, 0, 1, hard, 0)
+    there, back = rate_difference(one, two), rate_difference(two, one)
+    assert there.value == pytest.approx(one.mean() - two.mean())
+    assert (there.low, there.high, there.p) == pytest.approx((-back.high, -back.low, back.p))
+    assert (there.seeds, there.questions) == ((3, 1), 40)
+    with pytest.raises(ValueError, match="not the same questions"):
+        rate_difference(one, two[:, :5])
 
 
 def labelled(rng, logits: dict[str, float], seeds=3, questions=60, seeds_sd=0.5) -> pd.DataFrame:

@@ -32,7 +32,10 @@ def test_a_ready_experiment_gives_every_arm_one_budget_and_says_its_cost(name: s
         assert {key: getattr(other, key) for key in SHARED} == {
             key: getattr(first, key) for key in SHARED
         }
-    assert {"star_paper", "star_option_by_option"} <= set(star_arms(experiment))
+    wanted = (
+        {"rest", "ada", "paper"} if name == "presets" else {"star_paper", "star_option_by_option"}
+    )
+    assert wanted <= set(star_arms(experiment))
     found = budget(experiment)
     assert found.trainings == len(experiment.arms) * len(experiment.seeds)
     assert found.hours is not None and 0 < found.hours < 48

@@ -10,9 +10,11 @@ import sys
 import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from bench.storage import Run
+from probes.schema import Prompt
 from star.storage import Training
 from tests.conftest import byte_tokenizer
 
@@ -28,7 +30,6 @@ limit = 8
 validation = 0
 samples = 4
 shots = 1
-iterations = 1
 max_tokens = 4
 filters = []
 rationalize = "none"
@@ -41,6 +42,7 @@ device = "cpu"
 
 [arms.star_option_by_option]
 preset = "rest"
+iterations = 2
 
 [arms.direct]
 preset = "direct"
@@ -117,6 +119,10 @@ def children(pid: int) -> list[int]:
     return [int(child) for child in path.read_text().split()]
 
 
+def asked_prompts(out: Path) -> list[Prompt]:
+    return list(Run(out / "base" / "run").prompts().values())
+
+
 def gone(pid: int) -> bool:
     path = Path(f"/proc/{pid}/stat")
     return not path.exists() or path.read_text().rpartition(")")[2].split()[0] == "Z"
@@ -153,8 +159,9 @@ def test_an_experiment_that_was_killed_goes_on_and_ends_with_its_page(
     for arm in ("star_option_by_option", "direct"):
         for seed in (0, 1):
             training = Training(out / arm / f"seed_{seed}" / "training")
-            assert training.best == 1 and training.config.seed == seed
-            stats = training.iteration(1).training()
+            assert training.best == (2 if arm.startswith("star") else 1)
+            assert training.config.seed == seed
+            stats = training.iteration(training.best).training()
             assert stats is not None and stats.steps == 1
             run = Run(out / arm / f"seed_{seed}" / "run")
             assert [m.name for m in run.info.models] == [training.model]
@@ -162,6 +169,21 @@ def test_an_experiment_that_was_killed_goes_on_and_ends_with_its_page(
     assert Run(out / "prompted" / "run").info.conditions == ("few_shot",)
     asked = [set(Run(out / name / "run").prompts()) for name in ("base", "direct/seed_0")]
     assert asked[0] == asked[1]
+
+    command = [sys.executable, "-m", "star.experiments.accuracy", str(out), "--by-iteration"]
+    learnt = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert learnt.returncode == 0, learnt.stderr
+    assert "4 questions, asked of every checkpoint alike" in learnt.stdout
+    table = pd.read_csv(out / "accuracy.csv").set_index("arm")
+    star = "star_option_by_option"
+    assert set(table.index) == {"base", "direct", star, f"{star}, iteration 1"}
+    asked_first = out / star / "seed_0" / "run_iteration_001"
+    assert "iteration_001" in Run(asked_first).info.models[0].name
+    # The parrot says (B) whatever it learnt: right where (B) is, and one arm like the other.
+    keys = [prompt.shown[1].option_id == prompt.answer_id for prompt in asked_prompts(out)]
+    assert set(table["right"]) == {sum(keys) / 4} and set(table["answered"]) == {1.0}
+    gained = pd.read_csv(out / "gains.csv")
+    assert set(gained["value"]) == {0.0} and set(gained["p"]) == {1.0}
 
     done = json.loads((out / "experiment.json").read_text())
     assert done["seeds"] == [0, 1]
