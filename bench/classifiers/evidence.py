@@ -18,6 +18,8 @@ from bench.classifiers.lexicon import (
     JUDGE,
     NEGATION,
     NEGATIVE,
+    OPTION_WORDS,
+    ORDINALS,
     POSITIVE,
     REJECT,
     STOP,
@@ -29,6 +31,9 @@ from bench.classifiers.words import OPENING, openings
 
 _TRUTH = frozenset({"true", "false"})
 SENSE, PLAIN = POSITIVE | NEGATIVE, NEGATION | VERDICT
+_BECAUSE = frozenset({"because", "since", "as", "so"})
+_NO_CLAUSE = OPTION_WORDS | {"well", "long", "far", "a", "an", "of"}
+"""After those words: no clause that says why."""
 SCOPE = 4
 """Tokens that a negation reaches."""
 
@@ -143,6 +148,8 @@ def count(document: Document, options: Options, unit: Unit, mates: set[int]) -> 
             if key[0].isdigit():
                 numbers += 1
             holders = owners.get(key)
+            if words[at] in ORDINALS and words[at + 1 : at + 2] == ["option"]:
+                continue
             if holders:
                 foreign.add(key)
                 if len(mates) > 1 and not mates.isdisjoint(holders):
@@ -158,6 +165,8 @@ def count(document: Document, options: Options, unit: Unit, mates: set[int]) -> 
             # NOT and its like are parts of the formula.
             negations = negative = 0
             marks &= ~(NEGATION | NEGATIVE)
+    if not novel and asked and unit.shared == 1 and marks & CAUSE:
+        novel.update(_arguments(document, options, unit))
     spoken = 0.0
     if options.focus and not negations and not negative:
         spoken = len(options.focus.intersection(stems[unit.first : unit.stop])) / len(options.focus)
@@ -215,3 +224,14 @@ __all__ = [
     "gather",
     "spans_of",
 ]
+
+
+def _arguments(document: Document, options: Options, unit: Unit) -> list[str]:
+    """The "because" of a reason in the question's words: "they're all alike, so it varies not"."""
+    words, stems, own = document.words, document.stems, options.weights[unit.option]
+    for at in range(unit.first + 1, unit.stop - 1):
+        if words[at] in _BECAUSE and words[at + 1] not in _NO_CLAUSE | options.label_words:
+            clause = stems[at + 1 : unit.stop]
+            if not options.question.isdisjoint(key for key in clause if key not in own):
+                return [words[at]]
+    return []

@@ -29,7 +29,7 @@ from bench.classifiers.summaries import Summary
 from bench.records import Verdict
 
 Floats = npt.NDArray[np.float64]
-STRENGTH = {"reasoned": 0.05, "general": 0.3, "whole": 0.3}
+STRENGTH = {"reasoned": 0.1, "general": 0.3, "whole": 0.3}
 """C of each logistic regression: the inverse of the L2 penalty on standardised features."""
 
 

@@ -22,7 +22,7 @@ from bench.classifiers.features import (
     whole_features,
 )
 from bench.classifiers.sides import side_of
-from bench.classifiers.summaries import Summary, crowd_of, in_passing, summarise
+from bench.classifiers.summaries import Summary, crowd_of, in_passing, listed_only, summarise
 from bench.records import Verdict
 
 VERSION = 1
@@ -139,8 +139,8 @@ def bounded(
 ) -> dict[int, float]:
     """Option -> probability that it is reasoned about.
 
-    Low where not one word of it is new, and where it is spoken of in passing only; of the answer
-    even a repetition of what is asked may be a reason.
+    Low where not one word of it is new, in a list with hardly a word to it, and where it is spoken
+    of in passing only; of the answer even a repetition of what is asked may be a reason.
     """
     answer = examined.answer.answer
     others = sum(option != answer for option in summaries)
@@ -150,7 +150,7 @@ def bounded(
             low = not summary.total and not summary.asked
         else:
             alone = answer is not None and others == 1
-            low = not summary.total or (alone and in_passing(summary))
+            low = not summary.total or listed_only(summary) or (alone and in_passing(summary))
         if low and found[option] > REPEATED:
             found[option] = REPEATED
     return found

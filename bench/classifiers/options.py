@@ -193,7 +193,11 @@ def _is_weak(words: list[str], text: str) -> bool:
         return True
     if all(word in _WEAK or word[0].isdigit() or len(word) == 1 for word in content[:6]):
         return True
-    named = [word for word in content if len(word) > 2 and not FLAGS.get(word, 0) & STOP]
+    named = [
+        word
+        for word in content
+        if len(word) > 2 and not word[0].isdigit() and not FLAGS.get(word, 0) & STOP
+    ]
     return any(word[0].isdigit() for word in content) and len(named) <= 1 and len(content) <= 8
 
 

@@ -101,6 +101,12 @@ def in_passing(summary: Summary) -> bool:
     return inside and summary.kind <= TEXT and not weighed
 
 
+def listed_only(summary: Summary) -> bool:
+    """One of three or more that a sentence lists at its end, with at most one word that is new."""
+    inside = summary.how & ~(1 << DRIFTS | 1 << GOES_ON) == 1 << INSIDE
+    return inside and summary.shared > 2 and summary.best <= 1
+
+
 def summarise(evidence: Evidence) -> Summary:
     """One pass over the units of an option."""
     novel = [0, 0, 0, 0, 0, 0]

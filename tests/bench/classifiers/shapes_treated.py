@@ -62,6 +62,32 @@ OLDEST = (
     ("the Eiffel Tower", "the Colosseum", "the Empire State Building", "the Taj Mahal"),
 )
 
+SURVEY = (
+    "Whom should one ask to represent all visitors of a market?",
+    ("people at the shoe stall", "registered customers", "people at the gate"),
+)
+QUEUE = (
+    "Which of these will NOT keep a kitchen from falling behind?",
+    ("serving the oldest order first", "cooking two orders at once", "closing the door at noon"),
+)
+OHM = (
+    "What potential drives 2.6 amperes through 13 ohms?",
+    ("5.0 volts", "28.1 volts", "33.8 volts", "36.5 volts"),
+)
+CRIME = (
+    "What does a fair court need, according to this school?",
+    (
+        "a list of offences by weight",
+        "a scale of fines for them",
+        "mercy for the young",
+        "all of the above",
+    ),
+)
+TENTH = (
+    "Which soil suits a fern best?",
+    ("clay", "gravel", "chalk", "ash", "salt", "brick dust", "coal", "sand", "leaf mould", "ice"),
+)
+
 SHAPES_TREATED = (
     Shape(
         "chat with bold option headers",
@@ -415,5 +441,46 @@ SHAPES_TREATED = (
         "Melancholic, since the speaker mourns an empty chair.",
         "0+00",
         "B",
+    ),
+    Shape(
+        "a reason in the question's own words",
+        SURVEY,
+        "Option A only reaches people who need boots. Option B is only registered customers, so it "
+        "may not represent all visitors. Option C meets everyone who walks in, whatever they buy. So C.",
+        "--+",
+        "C",
+    ),
+    Shape(
+        "the question's words for every option in turn",
+        QUEUE,
+        "The first option, serving the oldest order first, is a way to keep a kitchen from falling "
+        "behind. The second option, cooking two orders at once, is a way to keep a kitchen from "
+        "falling behind. The third option, closing the door at noon, is a way to keep a kitchen "
+        "from falling behind. The answer is C.",
+        "nnn",
+        "C",
+    ),
+    Shape(
+        "a decimal worked out and matched",
+        OHM,
+        "By Ohm's law the potential is the current times the resistance, and multiplying 2.6 amperes "
+        "by 13 ohms gives about 33.8 volts. The answer is (C).",
+        "00n0",
+        "C",
+    ),
+    Shape(
+        "a list at the end of a sentence",
+        CRIME,
+        "According to this school, a fair court needs a list of offences by weight, a scale of "
+        "fines for them, and mercy for the young. The answer is D.",
+        "nnnn",
+        "D",
+    ),
+    Shape(
+        "the ninth option is no pronoun",
+        TENTH,
+        "Option H is dry sand. Option I holds water and lets roots breathe. The answer is I.",
+        "0000000r+0",
+        "I",
     ),
 )
