@@ -88,8 +88,11 @@ class StarConfig(Record):
     max_rationalized_share: float = Field(0.15, ge=0, le=1)
     """Of the training rows."""
 
-    filters: tuple[FilterName, ...] = ("label_text", "leak", "contradiction", "duplicate")
-    """Beyond right, answered and whole, which always count."""
+    filters: tuple[FilterName, ...] = (
+        "label_text", "leak", "contradiction", "arithmetic", "derivation", "duplicate",
+    )  # fmt: skip
+    """Beyond right, answered and whole, which always count. A letter guessed right teaches nothing:
+    where a working can be checked, it is (docs/results.md, "What the presets teach")."""
     keep_by: KeepBy = "key"
     """Who says what is right: the answer key, the consensus of `judges`, or the model `reward`.
     With the key, the others decide where a question has no answer. Where they do, nothing is
