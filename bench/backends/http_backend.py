@@ -83,7 +83,7 @@ class HttpBackend:
             self._loop = LoopThread()
         requests = list(requests)
         self.quirks = self.dialect.prepare(self.quirks, requests)
-        return self._loop.iterate(lambda: self._stream(requests))
+        return self._loop.iterate(lambda handled: self._stream(requests, handled))
 
     def close(self) -> None:
         """Ends what is under way, closes the connections and ends the thread."""
@@ -98,7 +98,9 @@ class HttpBackend:
             asyncio.run_coroutine_threadsafe(client.aclose(), loop.loop).result(timeout=10)
         loop.close()
 
-    async def _stream(self, requests: list[Request]) -> AsyncIterator[tuple[str, Generation]]:
+    async def _stream(
+        self, requests: list[Request], handled: asyncio.Semaphore
+    ) -> AsyncIterator[tuple[str, Generation]]:
         if self._client is None:
             self._client = open_client(self.endpoint, self.options.concurrency)
         round_ = _Round(self, self._client)
@@ -108,6 +110,8 @@ class HttpBackend:
         async def work() -> None:
             for request in waiting:
                 finished.put_nowait((request.id, await round_.answer(request)))
+                # Under way and not yet written down together: never more than the concurrency.
+                await handled.acquire()
 
         workers = [
             asyncio.ensure_future(work())

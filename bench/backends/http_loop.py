@@ -10,6 +10,7 @@ import queue
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -31,13 +32,18 @@ class LoopThread:
         self._thread = threading.Thread(target=self._run, name="starprobe-http", daemon=True)
         self._thread.start()
 
-    def iterate(self, stream: Callable[[], AsyncIterator[Item]]) -> Iterator[Item]:
-        """The items of an async stream; leaving the iterator early cancels the stream."""
+    def iterate(self, stream: Callable[[asyncio.Semaphore], AsyncIterator[Item]]) -> Iterator[Item]:
+        """The items of an async stream; leaving the iterator early cancels the stream.
+
+        The semaphore that the stream is given is released each time the reader comes back for
+        another item: by then it has done what it does with the one before, such as writing it down.
+        """
         items: queue.SimpleQueue[Item | _End[Item]] = queue.SimpleQueue()
+        handled = asyncio.Semaphore(0)
 
         async def drain() -> None:
             try:
-                async for item in stream():
+                async for item in stream(handled):
                     items.put(item)
             except BaseException as error:
                 items.put(_End(error))
@@ -54,6 +60,8 @@ class LoopThread:
                         raise item.error
                     return
                 yield item
+                with suppress(RuntimeError):  # The loop was closed meanwhile: the end comes next.
+                    self.loop.call_soon_threadsafe(handled.release)
         finally:
             running.cancel()
             self._running.discard(running)

@@ -106,7 +106,12 @@ def test_ctrl_c_ends_cleanly_and_the_same_command_goes_on(tmp_path: Path, models
             str(tmp_path / "run"),
         ]
         process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            # Where the tests run in the background of a script, Ctrl-C is ignored by inheritance.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
         responses = tmp_path / "run" / "responses.jsonl"
         until = time.monotonic() + 30
