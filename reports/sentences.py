@@ -146,16 +146,24 @@ def headline(standings: Sequence[Standing], condition: str) -> str:
         }
         return said[standings[0].verdict]
     count = sum(one.verdict == BREAKS for one in standings)
+    # Where none does it as a rule, those that do it now and then are the news.
+    often, count = ("", count) if count else (" at times", _at_times(standings))
     words = "breaks" if count < 2 else "break"
-    who = f"{count} of {len(standings)}" if count else f"None of the {len(standings)}"
-    return f"{who} models {words} down every option{how}"
+    if not count:
+        return f"None of the {len(standings)} models {words} down every option{how}"
+    return f"{count} of {len(standings)} models {words} down every option{often}{how}"
+
+
+def _at_times(standings: Sequence[Standing]) -> int:
+    return sum(one.verdict == TIMES for one in standings)
 
 
 def rest(standings: Sequence[Standing]) -> str:
-    """What the others do, in a sentence; empty for one model."""
+    """What those do that the headline does not tell of, in a sentence; empty for one model."""
     if len(standings) < 2:
         return ""
-    kinds = ((TIMES, "at times"), (RARELY, "rarely"))
+    told = not any(one.verdict == BREAKS for one in standings)
+    kinds = ((RARELY, "rarely"),) if told else ((TIMES, "at times"), (RARELY, "rarely"))
     parts = [
         f"{count} {'does' if count == 1 else 'do'} so {words}"
         for verdict, words in kinds
