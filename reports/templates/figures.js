@@ -67,6 +67,7 @@
     for (const note of made.annotations ?? []) note.font = { ...note.font, color: colours.ink, size: 13 };
     return made;
   };
+  const PAPER = 640, TALLEST = 780; // Pixels of a sheet of A4 or Letter, with its margins and a caption off.
   const CONFIG = { responsive: true, displaylogo: false, displayModeBar: "hover", modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"], showSendToCloud: false, plotlyServerURL: "" };
 
   const draw = async (place, colours, width) => {
@@ -75,7 +76,10 @@
     const narrow = (width ?? place.clientWidth) < 560;
     const entries = figure.data.filter((part) => part.name && part.showlegend !== false).length;
     const layout = coloured(deep(figure.layout, renamed), colours, narrow, entries);
-    if (width) Object.assign(layout, { width, autosize: false });
+    // On paper a figure taller than a page is drawn as large and shown smaller: whole, on one page.
+    const shrink = width ? Math.max(1, (layout.height ?? 0) / TALLEST) : 1;
+    if (width) Object.assign(layout, { width: width * shrink, autosize: false });
+    place.style.zoom = shrink > 1 ? 1 / shrink : "";
     const whole = deep(figure.data, renamed).map((part) => trace(part, colours));
     const data = narrow ? slimmed(whole) : whole;
     // On paper nothing may be on its way in: ribbons would fade in after the page was printed.
@@ -154,7 +158,7 @@
       document.querySelectorAll("details[data-numbers][open]").forEach((place) => numbers(place.dataset.numbers, place));
     });
     // On paper: light, and no wider than the page.
-    addEventListener("beforeprint", () => { drawAll(LIGHT, 640); });
+    addEventListener("beforeprint", () => { drawAll(LIGHT, PAPER); });
     addEventListener("afterprint", () => { drawAll(screenColours()); });
   } else document.body.dataset.figures = "none";
 })();

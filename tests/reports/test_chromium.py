@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from bench.storage import Run
+from probes.conditions import built_in_conditions
 from reports import write_report
 from tests.reports.conftest import Visit, serious_violations
+from tests.reports.makers import make_run
 
 pytestmark = pytest.mark.slow
 Open = Callable[..., Visit]
@@ -273,16 +275,26 @@ def test_axe_finds_no_serious_violation(
         assert serious_violations(page) == []
 
 
-def test_printing_keeps_every_figure_whole(visit: Open, report_file: Path) -> None:
-    page = visit(report_file).page
+MANY = [name for name in built_in_conditions() if name != "no_options"]
+FIGURES = ".plot svg.main-svg", "all => all.map(one => one.getBoundingClientRect().toJSON())"
+
+
+def test_printing_keeps_every_figure_whole(visit: Open, tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", count=4, conditions=MANY)
+    page = visit(write_report(run.path, tmp_path / "many.html")).page
+    on_screen = max(box["height"] for box in page.eval_on_selector_all(*FIGURES))
+    assert on_screen > 1000, "no figure is taller than a sheet: nothing is tested"
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
     page.emulate_media(media="print")
-    page.wait_for_timeout(1500)
-    widths = page.eval_on_selector_all(
-        ".plot svg.main-svg", "all => all.map(one => Number(one.getAttribute('width')))"
-    )
-    assert max(widths) <= 640
+    page.wait_for_timeout(2500)
+    boxes = page.eval_on_selector_all(*FIGURES)
+    assert all(box["width"] <= 660 and box["height"] <= 800 for box in boxes), boxes
     assert page.pdf(format="A4").startswith(b"%PDF")
+    page.evaluate("dispatchEvent(new Event('afterprint'))")
+    page.emulate_media(media="screen")
+    page.wait_for_timeout(1500)
+    after = max(box["height"] for box in page.eval_on_selector_all(*FIGURES))
+    assert after == pytest.approx(on_screen, abs=2)
 
 
 def test_ribbons_are_there_at_once_when_the_page_is_printed(
