@@ -145,29 +145,29 @@ def headline(standings: Sequence[Standing], condition: str) -> str:
             RARELY: f"This model rarely breaks down every option{how}",
         }
         return said[standings[0].verdict]
-    count = sum(one.verdict == BREAKS for one in standings)
+    count = _count(standings, BREAKS)
     # Where none does it as a rule, those that do it now and then are the news.
-    often, count = ("", count) if count else (" at times", _at_times(standings))
+    often, count = ("", count) if count else (" at times", _count(standings, TIMES))
     words = "breaks" if count < 2 else "break"
     if not count:
         return f"None of the {len(standings)} models {words} down every option{how}"
     return f"{count} of {len(standings)} models {words} down every option{often}{how}"
 
 
-def _at_times(standings: Sequence[Standing]) -> int:
-    return sum(one.verdict == TIMES for one in standings)
+def _count(standings: Sequence[Standing], verdict: str) -> int:
+    return sum(one.verdict == verdict for one in standings)
 
 
 def rest(standings: Sequence[Standing]) -> str:
     """What those do that the headline does not tell of, in a sentence; empty for one model."""
     if len(standings) < 2:
         return ""
-    told = not any(one.verdict == BREAKS for one in standings)
-    kinds = ((RARELY, "rarely"),) if told else ((TIMES, "at times"), (RARELY, "rarely"))
+    at_times = ((TIMES, "at times"),) if _count(standings, BREAKS) else ()
+    kinds = (*at_times, (RARELY, "rarely"))
     parts = [
         f"{count} {'does' if count == 1 else 'do'} so {words}"
         for verdict, words in kinds
-        if (count := sum(one.verdict == verdict for one in standings))
+        if (count := _count(standings, verdict))
     ]
     unsure = sum(one.verdict not in (BREAKS, TIMES, RARELY) for one in standings)
     if unsure:

@@ -165,8 +165,9 @@ def count(document: Document, options: Options, unit: Unit, mates: set[int]) -> 
             # NOT and its like are parts of the formula.
             negations = negative = 0
             marks &= ~(NEGATION | NEGATIVE)
-    if not novel and asked and unit.shared == 1 and marks & CAUSE:
-        novel.update(_arguments(document, options, unit))
+    argued = not novel and asked and unit.shared == 1 and marks & CAUSE
+    if argued and _argues(document, options, unit):
+        novel.add("\0because")
     spoken = 0.0
     if options.focus and not negations and not negative:
         spoken = len(options.focus.intersection(stems[unit.first : unit.stop])) / len(options.focus)
@@ -191,6 +192,19 @@ def count(document: Document, options: Options, unit: Unit, mates: set[int]) -> 
 
 
 _FIRST = attrgetter("first")
+
+
+def _argues(document: Document, options: Options, unit: Unit) -> bool:
+    """A "because" in the question's words: "they're all alike, so it varies not"."""
+    words, stems, own = document.words, document.stems, options.weights[unit.option]
+    for at in range(unit.first + 1, unit.stop - 1):
+        following = words[at + 1]
+        if words[at] not in _BECAUSE or following in _NO_CLAUSE or following in options.label_words:
+            continue
+        clause = stems[at + 1 : unit.stop]
+        if not options.question.isdisjoint(key for key in clause if key not in own):
+            return True
+    return False
 
 
 def spans_of(document: Document, units: list[Unit]) -> tuple[tuple[int, int], ...]:
@@ -224,14 +238,3 @@ __all__ = [
     "gather",
     "spans_of",
 ]
-
-
-def _arguments(document: Document, options: Options, unit: Unit) -> list[str]:
-    """The "because" of a reason in the question's words: "they're all alike, so it varies not"."""
-    words, stems, own = document.words, document.stems, options.weights[unit.option]
-    for at in range(unit.first + 1, unit.stop - 1):
-        if words[at] in _BECAUSE and words[at + 1] not in _NO_CLAUSE | options.label_words:
-            clause = stems[at + 1 : unit.stop]
-            if not options.question.isdisjoint(key for key in clause if key not in own):
-                return [words[at]]
-    return []

@@ -151,10 +151,11 @@ def _named_kind(document: Document, spot: Spot) -> int:
     verb = spot.token + 1 >= len(document.words) or document.flags[spot.token + 1] & COPULA
     if spot.form == "a" and closing not in tuple(").:,-]") and closing and not verb:
         return 0
-    begins = document.text[document.starts[spot.token - 1]].isupper()
-    if spot.form == "I" and spot.after[:1] == " " and closing.islower() and not (verb or begins):
+    if spot.form == "I" and spot.after[:1] == " " and closing.islower():
         # "The option I chose"; but "Option I holds water".
-        return 0
+        label = verb or document.text[document.starts[spot.token - 1]].isupper()
+        if not label:
+            return 0
     near = spot.start - spot.segment.content <= 18
     return LEAD if near and _only_option_words(document, spot) else LABEL
 

@@ -96,15 +96,17 @@ def peers_of(crowd: Crowd, summary: Summary) -> Crowd:
 
 def in_passing(summary: Summary) -> bool:
     """Its words stand inside of sentences about something else, and nothing weighs it."""
-    inside = summary.how & ~(1 << DRIFTS | 1 << GOES_ON) == 1 << INSIDE
     weighed = summary.against or summary.marks & (COMPARE | CONTRAST | REJECT)
-    return inside and summary.kind <= TEXT and not weighed
+    return _only_inside(summary) and summary.kind <= TEXT and not weighed
 
 
 def listed_only(summary: Summary) -> bool:
     """One of three or more that a sentence lists at its end, with at most one word that is new."""
-    inside = summary.how & ~(1 << DRIFTS | 1 << GOES_ON) == 1 << INSIDE
-    return inside and summary.shared > 2 and summary.best <= 1
+    return _only_inside(summary) and summary.shared > 2 and summary.best <= 1
+
+
+def _only_inside(summary: Summary) -> bool:
+    return summary.how & ~(1 << DRIFTS | 1 << GOES_ON) == 1 << INSIDE
 
 
 def summarise(evidence: Evidence) -> Summary:

@@ -2,21 +2,12 @@
 
 from __future__ import annotations
 
-from bench.signs.variance import contrast_parts, margin, touches
+from bench.signs.variance import Compared, contrast_parts, margin, touches
 from bench.statistics import LEVEL, Floats
-from probes.schema import Record
 
 
-class Difference(Record):
+class Difference(Compared):
     """rate(first) - rate(second), on the same questions."""
-
-    value: float
-    low: float
-    high: float
-    p: float
-    """Of "there is none", two-sided, with whole degrees of freedom (see `touches`)."""
-    seeds: tuple[int, int]
-    questions: int
 
 
 def rate_difference(first: Floats, second: Floats, level: float = LEVEL) -> Difference:

@@ -6,21 +6,12 @@ from math import exp, log
 
 import numpy as np
 
-from bench.signs.variance import Part, check_cells, contrast_parts, margin, touches
+from bench.signs.variance import Compared, Part, check_cells, contrast_parts, margin, touches
 from bench.statistics import LEVEL, Floats
-from probes.schema import Record
 
 
-class Ratio(Record):
+class Ratio(Compared):
     """P(sign | positive) / P(sign | negative), per response."""
-
-    value: float
-    low: float
-    high: float
-    p: float
-    """Of "the ratio is 1", two-sided; a little more cautious than the interval (see `touches`)."""
-    seeds: tuple[int, int]
-    questions: int
 
 
 def likelihood_ratio(positive: Floats, negative: Floats, level: float = LEVEL) -> Ratio:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bench.statistics import LEVEL, Estimate, Floats, wilson
+from probes.schema import Record
 
 METHOD = "random effects of seeds and questions"
 ALONE = "one checkpoint: its own rate, over questions only"
@@ -41,6 +42,18 @@ class Parts(NamedTuple):
     """What differs between questions, chance included too."""
     residual: float
     """The chance that both of them hold."""
+
+
+class Compared(Record):
+    """Two arms held against each other on the same questions."""
+
+    value: float
+    low: float
+    high: float
+    p: float
+    """Of "they are alike", two-sided; a little more cautious than the interval (see `touches`)."""
+    seeds: tuple[int, int]
+    questions: int
 
 
 def check_cells(cells: Floats) -> None:

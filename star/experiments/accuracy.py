@@ -21,7 +21,7 @@ from bench.files import write_atomic
 from bench.metrics import to_frame
 from probes.ending import run_command
 from probes.errors import FolderError
-from star.experiments.config import BASE, Experiment
+from star.experiments.config import BASE
 from star.experiments.learnt import (
     Gain,
     Rates,
@@ -32,7 +32,7 @@ from star.experiments.learnt import (
     rates,
     sources,
 )
-from star.stored import read_record
+from star.experiments.unit import stored_experiment
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -78,9 +78,7 @@ def accuracy(
     ] = False,
 ) -> None:
     """Print what each arm of an experiment learnt: its right answers over its seeds."""
-    experiment = read_record(folder / "experiment.json", Experiment)
-    if experiment is None:
-        raise FolderError(f"{folder} is no experiment: it has no experiment.json")
+    experiment = stored_experiment(folder)
     if by_iteration:
         ask_iterations(experiment, folder, Console(stderr=True))
     found = list(sources(experiment, folder, by_iteration))

@@ -20,7 +20,7 @@ from bench.signs import rate_difference, seed_rate
 from bench.signs.analysis import tables
 from bench.statistics import Floats
 from bench.storage import Run
-from probes.errors import FolderError, InputError
+from probes.errors import InputError
 from probes.schema import Record
 from star.experiments.config import BASE, Experiment, Unit, units
 from star.experiments.unit import asked_of, done
@@ -111,8 +111,6 @@ def gathered(found: Sequence[Source]) -> pd.DataFrame:
 
     rows = []
     for source in found:
-        if not (source.path / "run.json").exists():
-            raise FolderError(f"{source.path} is not there: --by-iteration asks for it")
         table = frame(Run(source.path), LEARNED)
         rows.append(
             table[["question_id"]].assign(

@@ -96,13 +96,22 @@ def find(out: Path, name: str) -> Unit:
         FolderError: no experiment is there.
         InputError: it has no such part.
     """
-    experiment = read_record(out / "experiment.json", Experiment)
-    if experiment is None:
-        raise FolderError(f"{out} is no experiment: it has no experiment.json")
-    for unit in units(experiment):
+    for unit in units(stored_experiment(out)):
         if unit.name == name:
             return unit
     raise InputError(f"{out} has no part {name!r}")
+
+
+def stored_experiment(out: Path) -> Experiment:
+    """The experiment of a folder.
+
+    Raises:
+        FolderError: no experiment is there.
+    """
+    experiment = read_record(out / "experiment.json", Experiment)
+    if experiment is None:
+        raise FolderError(f"{out} is no experiment: it has no experiment.json")
+    return experiment
 
 
 def end_with_parent() -> None:
