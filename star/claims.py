@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 _N = r"(-?\d+(?:\.\d+)?)"
 _SUM = re.compile(rf"(?<![\d.])((?:{_N} *[-+x×*/÷] *)+{_N}) *= *{_N}(?![\d.]*\d)")
+_TERM = re.compile(rf"(?:(?<=[\d ])([-+x×*/÷]) *)?{_N}")
+"""A number with the sign that joins it to what is before, if anything is: its own may follow."""
 _MORE = re.compile(rf"{_N} is {_N} (more|less|larger|smaller|greater) than {_N}")
 _THAN = re.compile(
     rf"{_N} is ((?:more|less|larger|smaller|greater|bigger|higher|lower) than|above|below) "
@@ -80,11 +82,9 @@ def false_claims(text: str) -> list[str]:
 
 def _evaluate(expression: str) -> Fraction | None:
     """Plain arithmetic, products before sums; None where it divides by zero."""
-    tokens = re.findall(r"\d+(?:\.\d+)?|[-+x×*/÷]", expression)
-    if tokens and tokens[0] == "-":
-        tokens = ["-" + tokens[1], *tokens[2:]]
-    values, signs = [Fraction(tokens[0])], []
-    for sign, number in zip(tokens[1::2], tokens[2::2], strict=False):
+    terms = _TERM.findall(expression)
+    values, signs = [Fraction(terms[0][1])], []
+    for sign, number in terms[1:]:
         if sign in "+-":
             signs.append(sign)
             values.append(Fraction(number))

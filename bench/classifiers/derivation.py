@@ -31,7 +31,7 @@ def derivation(document: Document, options: Options, units: list[Unit], answer: 
     for index, (first, stop) in enumerate(document.bounds):
         if index in taken:
             continue
-        shared = {key for key in document.stems[first:stop] if key in weights}
+        shared = dict.fromkeys([key for key in document.stems[first:stop] if key in weights])
         score = sum(weights[key] for key in shared) / options.totals[answer] if shared else 0.0
         if score >= MIN_PART and max(weights[key] for key in shared) > TELLING:
             found.append(Unit(answer, first, stop, INSIDE, 1, FUZZY, index, score))

@@ -61,6 +61,10 @@ def _index(labels: tuple[str, ...]) -> dict[str, int]:
 
 def _pattern(labels: tuple[str, ...]) -> re.Pattern[str]:
     forms = {form for label in labels for form in (label, label.upper(), label.lower()) if form}
+    if forms and all(len(form) == 1 for form in forms):
+        # The same as below, but what comes first is a set of characters, which is found at once.
+        one = "".join(map(re.escape, sorted(forms)))
+        return re.compile(rf"[{one}](?<!\w.)(?<!\w['’].)(?!\w|['’]\w)", re.DOTALL)
     alternatives = "|".join(sorted(map(re.escape, forms), key=lambda form: (-len(form), form)))
     return re.compile(
         rf"(?<!\w)(?<!\w['’])(?:{alternatives or '(?!)'})(?!\w|['’]\w)",

@@ -7,6 +7,7 @@ and D" do. Knows one text with its tokens and segments, and the options.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from typing import NamedTuple
 
 from bench.classifiers.lexicon import (
@@ -58,16 +59,13 @@ def find_labels(document: Document, options: Options) -> list[Mention]:
         start, end = match.span()
         while place < len(segments) - 1 and segments[place].end <= start:
             place += 1
-        while token < len(starts) and starts[token] < start:
-            token += 1
+        token = bisect_left(starts, start, token)
         if options.scheme != "word" and _is_article(document, start, end, token):
             continue
         spot = _spot(document, options, start, end, token, segments[place])
         kind = _kind(document, options, spot, found)
         if kind:
-            stop = token
-            while stop < len(starts) and starts[stop] < end:
-                stop += 1
+            stop = bisect_left(starts, end, token)
             found.append(Mention(options.by_label[spot.form], token, stop, start, end, kind, 1.0))
     return without_numbering(document, options, found) if options.scheme == "digit" else found
 

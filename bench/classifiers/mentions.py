@@ -6,6 +6,7 @@ Knows segments and options; does not know what is said about an option.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from itertools import accumulate, repeat
 
 from bench.classifiers.labels import find_labels, find_ordinals
@@ -123,11 +124,8 @@ def _own_end(text: str) -> int:
 
 
 def _bound(document: Document) -> None:
-    at, starts, count = 0, document.starts, len(document.starts)
+    at, starts = 0, document.starts
     for segment in document.segments:
-        while at < count and starts[at] < segment.content:
-            at += 1
-        first = at
-        while at < count and starts[at] < segment.end:
-            at += 1
+        first = bisect_left(starts, segment.content, at)
+        at = bisect_left(starts, segment.end, first)
         document.bounds.append((first, at))

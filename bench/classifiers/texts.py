@@ -113,7 +113,7 @@ def with_fuzzy(
         if option in known or option in options.weak:
             continue
         weights = options.weights[option]
-        seen = {stems[at] for at in own}
+        seen = dict.fromkeys([stems[at] for at in own])  # In order: sums are the same every time.
         score = sum(weights[key] for key in seen) / options.totals[option]
         needed = MIN_FUZZY if len(weights) <= 3 else MIN_FUZZY_LONG
         if len(seen) == 1 < len(weights) and _content_between(document, first, own[0]):
@@ -153,7 +153,7 @@ def _settle(
         }
         for other in merged:
             inside.difference_update(options.weights[other.option])
-        left = sum(own[key] for key in inside)
+        left = sum(weight for key, weight in own.items() if key in inside)
         if left / options.totals[mention.option] >= MIN_FUZZY * 0.6:
             merged.append(mention)
     return sorted(merged, key=lambda m: (m.first, -m.kind))

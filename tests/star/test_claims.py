@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from probes.worked_examples import rationale
 from star.claims import claims, false_claims
@@ -16,6 +18,9 @@ LABELS = {"o1": "A", "o2": "B", "o3": "C", "o4": "D"}
     [
         "8 + 5 = 13.",
         "2 + 3 x 4 = 14",
+        "7 - -2 = 9",
+        "7--2+-1 = 8",
+        "-3 x -2 -1 = 5",
         "10 / 4 = 2.5",
         "47 is less than 85, 86 and 90",
         "24 is 1 more than 23",
@@ -38,6 +43,7 @@ def test_true_statements_are_found_and_hold(text: str) -> None:
         "8 + 5 = 14.",
         "(2 + 3 x 4 = 20)",
         "10 / 0 = 0",
+        "7 - -2 = 5",
         "47 is less than 85, 46 and 90",
         "24 is 2 more than 23",
         "dividing 42 by 5 leaves 3",
@@ -49,6 +55,11 @@ def test_true_statements_are_found_and_hold(text: str) -> None:
 )
 def test_false_statements_are_told(text: str) -> None:
     assert false_claims(text)
+
+
+@given(st.text(alphabet="120.- +x*/÷=", max_size=40))
+def test_whatever_a_model_writes_of_numbers_is_judged(text: str) -> None:
+    assert all(isinstance(claim.holds, bool) for claim in claims(text))
 
 
 def test_prose_makes_no_claims() -> None:

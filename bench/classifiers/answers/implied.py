@@ -132,4 +132,5 @@ def _worded(document: Document, options: Options, option: int) -> float:
     weights, total = options.weights[option], options.totals[option]
     if len(weights) < 2 or total <= 0 or not _is_told(options, option):
         return 0.0
-    return sum(weights[key] for key in weights.keys() & set(document.stems)) / total
+    used = set(document.stems)
+    return sum(weight for key, weight in weights.items() if key in used) / total
