@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from bench.metrics.corrected import ReaderError
 from bench.metrics.frames import row, tabulate
+from bench.names import short_names
 from bench.records import Response, Verdict
 from bench.storage import Run
 from probes.errors import InputError
 from probes.schema import Prompt
-from reports.naming import in_run_order, short_names, shown_name, telling_names
+from reports.naming import in_run_order, shown_name, telling_names
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from bench.metrics.definitions import HEADLINES
 from bench.metrics.records import Comparison, MetricsFile
+from bench.names import short_names
 from bench.records import Metric
 
 
@@ -79,8 +80,9 @@ def metric_tables(
         here = [metric for metric in metrics if metric.condition == condition]
         known = {m.name for m in here if every or m.n}
         names = [name for name in dict.fromkeys(m.name for m in here) if name in known]
-        models = list(dict.fromkeys(m.model for m in here))
-        cells = {(m.name, m.model): escape(show(m)) for m in here}
+        short = short_names(m.model for m in metrics)
+        models = list(dict.fromkeys(short[m.model] for m in here))
+        cells = {(m.name, short[m.model]): escape(show(m)) for m in here}
         fits = len(models) if width is None else max(1, (width - NAMES) // CELL)
         if len(models) <= fits:
             yield _grid(f"{condition}{title}", "metric", names, models, cells)
@@ -129,6 +131,7 @@ def _contrasts(title: str, rows: Sequence[Comparison]) -> Table:
     table = Table(title=title, title_justify="left")
     for column in ("model", "conditions", "metric", "difference", "p (Holm)", "n"):
         table.add_column(column, overflow="fold")
+    short = short_names(row.model_before for row in rows)
     for row in rows:
         if row.difference is not None:
             interval = ""
@@ -136,7 +139,7 @@ def _contrasts(title: str, rows: Sequence[Comparison]) -> Table:
                 interval = f" [{number(row.low)}, {number(row.high)}]"
             p = "-" if row.p_adjusted is None else number(row.p_adjusted)
             difference = escape(f"{row.difference:+.2f}{interval}")
-            names = escape(row.model_before), row.condition, row.metric
+            names = escape(short[row.model_before]), row.condition, row.metric
             table.add_row(*names, difference, p, str(row.n))
     return table
 

@@ -17,7 +17,6 @@ from bench.storage import Run
 from probes.errors import FolderError, InputError
 from reports import embed, write_comparison, write_report
 from reports.frames import gather
-from reports.naming import short_names
 from starprobe import app
 from tests.reports.makers import EAGER, TERSE, make_run
 
@@ -139,27 +138,6 @@ def test_a_blind_comparison_says_which_side_but_not_who(
         assert b"scripted:" not in data and b"before \xc2\xb7 Model" in data
     names = {real for alias, real in json.loads(packed_data(html, "secrets")) if "Model" in alias}
     assert names >= {"scripted:terse", "scripted:trained"}
-
-
-def test_paths_of_models_are_short_and_told_apart() -> None:
-    found = short_names(
-        [
-            "hf:/data/runs/demo/training/iteration_001/adapter",
-            "hf:/data/runs/other/training/iteration_001/adapter",
-            "hf:./a/b/c/model.gguf",
-            "hf:google/gemma-2-9b-it",
-            "openai:me/here/model@http://127.0.0.1/v1",
-            "smollm2",
-        ]
-    )
-    assert list(found.values()) == [
-        "hf:…/demo/training/iteration_001/adapter",
-        "hf:…/other/training/iteration_001/adapter",
-        "hf:…/c/model.gguf",
-        "hf:google/gemma-2-9b-it",
-        "openai:me/here/model@http://127.0.0.1/v1",
-        "smollm2",
-    ]
 
 
 def test_the_heading_answers_the_question_of_the_page(run_folder: Path, tmp_path: Path) -> None:
