@@ -10,7 +10,8 @@ def short_names(models: Iterable[str]) -> dict[str, str]:
     """Model -> its name as a page or a table shows it: a path loses the folders that tell nothing.
 
     `hf:./demo/training/iteration_001/adapter` becomes `hf:…/iteration_001/adapter`, or as
-    much more of it as sets it apart from another model's. Files, and a page's methods section, name all of it.
+    much more of it as sets it apart from another model's. Files, and a page's methods section,
+    name all of it.
     """
     names = list(dict.fromkeys(models))
     short = {name: name for name in names}
