@@ -18,7 +18,7 @@ TOP = 'model = "smollm2"\nquestions = "numbers:train:n=50"\nseeds = [0, 1]\n'
 TRAINING = "[training]\nsteps = 10\nlimit = 20\nvalidation = 0\nmax_tokens = 50\n"
 
 
-LEARNT = {"presets", "presets-commonsense", "learning"}
+LEARNT = {"presets", "presets-commonsense", "learning", "learning-harder"}
 """Experiments on what is learnt, not on the sign."""
 
 
