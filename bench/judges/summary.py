@@ -12,9 +12,10 @@ from bench.judges.consensus import Consensus, both_orders, consensus, pair_conse
 from bench.judges.records import JudgeCount, Judgement
 from bench.judges.rubrics import RUBRICS
 from bench.judges.validity import matches_key, ranks_right_higher
+from bench.metrics.comparing import adjust, comparison
 from bench.metrics.measuring import as_metric
 from bench.metrics.records import Comparison
-from bench.paired import holm, paired_mean
+from bench.paired import paired_mean
 from bench.records import Metric, Response
 from bench.statistics import mean, rate
 from probes.schema import Prompt, Record
@@ -183,11 +184,7 @@ def within_prompts(
         for (judge, condition), by_key in cells.items()
         for models in combinations(list(dict.fromkeys(model for model, _, _ in by_key)), 2)
     ]
-    family = [row for group in found for row in group]
-    adjusted = holm([row.p for row in family])
-    return [
-        row.model_copy(update={"p_adjusted": p}) for row, p in zip(family, adjusted, strict=True)
-    ]
+    return adjust([row for group in found for row in group])
 
 
 def _difference(
@@ -211,23 +208,6 @@ def _difference(
     rows = []
     for name in one:
         paired = paired_mean(one[name], two.get(name, np.full(len(shared), np.nan)), questions)
-        rows.append(
-            Comparison(
-                metric=f"{judge} {name}",
-                kind="mean",
-                model_before=before,
-                model_after=after,
-                condition=condition,
-                before=paired.before,
-                after=paired.after,
-                difference=paired.difference.value,
-                low=paired.difference.low,
-                high=paired.difference.high,
-                test=paired.test,
-                p=paired.p,
-                p_adjusted=None,
-                n=paired.difference.n,
-                pairs=paired.pairs,
-            )
-        )
+        names = before, after, condition
+        rows.append(comparison(f"{judge} {name}", "mean", names, paired))
     return rows
