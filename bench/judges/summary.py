@@ -52,6 +52,9 @@ def summarize(
         correct: response id -> score, where a reader has read the run; adds what judges and rewards
             are worth against the key.
     """
+    # Judges answer in any order; which model is held against which must not hang on it.
+    order = {name: at for at, name in enumerate(responses)}
+    judgements = sorted(judgements, key=lambda row: order.get(row.response_id, len(order)))
     by_rubric: dict[str, list[Judgement]] = {}
     for row in judgements:
         if row.rubric is not None:

@@ -5,9 +5,11 @@ import json
 import pytest
 
 from bench.backends.http_faults import Fault
+from bench.judges.records import read_judgements
 from bench.judges.reward_format import fit_url, read_scores, scores_of
 from bench.judges.rewards import load_reward
 from bench.judges.stage import JudgeConfig, judge_run
+from bench.judges.summary import summarize
 from bench.records import Usage
 from probes.errors import InputError, MissingError
 from tests.bench.judges.server import JudgeServer
@@ -126,6 +128,8 @@ def test_rewards_stand_beside_length_and_are_compared_within_a_prompt_only(tmp_p
         "hf:short",
         "hf:long",
     )
+    stored = list(read_judgements(run.judgements()).values())[::-1]
+    assert summarize(stored, run.prompts(), run.responses()).rewards == found.rewards
 
 
 def test_rewards_are_held_against_the_key_within_a_prompt(tmp_path):
