@@ -54,33 +54,38 @@ def tables(
         width: columns of the terminal; by default all models stand beside each other.
     """
     wanted = wanted or Wanted()
+    short = _names(found)
     for name, metrics in found.readers.items():
         if name in (wanted.readers or (name,)):
             kept = [metric for metric in metrics if wanted.keeps(metric)]
-            yield from metric_tables(kept, f", as read by {name}", wanted.every, width)
+            yield from metric_tables(kept, f", as read by {name}", wanted.every, width, short)
             if not wanted.metrics and found.contrasts.get(name):
                 rows = found.contrasts[name]
-                yield _contrasts(f"Conditions of one model, as read by {name}", rows)
+                yield _contrasts(f"Conditions of one model, as read by {name}", rows, short)
     if found.agreement and not wanted.metrics:
         yield _agreement(found)
     if found.faithfulness and not wanted.metrics:
         kept = [metric for metric in found.faithfulness if wanted.keeps(metric)]
-        yield from metric_tables(kept, ", rationales tampered with", wanted.every, width)
+        yield from metric_tables(kept, ", rationales tampered with", wanted.every, width, short)
     if found.not_applicable:
-        yield _not_applicable(found)
+        yield _not_applicable(found, short)
     if found.failures:
-        yield _failures(found)
+        yield _failures(found, short)
 
 
 def metric_tables(
-    metrics: Sequence[Metric], title: str = "", every: bool = False, width: int | None = None
+    metrics: Sequence[Metric],
+    title: str = "",
+    every: bool = False,
+    width: int | None = None,
+    short: Mapping[str, str] | None = None,
 ) -> Iterator[Table]:
-    """Tables for each condition; see `tables`."""
+    """Tables for each condition; see `tables`. `short`: model -> what to call it."""
+    short = short or short_names(metric.model for metric in metrics)
     for condition in dict.fromkeys(metric.condition for metric in metrics):
         here = [metric for metric in metrics if metric.condition == condition]
         known = {m.name for m in here if every or m.n}
         names = [name for name in dict.fromkeys(m.name for m in here) if name in known]
-        short = short_names(m.model for m in metrics)
         models = list(dict.fromkeys(short[m.model] for m in here))
         cells = {(m.name, short[m.model]): escape(show(m)) for m in here}
         fits = len(models) if width is None else max(1, (width - NAMES) // CELL)
@@ -127,11 +132,18 @@ def number(value: float) -> str:
     return f"{value:.2f}" if size < 10 else f"{value:.1f}" if size < 100 else f"{value:.0f}"
 
 
-def _contrasts(title: str, rows: Sequence[Comparison]) -> Table:
+def _names(found: MetricsFile) -> dict[str, str]:
+    """Every model -> what all tables call it."""
+    measured = *found.readers.values(), found.faithfulness
+    models = [row.model for metrics in measured for row in metrics]
+    models += [row.model for row in found.not_applicable]
+    return short_names(models + [row.model for row in found.failures])
+
+
+def _contrasts(title: str, rows: Sequence[Comparison], short: Mapping[str, str]) -> Table:
     table = Table(title=title, title_justify="left")
     for column in ("model", "conditions", "metric", "difference", "p (Holm)", "n"):
         table.add_column(column, overflow="fold")
-    short = short_names(row.model_before for row in rows)
     for row in rows:
         if row.difference is not None:
             interval = ""
@@ -155,19 +167,19 @@ def _agreement(found: MetricsFile) -> Table:
     return table
 
 
-def _not_applicable(found: MetricsFile) -> Table:
+def _not_applicable(found: MetricsFile, short: Mapping[str, str]) -> Table:
     table = Table(title="Not applicable", title_justify="left")
     for column in ("model", "condition", "why"):
         table.add_column(column, overflow="fold")
     for row in found.not_applicable:
-        table.add_row(escape(row.model), row.condition, escape(row.reason))
+        table.add_row(escape(short[row.model]), row.condition, escape(row.reason))
     return table
 
 
-def _failures(found: MetricsFile) -> Table:
+def _failures(found: MetricsFile, short: Mapping[str, str]) -> Table:
     table = Table(title="Requests without a response", title_justify="left")
     for column in ("model", "condition", "failed", "of"):
         table.add_column(column)
     for row in found.failures:
-        table.add_row(escape(row.model), row.condition, str(row.failed), str(row.requests))
+        table.add_row(escape(short[row.model]), row.condition, str(row.failed), str(row.requests))
     return table

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from bench.classifiers import load_classifier
 from bench.classifiers.annotated import code_of
 from bench.classifiers.base import Reading
+from bench.classifiers.labelling import labelling
 from bench.classifiers.words import normalise
 from bench.records import Verdict
 from probes.schema import ShownOption
@@ -181,3 +182,9 @@ def test_regular_expressions_in_options_are_only_text() -> None:
     options = ["[a-z]+", ".*", "(x|y)", "\\d{2}"]
     verdict = READERS[1].classify(reading("B. .* matches any run of characters, so B.", options))
     assert verdict.answer == "B" and code_of(verdict.options["A"]) == "0"
+
+
+@given(st.text(alphabet="aAbBcC12iI' ’().-_\n", max_size=40))
+def test_labels_of_one_letter_stand_where_they_stand_beside_longer_ones(text):
+    short, long = labelling(("A", "B", "2")).pattern, labelling(("A", "B", "2", "zz")).pattern
+    assert [m.span() for m in short.finditer(text)] == [m.span() for m in long.finditer(text)]
