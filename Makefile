@@ -32,11 +32,16 @@ browser:
 demo: venv
 	$(BIN)/starprobe demo --out demo
 
+# mypy and import-linter read files, not installations: for them the folders are laid out as they are
+# installed, as links in build/tree.
 check: venv
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
+	mkdir -p build/tree/starprobe
+	cd build/tree/starprobe && ln -sfn ../../../starprobe/*.py . && \
+	  ln -sfn ../../../probes ../../../bench ../../../star ../../../reports .
+	cd build/tree && ../../$(BIN)/mypy --config-file ../../pyproject.toml
+	cd build/tree && ../../$(BIN)/lint-imports --config ../../pyproject.toml
 
 format: venv
 	$(BIN)/ruff format .

@@ -9,28 +9,28 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bench.backends import load_backend
-    from bench.classifiers import load_classifier
-    from bench.metrics import compare, frame, measure, measure_run
-    from bench.reading import classify, classify_run
-    from bench.run_config import RunConfig
-    from bench.runner import run
-    from bench.storage import Run
-    from bench.storage import Run as load_run
+    from starprobe.bench.backends import load_backend
+    from starprobe.bench.classifiers import load_classifier
+    from starprobe.bench.metrics import compare, frame, measure, measure_run
+    from starprobe.bench.reading import classify, classify_run
+    from starprobe.bench.run_config import RunConfig
+    from starprobe.bench.runner import run
+    from starprobe.bench.storage import Run
+    from starprobe.bench.storage import Run as load_run
 
 _PUBLIC = {
-    "Run": "bench.storage:Run",
-    "RunConfig": "bench.run_config:RunConfig",
-    "classify": "bench.reading:classify",
-    "classify_run": "bench.reading:classify_run",
-    "compare": "bench.metrics:compare",
-    "frame": "bench.metrics:frame",
-    "load_backend": "bench.backends:load_backend",
-    "load_classifier": "bench.classifiers:load_classifier",
-    "load_run": "bench.storage:Run",
-    "measure": "bench.metrics:measure",
-    "measure_run": "bench.metrics:measure_run",
-    "run": "bench.runner:run",
+    "Run": "starprobe.bench.storage:Run",
+    "RunConfig": "starprobe.bench.run_config:RunConfig",
+    "classify": "starprobe.bench.reading:classify",
+    "classify_run": "starprobe.bench.reading:classify_run",
+    "compare": "starprobe.bench.metrics:compare",
+    "frame": "starprobe.bench.metrics:frame",
+    "load_backend": "starprobe.bench.backends:load_backend",
+    "load_classifier": "starprobe.bench.classifiers:load_classifier",
+    "load_run": "starprobe.bench.storage:Run",
+    "measure": "starprobe.bench.metrics:measure",
+    "measure_run": "starprobe.bench.metrics:measure_run",
+    "run": "starprobe.bench.runner:run",
 }
 
 __all__ = [

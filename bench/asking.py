@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from bench.backends import Backend, BackendOptions, Request, load_backend
-from bench.classifiers import DEFAULT_CLASSIFIER, load_classifier
-from bench.classifiers.base import Reading
-from bench.records import Generation, Response, Sampling, Verdict
-from probes.errors import InputError, UserError
-from probes.schema import Option, Prompt, Question
+from starprobe.bench.backends import Backend, BackendOptions, Request, load_backend
+from starprobe.bench.classifiers import DEFAULT_CLASSIFIER, load_classifier
+from starprobe.bench.classifiers.base import Reading
+from starprobe.bench.records import Generation, Response, Sampling, Verdict
+from starprobe.probes.errors import InputError, UserError
+from starprobe.probes.schema import Option, Prompt, Question
 
 HINTED = "hinted"
 
@@ -78,7 +78,7 @@ def make_prompt(question: Question, condition: str = "plain", hint: str | None =
     Raises:
         InputError: the condition is unknown, or cannot be asked of this question.
     """
-    from probes.rendering import render
+    from starprobe.probes.rendering import render
 
     if hint is not None and HINTED not in condition.split("+"):
         condition = HINTED if condition == "plain" else f"{condition}+{HINTED}"

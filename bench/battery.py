@@ -10,15 +10,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.backends.options import BackendOptions
-from bench.records import Sampling
-from bench.run_config import RunConfig, not_asked
-from probes.schema import Record
+from starprobe.bench.backends.options import BackendOptions
+from starprobe.bench.records import Sampling
+from starprobe.bench.run_config import RunConfig, not_asked
+from starprobe.probes.schema import Record
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bench.storage import Run
+    from starprobe.bench.storage import Run
 
 READERS = ("learned", "rules")
 """Two that err differently: a headline without its range over readers says less than it seems."""
@@ -61,7 +61,7 @@ def run_battery(config: BatteryConfig, out: Path | str, console: Console) -> Run
 
 
 def _ask(config: BatteryConfig, out: Path | str, console: Console) -> Run:
-    from bench.runner import run
+    from starprobe.bench.runner import run
 
     asked = RunConfig(
         models=config.models, plan=config.plan, sampling=config.sampling, options=config.options
@@ -73,15 +73,15 @@ def _ask(config: BatteryConfig, out: Path | str, console: Console) -> Run:
 
 
 def _read(run: Run, config: BatteryConfig, console: Console) -> None:
-    from bench.reading import classify_run
+    from starprobe.bench.reading import classify_run
 
     for name in READERS:
         classify_run(run, name)
 
 
 def _intervene(run: Run, config: BatteryConfig, console: Console) -> None:
-    from bench.faithfulness.stage import FaithfulnessConfig, faithfulness_run
-    from bench.progress import steps
+    from starprobe.bench.faithfulness.stage import FaithfulnessConfig, faithfulness_run
+    from starprobe.bench.progress import steps
 
     if not config.rationales:
         return
@@ -98,8 +98,8 @@ def _intervene(run: Run, config: BatteryConfig, console: Console) -> None:
 
 
 def _judge(run: Run, config: BatteryConfig, console: Console) -> None:
-    from bench.judges.stage import JudgeConfig, judge_run
-    from bench.progress import steps
+    from starprobe.bench.judges.stage import JudgeConfig, judge_run
+    from starprobe.bench.progress import steps
 
     if not config.judges and not config.rewards:
         console.print("nobody is named to judge (--judges, --reward)", highlight=False)
@@ -117,7 +117,7 @@ def _judge(run: Run, config: BatteryConfig, console: Console) -> None:
 
 
 def _measure(run: Run, config: BatteryConfig, console: Console) -> None:
-    from bench.metrics import measure_run
+    from starprobe.bench.metrics import measure_run
 
     measure_run(run.path)
 

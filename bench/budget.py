@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from bench.backends.base import Request
-from bench.records import ModelInfo, Response
-from probes.errors import InputError
+from starprobe.bench.backends.base import Request
+from starprobe.bench.records import ModelInfo, Response
+from starprobe.probes.errors import InputError
 
 PAID = frozenset({"openai", "anthropic"})
 """Backends whose models cost money, unless they are served on this machine."""
@@ -61,6 +61,6 @@ def affordable(
 
 
 def _local(endpoint: str | None) -> bool:
-    from bench.backends.http_keys import is_local
+    from starprobe.bench.backends.http_keys import is_local
 
     return endpoint is None or is_local(endpoint)

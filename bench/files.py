@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from probes.errors import FolderError
+from starprobe.probes.errors import FolderError
 
 
 def dump_line(record: BaseModel | dict[str, Any]) -> bytes:

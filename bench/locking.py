@@ -6,7 +6,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from probes.errors import FolderError
+from starprobe.probes.errors import FolderError
 
 
 def may_write(path: Path) -> bool:

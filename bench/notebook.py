@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bench.storage import Run
+    from starprobe.bench.storage import Run
 
 
 def run_html(run: Run) -> str:

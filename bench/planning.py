@@ -10,9 +10,9 @@ from math import ceil, sqrt
 
 import numpy as np
 
-from bench.statistics import LEVEL, Floats, wilson
-from probes.errors import InputError
-from probes.schema import Record
+from starprobe.bench.statistics import LEVEL, Floats, wilson
+from starprobe.probes.errors import InputError
+from starprobe.probes.schema import Record
 
 MOST = 50_000
 """Where the search gives up."""

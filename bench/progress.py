@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from bench.records import Generation
+from starprobe.bench.records import Generation
 
 if TYPE_CHECKING:
     from rich.console import Console

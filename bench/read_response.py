@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from bench.records import Treatment, Verdict
-from probes.schema import ShownOption
+from starprobe.bench.records import Treatment, Verdict
+from starprobe.probes.schema import ShownOption
 
 WIDTH = 48
 """Characters of an option and of its evidence that are shown."""

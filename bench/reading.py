@@ -10,14 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.classifiers import DEFAULT_CLASSIFIER, load_classifier
-from bench.classifiers.base import Classifier, Reading
-from bench.files import Appender
-from bench.read_response import ReadResponse
-from bench.reading_pool import CHUNK, chunks, read_chunks
-from bench.records import MULTI, Response, Verdict
-from bench.storage import Run
-from probes.schema import Prompt, Question, ShownOption
+from starprobe.bench.classifiers import DEFAULT_CLASSIFIER, load_classifier
+from starprobe.bench.classifiers.base import Classifier, Reading
+from starprobe.bench.files import Appender
+from starprobe.bench.read_response import ReadResponse
+from starprobe.bench.reading_pool import CHUNK, chunks, read_chunks
+from starprobe.bench.records import MULTI, Response, Verdict
+from starprobe.bench.storage import Run
+from starprobe.probes.schema import Prompt, Question, ShownOption
 
 
 def classify(
@@ -36,7 +36,7 @@ def classify(
         InputError: a row that is no question, or no reader of this name.
     """
     if not isinstance(question, Question):
-        from probes.loading import parse_question
+        from starprobe.probes.loading import parse_question
 
         question = parse_question({"id": "question", **question}, "the question")
     shown = tuple(

@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from bench.classifiers import DEFAULT_CLASSIFIER, load_classifier
-from bench.classifiers.base import Reading
-from bench.files import Appender, read_jsonl
-from bench.reading_pool import CHUNK, chunks, read_chunks
-from bench.records import FinishReason
-from probes.errors import FolderError, InputError
-from probes.loading import parse_question
-from probes.schema import ShownOption
+from starprobe.bench.classifiers import DEFAULT_CLASSIFIER, load_classifier
+from starprobe.bench.classifiers.base import Reading
+from starprobe.bench.files import Appender, read_jsonl
+from starprobe.bench.reading_pool import CHUNK, chunks, read_chunks
+from starprobe.bench.records import FinishReason
+from starprobe.probes.errors import FolderError, InputError
+from starprobe.probes.loading import parse_question
+from starprobe.probes.schema import ShownOption
 
 _FINISHED: dict[str, FinishReason] = {
     "stop": "stop", "length": "length", "max_tokens": "length", "refusal": "refusal",

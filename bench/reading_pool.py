@@ -9,9 +9,9 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
-from bench.classifiers import load_classifier
-from bench.classifiers.base import Classifier, Reading
-from bench.records import Verdict
+from starprobe.bench.classifiers import load_classifier
+from starprobe.bench.classifiers.base import Classifier, Reading
+from starprobe.bench.records import Verdict
 
 CHUNK = 256
 """Readings that are handed over in one go."""

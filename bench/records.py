@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from probes.schema import Record
+from starprobe.probes.schema import Record
 
 TreatmentCode = Literal["none", "named", "reasoned"]
 Side = Literal["for", "against", "neutral"]

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from bench.backends.http_keys import redact
-from bench.backends.options import BackendOptions
-from bench.environment import hardware, versions
-from bench.records import ModelInfo, RunInfo, Sampling
-from probes.errors import InputError
-from probes.loading import join_sets, load_probe_set
-from probes.plans import (
+from starprobe.bench.backends.http_keys import redact
+from starprobe.bench.backends.options import BackendOptions
+from starprobe.bench.environment import hardware, versions
+from starprobe.bench.records import ModelInfo, RunInfo, Sampling
+from starprobe.probes.errors import InputError
+from starprobe.probes.loading import join_sets, load_probe_set
+from starprobe.probes.plans import (
     Planned,
     load_plan,
     plan_left_out,
@@ -24,8 +24,8 @@ from probes.plans import (
     plan_questions,
     planned_prompts,
 )
-from probes.rendering import left_out, render_set
-from probes.schema import ProbeSet, Prompt, Record
+from starprobe.probes.rendering import left_out, render_set
+from starprobe.probes.schema import ProbeSet, Prompt, Record
 
 
 class RunConfig(Record):

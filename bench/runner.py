@@ -15,16 +15,16 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from bench import budget
-from bench.backends import Backend, BackendOptions, Request, load_backend, parse_model
-from bench.locking import may_write, only_writer
-from bench.progress import track
-from bench.records import Generation, ModelInfo, Response, Sampling
-from bench.run_config import RunConfig, asked_of, render_probes, run_info
-from bench.storage import Run
-from bench.together import REMOTE, Stage, ask_together
-from probes.errors import InputError, UserError
-from probes.schema import Prompt
+from starprobe.bench import budget
+from starprobe.bench.backends import Backend, BackendOptions, Request, load_backend, parse_model
+from starprobe.bench.locking import may_write, only_writer
+from starprobe.bench.progress import track
+from starprobe.bench.records import Generation, ModelInfo, Response, Sampling
+from starprobe.bench.run_config import RunConfig, asked_of, render_probes, run_info
+from starprobe.bench.storage import Run
+from starprobe.bench.together import REMOTE, Stage, ask_together
+from starprobe.probes.errors import InputError, UserError
+from starprobe.probes.schema import Prompt
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from bench.records import MULTI, Score, Verdict
-from probes.schema import Prompt
+from starprobe.bench.records import MULTI, Score, Verdict
+from starprobe.probes.schema import Prompt
 
 
 def score(verdict: Verdict, prompt: Prompt) -> Score:

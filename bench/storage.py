@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
 
-from bench.files import Appender, read_jsonl, write_json, write_jsonl
-from bench.records import RUN_FORMAT, Response, RunInfo, Verdict
-from probes.errors import FolderError
-from probes.schema import Prompt, Record
+from starprobe.bench.files import Appender, read_jsonl, write_json, write_jsonl
+from starprobe.bench.records import RUN_FORMAT, Response, RunInfo, Verdict
+from starprobe.probes.errors import FolderError
+from starprobe.probes.schema import Prompt, Record
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -173,8 +173,8 @@ class Run:
         Raises:
             InputError: that reader, or any, has not read this run yet.
         """
-        from bench.classifiers import DEFAULT_CLASSIFIER
-        from bench.metrics import frame
+        from starprobe.bench.classifiers import DEFAULT_CLASSIFIER
+        from starprobe.bench.metrics import frame
 
         there = self.verdict_names()
         if classifier is None and there and DEFAULT_CLASSIFIER not in there:
@@ -183,7 +183,7 @@ class Run:
 
     def _repr_html_(self) -> str:
         """A table, where a notebook shows the run."""
-        from bench.notebook import run_html
+        from starprobe.bench.notebook import run_html
 
         return run_html(self)
 

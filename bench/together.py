@@ -9,10 +9,10 @@ from contextlib import suppress
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
-from bench.backends import Backend
-from bench.files import Appender
-from bench.progress import board
-from bench.records import Response
+from starprobe.bench.backends import Backend
+from starprobe.bench.files import Appender
+from starprobe.bench.progress import board
+from starprobe.bench.records import Response
 
 if TYPE_CHECKING:
     from rich.console import Console

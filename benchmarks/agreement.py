@@ -29,16 +29,16 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from bench.backends import BackendOptions
-from bench.backends.embedded import embedded_folder
-from bench.importers import import_outputs
-from bench.lm_eval_tasks import ExportConfig, export_tasks
-from bench.lm_eval_tasks.scoring import score_responses
-from bench.paired import mcnemar
-from bench.reading import classify_run
-from bench.records import Sampling, Verdict
-from bench.runner import RunConfig, run
-from bench.storage import Run
+from starprobe.bench.backends import BackendOptions
+from starprobe.bench.backends.embedded import embedded_folder
+from starprobe.bench.importers import import_outputs
+from starprobe.bench.lm_eval_tasks import ExportConfig, export_tasks
+from starprobe.bench.lm_eval_tasks.scoring import score_responses
+from starprobe.bench.paired import mcnemar
+from starprobe.bench.reading import classify_run
+from starprobe.bench.records import Sampling, Verdict
+from starprobe.bench.runner import RunConfig, run
+from starprobe.bench.storage import Run
 
 MODEL = "smollm2"
 READER = "learned"

@@ -58,15 +58,15 @@ WAYS = {
 
 def decode(way: Way) -> Took:
     """Samples an answer to each question, in this process."""
-    from bench.backends import BackendOptions, allocator, hf, load_backend
-    from star.config import make_config
-    from star.prompts import ask
+    from starprobe.bench.backends import BackendOptions, allocator, hf, load_backend
+    from starprobe.star.config import make_config
+    from starprobe.star.prompts import ask
 
     if not way.keep_memory:
         hf.keep_freed_memory = lambda: False
         assert allocator.keep_freed_memory is not hf.keep_freed_memory
     config = make_config(MODEL, f"numbers:train:n={QUESTIONS}", "demo")
-    from probes.loading import load_probe_set
+    from starprobe.probes.loading import load_probe_set
 
     questions = load_probe_set(config.questions).questions
     asked = [ask(one, config, 1, index, "sampled")[1] for index, one in enumerate(questions)]
@@ -121,8 +121,8 @@ def compare_samplers() -> None:
 
     import torch
 
-    from bench.backends import row_sampling
-    from bench.records import Sampling
+    from starprobe.bench.backends import row_sampling
+    from starprobe.bench.records import Sampling
 
     torch.manual_seed(0)
     scores = 3 * torch.randn(SCORES)

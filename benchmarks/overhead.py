@@ -19,12 +19,12 @@ from typing import Any
 
 from rich.console import Console
 
-import bench.backends.http_backend as http_backend
-from bench.backends import BackendOptions, Request, load_backend
-from bench.records import Sampling
-from bench.runner import RunConfig, run
-from probes.loading import load_probe_set
-from probes.rendering import render_set
+import starprobe.bench.backends.http_backend as http_backend
+from starprobe.bench.backends import BackendOptions, Request, load_backend
+from starprobe.bench.records import Sampling
+from starprobe.bench.runner import RunConfig, run
+from starprobe.probes.loading import load_probe_set
+from starprobe.probes.rendering import render_set
 
 COUNT = 10_000
 BODY = {

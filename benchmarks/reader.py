@@ -15,10 +15,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.classifiers import load_classifier
-from bench.classifiers.base import Classifier, Reading
-from bench.reading_files import classify_file
-from probes.schema import ShownOption
+from starprobe.bench.classifiers import load_classifier
+from starprobe.bench.classifiers.base import Classifier, Reading
+from starprobe.bench.reading_files import classify_file
+from starprobe.probes.schema import ShownOption
 
 THINGS = ("basket", "swimming pool", "dog show", "backyard", "own home", "bicycle", "suitcase")
 SAYINGS = (

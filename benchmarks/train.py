@@ -23,9 +23,9 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.backends import Backend, BackendOptions, Request, load_backend
-from bench.records import Generation, ModelInfo, Sampling
-from star.config import StarConfig, make_config
+from starprobe.bench.backends import Backend, BackendOptions, Request, load_backend
+from starprobe.bench.records import Generation, ModelInfo, Sampling
+from starprobe.star.config import StarConfig, make_config
 
 MODEL = "smollm2"
 PLAIN_BATCH = 8
@@ -88,7 +88,7 @@ def config_for(questions: int, samples: int, backend: str) -> StarConfig:
 
 def ours(config: StarConfig, folder: Path) -> Measured:
     """One iteration of the trainer; leaves `asked.json` and the rows in the folder."""
-    from star.loop import train
+    from starprobe.star.loop import train
 
     made: list[Noting] = []
 
@@ -119,7 +119,7 @@ def plain(config: StarConfig, folder: Path) -> Measured:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from star.models import base_weights
+    from starprobe.star.models import base_weights
 
     start = time.perf_counter()
     base = base_weights(config.model)
@@ -168,10 +168,10 @@ def _plain_training(model: Any, tokenizer: Any, config: StarConfig, folder: Path
     from peft import get_peft_model
     from transformers import DataCollatorForSeq2Seq, Trainer, TrainingArguments
 
-    from star.examples import encode
-    from star.records import TrainRow
-    from star.storage import records
-    from star.weights import lora
+    from starprobe.star.examples import encode
+    from starprobe.star.records import TrainRow
+    from starprobe.star.storage import records
+    from starprobe.star.weights import lora
 
     stored = records(folder / "ours" / "iteration_001" / "train.jsonl", TrainRow)
     rows = [encode(row, tokenizer) for row in stored]
@@ -203,7 +203,7 @@ def bare(config: StarConfig, folder: Path) -> Measured:
     os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
     from vllm import LLM, SamplingParams
 
-    from star.models import base_weights
+    from starprobe.star.models import base_weights
 
     start = time.perf_counter()
     engine = LLM(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 
-from probes.schema import Record
+from starprobe.probes.schema import Record
 
 
 class BuiltIn(Record):
@@ -18,7 +18,7 @@ class BuiltIn(Record):
 
     def path(self) -> str:
         """Where its file is."""
-        return str(files("probes").joinpath("data", self.file))
+        return str(files("starprobe.probes").joinpath("data", self.file))
 
 
 BUILT_IN = {

@@ -9,8 +9,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal
 
-from probes.schema import Question, Record
-from probes.similarity import normalise, overlap_within
+from starprobe.probes.schema import Question, Record
+from starprobe.probes.similarity import normalise, overlap_within
 
 FindingKind = Literal[
     "duplicate_id", "equal_stems", "near_stems", "equal_options", "no_answer", "positions", "length"

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from probes.catalog import BUILT_IN
+from starprobe.probes.catalog import BUILT_IN
 
 EXAMPLE_SHOW = "Example: starprobe probes show everyday --limit 2 --condition scratchpad+hinted"
 EXAMPLE_CHECK = "Example: starprobe probes check my-questions.jsonl"
@@ -29,7 +29,7 @@ def list_sets() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from probes.loading import load_probe_set
+    from starprobe.probes.loading import load_probe_set
 
     table = Table("set", "questions", "options", "hash", "what it is")
     for name, entry in BUILT_IN.items():
@@ -49,7 +49,7 @@ def list_conditions() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from probes.conditions import built_in_conditions
+    from starprobe.probes.conditions import built_in_conditions
 
     table = Table("condition", "asks for", "what it does", "source")
     for name, condition in built_in_conditions().items():
@@ -68,8 +68,8 @@ def show(
     """Show questions, or the prompts made of them."""
     from rich.console import Console
 
-    from probes.loading import load_probe_set
-    from probes.rendering import render_set
+    from starprobe.probes.loading import load_probe_set
+    from starprobe.probes.rendering import render_set
 
     console = Console(highlight=False, markup=False, emoji=False)
     probe_set = load_probe_set(name)
@@ -98,8 +98,8 @@ def check(
     """Look for questions that repeat, and for answers that give themselves away; exit 1 if any."""
     from rich.console import Console
 
-    from probes.checks import check_questions
-    from probes.loading import read_any
+    from starprobe.probes.checks import check_questions
+    from starprobe.probes.loading import read_any
 
     console = Console(highlight=False, markup=False)
     questions = read_any(name)

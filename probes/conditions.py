@@ -15,8 +15,8 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from probes.errors import InputError
-from probes.schema import Record
+from starprobe.probes.errors import InputError
+from starprobe.probes.schema import Record
 
 Alphabet = Literal["upper", "lower", "digits", "roman"]
 RationaleStyle = Literal["option_by_option", "paper", "free", "direct"]
@@ -85,7 +85,7 @@ def built_in_conditions() -> dict[str, Condition]:
 
 @cache
 def _built_in() -> dict[str, Condition]:
-    text = files("probes").joinpath("data", "conditions.toml").read_text(encoding="utf-8")
+    text = files("starprobe.probes").joinpath("data", "conditions.toml").read_text(encoding="utf-8")
     return _parse(text, "conditions.toml")
 
 

@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from probes.errors import UserError
+from starprobe.probes.errors import UserError
 
 
 def run_command(app: Callable[[], object]) -> None:

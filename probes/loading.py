@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from probes.catalog import BUILT_IN, find_built_in
-from probes.conditions import ALPHABETS
-from probes.errors import InputError
-from probes.numbers import numbers_set
-from probes.schema import Option, ProbeSet, Question
+from starprobe.probes.catalog import BUILT_IN, find_built_in
+from starprobe.probes.conditions import ALPHABETS
+from starprobe.probes.errors import InputError
+from starprobe.probes.numbers import numbers_set
+from starprobe.probes.schema import Option, ProbeSet, Question
 
 _OWN_FIELDS = ("id", "question", "options", "answer")
 

@@ -10,8 +10,8 @@ import random
 from itertools import pairwise
 from typing import Literal, NamedTuple, get_args
 
-from probes.schema import Option, Question
-from probes.worked_examples import WorkedExample
+from starprobe.probes.schema import Option, Question
+from starprobe.probes.worked_examples import WorkedExample
 
 Kind = Literal["sum", "largest", "divisible", "sequence"]
 KINDS: tuple[Kind, ...] = get_args(Kind)

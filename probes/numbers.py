@@ -15,9 +15,9 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
-from probes.errors import InputError
-from probes.number_kinds import KINDS, LEVELS, Kind, build, content_name, draw, split_of
-from probes.schema import ProbeSet, Question, Record
+from starprobe.probes.errors import InputError
+from starprobe.probes.number_kinds import KINDS, LEVELS, Kind, build, content_name, draw, split_of
+from starprobe.probes.schema import ProbeSet, Question, Record
 
 VERSION = "1"
 _TRIES = 500

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import random
 
-from probes.errors import InputError
-from probes.schema import Option, Question
+from starprobe.probes.errors import InputError
+from starprobe.probes.schema import Option, Question
 
 
 def arrange(

@@ -14,11 +14,11 @@ from typing import Literal, NamedTuple
 
 from pydantic import Field, ValidationError
 
-from probes.conditions import get_condition
-from probes.errors import InputError
-from probes.loading import join_sets, load_probe_set
-from probes.rendering import SHOTS, inapplicable, left_out, render, render_set
-from probes.schema import ProbeSet, Prompt, Record
+from starprobe.probes.conditions import get_condition
+from starprobe.probes.errors import InputError
+from starprobe.probes.loading import join_sets, load_probe_set
+from starprobe.probes.rendering import SHOTS, inapplicable, left_out, render, render_set
+from starprobe.probes.schema import ProbeSet, Prompt, Record
 
 PLANS = ("seed", "battery")
 """The built-in plans."""
@@ -89,7 +89,7 @@ def load_plan(name_or_path: str) -> Plan:
     """
     if name_or_path in PLANS:
         source = f"plan_{name_or_path}.toml"
-        text = files("probes").joinpath("data", source).read_text(encoding="utf-8")
+        text = files("starprobe.probes").joinpath("data", source).read_text(encoding="utf-8")
     else:
         source = name_or_path
         text = _own(name_or_path)

@@ -9,11 +9,11 @@ import hashlib
 import re
 from collections.abc import Iterator, Sequence
 
-from probes.conditions import ALPHABETS, Condition, get_condition, get_conditions
-from probes.errors import InputError
-from probes.orders import arrange, order_name, orders_of
-from probes.schema import Message, Option, ProbeSet, Prompt, Question, ShownOption
-from probes.worked_examples import domain_of, rationale, worked_examples
+from starprobe.probes.conditions import ALPHABETS, Condition, get_condition, get_conditions
+from starprobe.probes.errors import InputError
+from starprobe.probes.orders import arrange, order_name, orders_of
+from starprobe.probes.schema import Message, Option, ProbeSet, Prompt, Question, ShownOption
+from starprobe.probes.worked_examples import domain_of, rationale, worked_examples
 
 STOP = ("\n\nQuestion:", "\nQuestion:")
 """Where a base model that goes on with a question of its own is to be stopped."""

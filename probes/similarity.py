@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
-from probes.schema import ProbeSet, Question
+from starprobe.probes.schema import ProbeSet, Question
 
 NEAR = 0.75
 """Shared one- and two-word pieces, as a share of all, from which stems are nearly equal."""

@@ -14,8 +14,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from probes.conditions import RationaleStyle
-from probes.schema import Option, Question, Record
+from starprobe.probes.conditions import RationaleStyle
+from starprobe.probes.schema import Option, Question, Record
 
 Domain = Literal["commonsense", "numbers"]
 OPENER = "Let us look at each option."
@@ -106,5 +106,9 @@ def _numeric(text: str) -> bool:
 
 @cache
 def _all() -> Sequence[WorkedExample]:
-    text = files("probes").joinpath("data", "worked_examples.toml").read_text(encoding="utf-8")
+    text = (
+        files("starprobe.probes")
+        .joinpath("data", "worked_examples.toml")
+        .read_text(encoding="utf-8")
+    )
     return tuple(WorkedExample(**row) for row in tomllib.loads(text)["example"])

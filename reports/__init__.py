@@ -8,17 +8,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from reports.compare import write_comparison
-    from reports.page import write_report
+    from starprobe.reports.compare import write_comparison
+    from starprobe.reports.page import write_report
 
 __all__ = ["write_comparison", "write_report"]
-_HOMES = {"write_comparison": "reports.compare", "write_report": "reports.page"}
+_HOMES = {"write_comparison": "starprobe.reports.compare", "write_report": "starprobe.reports.page"}
 
 
 def __getattr__(name: str) -> Any:
     """The public function of this name, loaded now."""
     if name not in _HOMES:
-        raise AttributeError(f"module 'reports' has no attribute {name!r}")
+        raise AttributeError(f"module 'starprobe.reports' has no attribute {name!r}")
     from importlib import import_module
 
     return getattr(import_module(_HOMES[name]), name)

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from bench.records import MULTI, STYLES, Response, Verdict
-from probes.schema import Prompt
-from reports.embed import pack, utf16_offsets
-from reports.frames import Evidence, Exchange
+from starprobe.bench.records import MULTI, STYLES, Response, Verdict
+from starprobe.probes.schema import Prompt
+from starprobe.reports.embed import pack, utf16_offsets
+from starprobe.reports.frames import Evidence, Exchange
 
 CHUNK = 256
 """Responses packed together: one click unpacks one chunk."""

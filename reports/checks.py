@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from bench.faithfulness.measure import faithfulness_metrics
-from bench.faithfulness.trials import Trial
-from bench.judges.agreement import Agreement
-from bench.judges.records import Judgement, read_judgements
-from bench.judges.summary import summarize
-from bench.records import Metric
-from bench.storage import Run
-from reports import figures
-from reports.frames import Evidence
-from reports.panels import Panel
+from starprobe.bench.faithfulness.measure import faithfulness_metrics
+from starprobe.bench.faithfulness.trials import Trial
+from starprobe.bench.judges.agreement import Agreement
+from starprobe.bench.judges.records import Judgement, read_judgements
+from starprobe.bench.judges.summary import summarize
+from starprobe.bench.records import Metric
+from starprobe.bench.storage import Run
+from starprobe.reports import figures
+from starprobe.reports.frames import Evidence
+from starprobe.reports.panels import Panel
 
 
 def check_panels(evidence: Evidence) -> Iterator[Panel]:

@@ -43,11 +43,11 @@ def report(
 
     Example: starprobe report runs/everyday -o report.html
     """
-    from reports.page import write_report
+    from starprobe.reports.page import write_report
 
     _say(write_report(folders, out, reader=reader, anonymize=anonymize))
     if data is not None:
-        from reports.data import write_data
+        from starprobe.reports.data import write_data
 
         _say(write_data(folders, data, reader=reader))
 
@@ -66,7 +66,7 @@ def compare(
 
     Example: starprobe compare demo/before demo/after --training demo/training -o compare.html
     """
-    from reports.compare import write_comparison
+    from starprobe.reports.compare import write_comparison
 
     _say(write_comparison(before, after, out, training, reader=reader, anonymize=anonymize))
 
@@ -103,9 +103,9 @@ def sign(
     """
     from rich.console import Console
 
-    from reports.sign import write_sign
-    from reports.sign.labels import parse_priors, parse_spec
-    from reports.sign.printing import show
+    from starprobe.reports.sign import write_sign
+    from starprobe.reports.sign.labels import parse_priors, parse_spec
+    from starprobe.reports.sign.printing import show
 
     findings = write_sign(
         [parse_spec(folder) for folder in folders],
@@ -147,9 +147,9 @@ def battery(
 
     from rich.console import Console
 
-    from bench.backends.options import make_options
-    from bench.battery import SAMPLING, BatteryConfig, run_battery
-    from reports.page import write_report
+    from starprobe.bench.backends.options import make_options
+    from starprobe.bench.battery import SAMPLING, BatteryConfig, run_battery
+    from starprobe.reports.page import write_report
 
     console, start = Console(highlight=False, soft_wrap=True, emoji=False), time.monotonic()
     config = BatteryConfig(

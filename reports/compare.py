@@ -10,25 +10,25 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from bench.files import write_atomic
-from bench.metrics import compare as compare_frames
-from bench.metrics import measure
-from bench.metrics.applicable import split
-from bench.metrics.records import Comparison
-from bench.paired import holm
-from probes.errors import InputError
-from reports import figures, sentences
-from reports.checks import check_panels
-from reports.flips import AFTER, flips_table
-from reports.frames import Evidence, Order, gather, reader_error, without_collector
-from reports.methods import methods
-from reports.naming import SIDE
-from reports.page import facts, namer, render
-from reports.panels import Panel, panels
-from reports.secrets import Secrets, aliases
-from reports.tables import comparison_table
-from reports.tiles import ALL, tiles
-from reports.training import training_story
+from starprobe.bench.files import write_atomic
+from starprobe.bench.metrics import compare as compare_frames
+from starprobe.bench.metrics import measure
+from starprobe.bench.metrics.applicable import split
+from starprobe.bench.metrics.records import Comparison
+from starprobe.bench.paired import holm
+from starprobe.probes.errors import InputError
+from starprobe.reports import figures, sentences
+from starprobe.reports.checks import check_panels
+from starprobe.reports.flips import AFTER, flips_table
+from starprobe.reports.frames import Evidence, Order, gather, reader_error, without_collector
+from starprobe.reports.methods import methods
+from starprobe.reports.naming import SIDE
+from starprobe.reports.page import facts, namer, render
+from starprobe.reports.panels import Panel, panels
+from starprobe.reports.secrets import Secrets, aliases
+from starprobe.reports.tables import comparison_table
+from starprobe.reports.tiles import ALL, tiles
+from starprobe.reports.training import training_story
 
 if TYPE_CHECKING:
     import pandas as pd

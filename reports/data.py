@@ -11,10 +11,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from bench.files import write_atomic
-from bench.metrics.frames import key
-from reports.frames import gather
-from reports.panels import panels
+from starprobe.bench.files import write_atomic
+from starprobe.bench.metrics.frames import key
+from starprobe.reports.frames import gather
+from starprobe.reports.panels import panels
 
 
 def write_data(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bench.metrics.comparing import PAIR_KEYS, paired_rows
-from reports import palette, sentences
-from reports.tables import Cell, Row, Table, link
+from starprobe.bench.metrics.comparing import PAIR_KEYS, paired_rows
+from starprobe.reports import palette, sentences
+from starprobe.reports.tables import Cell, Row, Table, link
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,14 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from bench.metrics.corrected import ReaderError
-from bench.metrics.frames import row, tabulate
-from bench.names import short_names
-from bench.records import Response, Verdict
-from bench.storage import Run
-from probes.errors import InputError
-from probes.schema import Prompt
-from reports.naming import in_run_order, shown_name, telling_names
+from starprobe.bench.metrics.corrected import ReaderError
+from starprobe.bench.metrics.frames import row, tabulate
+from starprobe.bench.names import short_names
+from starprobe.bench.records import Response, Verdict
+from starprobe.bench.storage import Run
+from starprobe.probes.errors import InputError
+from starprobe.probes.schema import Prompt
+from starprobe.reports.naming import in_run_order, shown_name, telling_names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -141,7 +141,7 @@ def reader_of(runs: Sequence[Run], wanted: str | None = None) -> str:
     Raises:
         InputError: the reader that is asked for has not read one of them.
     """
-    from bench.classifiers import DEFAULT_CLASSIFIER
+    from starprobe.bench.classifiers import DEFAULT_CLASSIFIER
 
     names = [set(run.verdict_names()) for run in runs]
     for run, there in zip(runs, names, strict=True):
@@ -162,7 +162,7 @@ def reader_of(runs: Sequence[Run], wanted: str | None = None) -> str:
 
 def reader_error(evidence: Evidence) -> ReaderError | None:
     """How the reader did on texts that people have labelled; None where that is not known."""
-    from bench.classifiers import error_counts
+    from starprobe.bench.classifiers import error_counts
 
     readers = evidence.frame["classifier"].drop_duplicates()
     counts = error_counts(str(readers.iloc[0])) if len(readers) == 1 else None
@@ -173,13 +173,13 @@ def _verdicts(
     run: Run, name: str, responses: Iterable[Response], *, complete: bool
 ) -> dict[str, Verdict]:
     """The verdicts of this reader; the default one reads first what came in since it read."""
-    from bench.classifiers import DEFAULT_CLASSIFIER
+    from starprobe.bench.classifiers import DEFAULT_CLASSIFIER
 
     verdicts = run.verdicts(name)
     missing = any(r.error is None and r.id not in verdicts for r in responses)
     if not (complete and missing and name == DEFAULT_CLASSIFIER):
         return verdicts
-    from bench.reading import classify_run
+    from starprobe.bench.reading import classify_run
 
     classify_run(run)
     return run.verdicts(name)

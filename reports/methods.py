@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from bench.metrics.records import NotApplicable
-from bench.records import Metric, RunInfo
-from bench.storage import Run
-from probes.errors import UserError
-from reports.frames import Evidence
-from reports.secrets import Secrets
-from reports.sentences import RARE_BELOW, SHOWS_FROM, UNSURE_ABOVE
+from starprobe.bench.metrics.records import NotApplicable
+from starprobe.bench.records import Metric, RunInfo
+from starprobe.bench.storage import Run
+from starprobe.probes.errors import UserError
+from starprobe.reports.frames import Evidence
+from starprobe.reports.secrets import Secrets
+from starprobe.reports.sentences import RARE_BELOW, SHOWS_FROM, UNSURE_ABOVE
 
 Fact = tuple[str, list[Any]]
 
@@ -78,7 +78,7 @@ def _questions(runs: Sequence[Run]) -> Iterator[Fact]:
 
 
 def _condition(name: str) -> str:
-    from probes.conditions import get_condition
+    from starprobe.probes.conditions import get_condition
 
     try:
         found = get_condition(name)
@@ -131,7 +131,7 @@ def _left_out(one: NotApplicable, secrets: Secrets) -> Any:
 
 def _reader(name: str) -> str:
     """The reader, and how it does on annotated responses of sources that it was not fitted on."""
-    from bench.classifiers.learned import shipped
+    from starprobe.bench.classifiers.learned import shipped
 
     provenance = shipped()["provenance"]
     found = provenance["left_out"].get(name.partition("-")[0])

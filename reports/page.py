@@ -13,18 +13,18 @@ from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from bench.files import write_atomic
-from bench.metrics import measure
-from bench.metrics.applicable import split
-from reports import browser, embed, palette, sentences
-from reports.checks import check_panels
-from reports.frames import Evidence, Order, gather, reader_error, without_collector
-from reports.methods import methods
-from reports.naming import SIDE
-from reports.panels import Panel, embedded, panels
-from reports.secrets import Secrets, aliases
-from reports.tables import link, metrics_table
-from reports.visible import visible
+from starprobe.bench.files import write_atomic
+from starprobe.bench.metrics import measure
+from starprobe.bench.metrics.applicable import split
+from starprobe.reports import browser, embed, palette, sentences
+from starprobe.reports.checks import check_panels
+from starprobe.reports.frames import Evidence, Order, gather, reader_error, without_collector
+from starprobe.reports.methods import methods
+from starprobe.reports.naming import SIDE
+from starprobe.reports.panels import Panel, embedded, panels
+from starprobe.reports.secrets import Secrets, aliases
+from starprobe.reports.tables import link, metrics_table
+from starprobe.reports.visible import visible
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -205,7 +205,7 @@ def environment() -> Environment:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     return Environment(
-        loader=PackageLoader("reports", "templates"),
+        loader=PackageLoader("starprobe.reports", "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -247,4 +247,4 @@ def package_version() -> str:
 
 
 def _template(name: str) -> str:
-    return files("reports").joinpath("templates", name).read_text(encoding="utf-8")
+    return files("starprobe.reports").joinpath("templates", name).read_text(encoding="utf-8")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.records import STYLES, Outcome, Style
+from starprobe.bench.records import STYLES, Outcome, Style
 
 STYLE_COLOURS: dict[Style, str] = {
     "option_by_option": "#0072b2",

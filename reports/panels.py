@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from bench.records import Metric
-from reports import figures
-from reports.palette import SERIES
+from starprobe.bench.records import Metric
+from starprobe.reports import figures
+from starprobe.reports.palette import SERIES
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from bench.metrics.corrected import ReaderError, corrected_rate
-from bench.metrics.definitions import numbers, right_of_all
-from bench.records import STYLES, Style
-from bench.statistics import Estimate, rate
+from starprobe.bench.metrics.corrected import ReaderError, corrected_rate
+from starprobe.bench.metrics.definitions import numbers, right_of_all
+from starprobe.bench.records import STYLES, Style
+from starprobe.bench.statistics import Estimate, rate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,8 +81,8 @@ def asks_for(condition: str, frame: pd.DataFrame | None = None) -> str | None:
         condition: a name of `probes.conditions`, or a user's own.
         frame: where a user's own that names its twin says what it asks for.
     """
-    from probes.conditions import get_condition
-    from probes.errors import UserError
+    from starprobe.probes.conditions import get_condition
+    from starprobe.probes.errors import UserError
 
     try:
         return get_condition(condition).asks

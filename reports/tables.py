@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from bench.metrics.definitions import BY_NAME
-from bench.metrics.records import Comparison
-from bench.records import Metric
-from reports.sentences import percent
+from starprobe.bench.metrics.definitions import BY_NAME
+from starprobe.bench.metrics.records import Comparison
+from starprobe.bench.records import Metric
+from starprobe.reports.sentences import percent
 
 Hide = Callable[[str], Any]
 NUMBERS = {"tokens", "chars", "covered_per_100_tokens", "latency_s", "cost"}

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from bench.metrics.definitions import BY_NAME
-from bench.metrics.measuring import estimate
-from bench.metrics.records import Comparison
-from bench.statistics import Estimate
-from reports import sentences
-from reports.tables import signed
+from starprobe.bench.metrics.definitions import BY_NAME
+from starprobe.bench.metrics.measuring import estimate
+from starprobe.bench.metrics.records import Comparison
+from starprobe.bench.statistics import Estimate
+from starprobe.reports import sentences
+from starprobe.reports.tables import signed
 
 if TYPE_CHECKING:
     import pandas as pd

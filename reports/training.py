@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from reports.figures import training as curves
-from reports.panels import Panel
-from star.records import Exam, IterationMetrics
-from star.storage import Training
-from star.tables import differences
+from starprobe.reports.figures import training as curves
+from starprobe.reports.panels import Panel
+from starprobe.star.records import Exam, IterationMetrics
+from starprobe.star.storage import Training
+from starprobe.star.tables import differences
 
 
 class TrainingStory(NamedTuple):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from star.config import StarConfig, make_config, presets
-from star.storage import Training
+from starprobe.star.config import StarConfig, make_config, presets
+from starprobe.star.storage import Training
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,8 +25,8 @@ def train(config: StarConfig, out: Path | str, console: Console | None = None) -
     Raises:
         UserError: what the user can cure; nothing is lost by it.
     """
-    from star.loop import train as run
-    from star.watching import RichWatcher
+    from starprobe.star.loop import train as run
+    from starprobe.star.watching import RichWatcher
 
     if console is None:
         return run(config, out)

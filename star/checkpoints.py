@@ -6,15 +6,15 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench.environment import hardware, versions
-from bench.files import write_atomic
-from probes.errors import FolderError
-from star.config import StarConfig
-from star.models import base_weights
-from star.records import Exam, Forgetting, Interval, IterationMetrics
-from star.storage import Training
-from star.stored import replace_folder
-from star.tables import differences
+from starprobe.bench.environment import hardware, versions
+from starprobe.bench.files import write_atomic
+from starprobe.probes.errors import FolderError
+from starprobe.star.config import StarConfig
+from starprobe.star.models import base_weights
+from starprobe.star.records import Exam, Forgetting, Interval, IterationMetrics
+from starprobe.star.storage import Training
+from starprobe.star.stored import replace_folder
+from starprobe.star.tables import differences
 
 CARD = """\
 ---

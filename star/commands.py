@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from probes.errors import InputError
+from starprobe.probes.errors import InputError
 
 if TYPE_CHECKING:
-    from star.config import StarConfig
-    from star.storage import Training
+    from starprobe.star.config import StarConfig
+    from starprobe.star.storage import Training
 
 EPILOG = (
     "Example: starprobe train --model smollm2 --questions numbers:train --preset rest "
@@ -47,8 +47,8 @@ def train(
     ] = None,
 ) -> None:
     """Teach a model with STaR: sample, check, rationalize, filter, fine-tune, repeat."""
-    from star.config import make_config, parse_settings
-    from star.launching import launched
+    from starprobe.star.config import make_config, parse_settings
+    from starprobe.star.launching import launched
 
     if explain is not None:
         return _explain(*explain)
@@ -69,7 +69,7 @@ def train(
 def _train(config: StarConfig, out: Path) -> None:
     from rich.console import Console
 
-    from star import train as run
+    from starprobe.star import train as run
 
     training = run(config, out, Console(stderr=True))
     _report(training)
@@ -78,7 +78,7 @@ def _train(config: StarConfig, out: Path) -> None:
 def _report(training: Training) -> None:
     from rich.console import Console
 
-    from star.tables import differences, tables
+    from starprobe.star.tables import differences, tables
 
     console = Console(highlight=False)
     tested = training.tested()
@@ -105,8 +105,8 @@ def _show(config: StarConfig) -> None:
 
 
 def _explain(folder: Path, question: str) -> None:
-    from star.explain import explain
-    from star.storage import Training
+    from starprobe.star.explain import explain
+    from starprobe.star.storage import Training
 
     for line in explain(Training(folder), question):
         typer.echo(line)

@@ -14,8 +14,8 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from probes.errors import InputError
-from probes.schema import Record
+from starprobe.probes.errors import InputError
+from starprobe.probes.schema import Record
 
 KeepBy = Literal["key", "judges", "reward"]
 RationaleStyle = Literal["option_by_option", "paper", "free"]
@@ -223,7 +223,7 @@ class StarConfig(Record):
 @cache
 def presets() -> dict[str, dict[str, Any]]:
     """Preset -> the fields it sets, with its `about`."""
-    text = files("star").joinpath("presets.toml").read_text(encoding="utf-8")
+    text = files("starprobe.star").joinpath("presets.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)
 
 

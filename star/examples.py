@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from bench.backends.base import Backend
-from probes.errors import InputError
-from probes.schema import Prompt, Question
-from probes.worked_examples import closing
-from star.config import StarConfig
-from star.numeric import key_number
-from star.prompts import order_of, training_prompt
-from star.records import Sample, TrainRow
+from starprobe.bench.backends.base import Backend
+from starprobe.probes.errors import InputError
+from starprobe.probes.schema import Prompt, Question
+from starprobe.probes.worked_examples import closing
+from starprobe.star.config import StarConfig
+from starprobe.star.numeric import key_number
+from starprobe.star.prompts import order_of, training_prompt
+from starprobe.star.records import Sample, TrainRow
 
 Render = Callable[[Prompt], str]
 

@@ -14,9 +14,9 @@ from pathlib import Path
 
 from pydantic import ValidationError, model_validator
 
-from probes.errors import InputError
-from probes.schema import Question
-from probes.worked_examples import Domain, WorkedExample, domain_of, worked_examples
+from starprobe.probes.errors import InputError
+from starprobe.probes.schema import Question
+from starprobe.probes.worked_examples import Domain, WorkedExample, domain_of, worked_examples
 
 BUILT_IN = ("probes", "numbers", "word_problems")
 
@@ -61,7 +61,9 @@ def exemplars(name: str) -> tuple[WorkedExample, ...]:
 def _load(name: str) -> tuple[WorkedExample, ...]:
     try:
         if name in BUILT_IN:
-            text = files("star").joinpath("data", f"{name}.toml").read_text(encoding="utf-8")
+            text = (
+                files("starprobe.star").joinpath("data", f"{name}.toml").read_text(encoding="utf-8")
+            )
         else:
             text = Path(name).read_text(encoding="utf-8")
         tables = tomllib.loads(text).get("example", [])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from probes.errors import InputError
-from star.records import Sample
-from star.storage import Training
+from starprobe.probes.errors import InputError
+from starprobe.star.records import Sample
+from starprobe.star.storage import Training
 
 ABOUT: dict[str, str] = {
     "kept": "trained on",

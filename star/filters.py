@@ -11,12 +11,12 @@ import statistics
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
-from bench.records import MULTI
-from star.claims import false_claims
-from star.config import StarConfig
-from star.numeric import key_number, numbers_of
-from star.reading import Read, closes_well, working
-from star.records import Reason, Sample
+from starprobe.bench.records import MULTI
+from starprobe.star.claims import false_claims
+from starprobe.star.config import StarConfig
+from starprobe.star.numeric import key_number, numbers_of
+from starprobe.star.reading import Read, closes_well, working
+from starprobe.star.records import Reason, Sample
 
 LENGTH_FACTOR = 3.0
 """A rationale this many times longer or shorter than the median kept one is an outlier."""

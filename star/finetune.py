@@ -13,17 +13,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from probes.errors import InputError, MissingError
-from star import limits
-from star.config import StarConfig
-from star.examples import Encoded, encode
-from star.jobs import Job
-from star.records import TrainingStats, TrainRow
-from star.sampling import Watcher
-from star.snapshots import keeper, last_whole
-from star.stored import records, replace_folder
-from star.trainers import Material, make_trainer, material, teller
-from star.weights import load_model, load_tokenizer, on_cpu
+from starprobe.probes.errors import InputError, MissingError
+from starprobe.star import limits
+from starprobe.star.config import StarConfig
+from starprobe.star.examples import Encoded, encode
+from starprobe.star.jobs import Job
+from starprobe.star.records import TrainingStats, TrainRow
+from starprobe.star.sampling import Watcher
+from starprobe.star.snapshots import keeper, last_whole
+from starprobe.star.stored import records, replace_folder
+from starprobe.star.trainers import Material, make_trainer, material, teller
+from starprobe.star.weights import load_model, load_tokenizer, on_cpu
 
 POINTS = 25
 """Of the loss curve that is kept, at most about so many."""
@@ -58,7 +58,7 @@ def finetune(job: Job, watcher: Watcher) -> TrainingStats:
         trainer.train(resume_from_checkpoint=str(snapshot.path) if snapshot else None)
         state, last = trainer.state, trainer
         if job.config.pairs:
-            from star.preference import prefer
+            from starprobe.star.preference import prefer
 
             last = prefer(trainer.model, tokenizer, rows, job, watcher) or trainer
         save(last, tokenizer, job)

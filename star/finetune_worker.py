@@ -12,12 +12,12 @@ import traceback
 from pathlib import Path
 from typing import NoReturn
 
-from bench.line_process import heard, speaker
-from probes.errors import UserError
-from star.finetune import finetune
-from star.jobs import Job
-from star.launching import Relay
-from star.sampling import Silent
+from starprobe.bench.line_process import heard, speaker
+from starprobe.probes.errors import UserError
+from starprobe.star.finetune import finetune
+from starprobe.star.jobs import Job
+from starprobe.star.launching import Relay
+from starprobe.star.sampling import Silent
 
 
 def main() -> None:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 
-from star.examples import direct_rows, renderer, train_rows
-from star.jobs import Job
-from star.launching import finetuned
-from star.models import base_weights
-from star.pairs import rejected_for
-from star.phases import Phases
-from star.records import Sample, TrainingStats, TrainRow
-from star.storage import Iteration
-from star.supervised import supervised_rows
-from star.turning import balanced
-from star.work import Work
+from starprobe.star.examples import direct_rows, renderer, train_rows
+from starprobe.star.jobs import Job
+from starprobe.star.launching import finetuned
+from starprobe.star.models import base_weights
+from starprobe.star.pairs import rejected_for
+from starprobe.star.phases import Phases
+from starprobe.star.records import Sample, TrainingStats, TrainRow
+from starprobe.star.storage import Iteration
+from starprobe.star.supervised import supervised_rows
+from starprobe.star.turning import balanced
+from starprobe.star.work import Work
 
 
 def rows_of(

@@ -14,26 +14,26 @@ from typing import Literal
 
 import numpy as np
 
-from bench.backends import BackendOptions
-from bench.files import write_jsonl
-from bench.lm_eval_tasks.evaluating import DocumentScore, evaluate, task_manager
-from bench.metrics import compare
-from bench.metrics.comparing import adjust, comparison
-from bench.metrics.records import Comparison
-from bench.paired import paired_mean, paired_rate
-from bench.reading import classify_run
-from bench.records import Sampling
-from bench.run_config import RunConfig
-from bench.runner import run
-from bench.storage import Run
-from probes.catalog import find_built_in
-from probes.loading import load_probe_set
-from star.config import StarConfig
-from star.models import base_weights
-from star.records import Forgetting
-from star.stored import records
-from star.weights import on_cpu
-from star.work import Work
+from starprobe.bench.backends import BackendOptions
+from starprobe.bench.files import write_jsonl
+from starprobe.bench.lm_eval_tasks.evaluating import DocumentScore, evaluate, task_manager
+from starprobe.bench.metrics import compare
+from starprobe.bench.metrics.comparing import adjust, comparison
+from starprobe.bench.metrics.records import Comparison
+from starprobe.bench.paired import paired_mean, paired_rate
+from starprobe.bench.reading import classify_run
+from starprobe.bench.records import Sampling
+from starprobe.bench.run_config import RunConfig
+from starprobe.bench.runner import run
+from starprobe.bench.storage import Run
+from starprobe.probes.catalog import find_built_in
+from starprobe.probes.loading import load_probe_set
+from starprobe.star.config import StarConfig
+from starprobe.star.models import base_weights
+from starprobe.star.records import Forgetting
+from starprobe.star.stored import records
+from starprobe.star.weights import on_cpu
+from starprobe.star.work import Work
 
 DIRECT = "direct"
 MAX_TOKENS = 32

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from star.config import StarConfig
-from star.records import IterationMetrics
+from starprobe.star.config import StarConfig
+from starprobe.star.records import IterationMetrics
 
 
 def accuracy_of(metrics: IterationMetrics) -> float | None:

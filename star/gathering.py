@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.backends.base import Request, ScoringBackend
-from probes.errors import InputError
-from star.filters import apply_filters, drop_over_share
-from star.judged import decided_by
-from star.judging import judge
-from star.likelihood import check
-from star.measure import solved_questions
-from star.phases import Phases
-from star.prompts import ask
-from star.reading import Read
-from star.records import Generated, Sample
-from star.schedule import questions_to_ask
-from star.storage import Iteration
-from star.work import Work
+from starprobe.bench.backends.base import Request, ScoringBackend
+from starprobe.probes.errors import InputError
+from starprobe.star.filters import apply_filters, drop_over_share
+from starprobe.star.judged import decided_by
+from starprobe.star.judging import judge
+from starprobe.star.likelihood import check
+from starprobe.star.measure import solved_questions
+from starprobe.star.phases import Phases
+from starprobe.star.prompts import ask
+from starprobe.star.reading import Read
+from starprobe.star.records import Generated, Sample
+from starprobe.star.schedule import questions_to_ask
+from starprobe.star.storage import Iteration
+from starprobe.star.work import Work
 
 
 def gather(work: Work, iteration: Iteration, phases: Phases) -> tuple[list[Sample], list[Sample]]:

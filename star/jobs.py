@@ -6,10 +6,10 @@ import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
-from bench.files import dump_line
-from probes.schema import Record
-from star.config import StarConfig
-from star.records import TrainRow
+from starprobe.bench.files import dump_line
+from starprobe.probes.schema import Record
+from starprobe.star.config import StarConfig
+from starprobe.star.records import TrainRow
 
 
 class Job(Record):

@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from bench.judges.consensus import consensus
-from bench.judges.records import Judgement
-from bench.judges.summary import count_judges
-from probes.errors import InputError
-from probes.schema import Question
-from star.config import KeepBy, StarConfig
-from star.filters import dropped
-from star.measure import share
-from star.questions import keyed
-from star.records import Judging, Sample
+from starprobe.bench.judges.consensus import consensus
+from starprobe.bench.judges.records import Judgement
+from starprobe.bench.judges.summary import count_judges
+from starprobe.probes.errors import InputError
+from starprobe.probes.schema import Question
+from starprobe.star.config import KeepBy, StarConfig
+from starprobe.star.filters import dropped
+from starprobe.star.measure import share
+from starprobe.star.questions import keyed
+from starprobe.star.records import Judging, Sample
 
 RIGHT = "RIGHT"
 """The choice of a rubric that keeps."""

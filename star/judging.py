@@ -8,23 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from bench.backends import BackendOptions, parse_model
-from bench.judges.panel import Case
-from bench.judges.records import Judgement
-from bench.judges.rubrics import Rubric, get_rubric
-from bench.judges.stage import Asked, JudgeConfig, ask_judges, ask_rewards
-from bench.records import Response
-from probes.errors import MissingError
-from probes.worked_examples import closing
-from star.config import KeepBy, StarConfig
-from star.judged import by_consensus, by_reward, decided_by, score_of
-from star.models import TRAINABLE
-from star.phases import Phases
-from star.prompts import prompt_for
-from star.records import Sample
-from star.sampling import MAX_ERRORS
-from star.storage import Iteration
-from star.work import Work
+from starprobe.bench.backends import BackendOptions, parse_model
+from starprobe.bench.judges.panel import Case
+from starprobe.bench.judges.records import Judgement
+from starprobe.bench.judges.rubrics import Rubric, get_rubric
+from starprobe.bench.judges.stage import Asked, JudgeConfig, ask_judges, ask_rewards
+from starprobe.bench.records import Response
+from starprobe.probes.errors import MissingError
+from starprobe.probes.worked_examples import closing
+from starprobe.star.config import KeepBy, StarConfig
+from starprobe.star.judged import by_consensus, by_reward, decided_by, score_of
+from starprobe.star.models import TRAINABLE
+from starprobe.star.phases import Phases
+from starprobe.star.prompts import prompt_for
+from starprobe.star.records import Sample
+from starprobe.star.sampling import MAX_ERRORS
+from starprobe.star.storage import Iteration
+from starprobe.star.work import Work
 
 
 def judge(

@@ -13,17 +13,17 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from bench.backends import parse_model
-from bench.files import write_json
-from bench.line_process import LineProcess
-from probes import errors
-from probes.errors import InputError, UserError
-from star.config import StarConfig
-from star.jobs import Job
-from star.records import TrainingStats
-from star.sampling import Watcher
+from starprobe.bench.backends import parse_model
+from starprobe.bench.files import write_json
+from starprobe.bench.line_process import LineProcess
+from starprobe.probes import errors
+from starprobe.probes.errors import InputError, UserError
+from starprobe.star.config import StarConfig
+from starprobe.star.jobs import Job
+from starprobe.star.records import TrainingStats
+from starprobe.star.sampling import Watcher
 
-WORKER = "star.finetune_worker"
+WORKER = "starprobe.star.finetune_worker"
 LAUNCHED = (
     "RANK", "WORLD_SIZE", "LOCAL_", "GROUP_", "ROLE_", "MASTER_", "TORCHELASTIC_", "TORCH_NCCL_",
     "ACCELERATE_", "FSDP_",
@@ -38,7 +38,7 @@ def finetuned(job: Job, watcher: Watcher) -> TrainingStats:
         UserError: what a user can cure; what was trained so far is kept.
     """
     if not apart(job.config):
-        from star.finetune import finetune
+        from starprobe.star.finetune import finetune
 
         return finetune(job, watcher)
     file = job.snapshots / "job.json"
@@ -93,7 +93,7 @@ def launch_file(config: StarConfig) -> Path:
             raise InputError(f"accelerate_config={config.accelerate_config}: there is no such file")
         return path
     name = "fsdp2" if config.tuning == "full" else "ddp"
-    return Path(str(files("star").joinpath("launch", f"{name}.yaml")))
+    return Path(str(files("starprobe.star").joinpath("launch", f"{name}.yaml")))
 
 
 def environment(config: StarConfig) -> dict[str, str]:

@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from bench.backends.base import ScoringBackend
-from probes.schema import Question
-from probes.worked_examples import closing
-from star.config import StarConfig
-from star.examples import answer_sentence, completion
-from star.filters import dropped
-from star.prompts import training_prompt
-from star.reading import before_closing
-from star.records import Sample
+from starprobe.bench.backends.base import ScoringBackend
+from starprobe.probes.schema import Question
+from starprobe.probes.worked_examples import closing
+from starprobe.star.config import StarConfig
+from starprobe.star.examples import answer_sentence, completion
+from starprobe.star.filters import dropped
+from starprobe.star.prompts import training_prompt
+from starprobe.star.reading import before_closing
+from starprobe.star.records import Sample
 
 
 class Gain(NamedTuple):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from probes.errors import FolderError, MissingError, UserError
+from starprobe.probes.errors import FolderError, MissingError, UserError
 
 ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EIO}
 SAYINGS = (

@@ -8,27 +8,27 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.backends import load_backend
-from bench.files import write_atomic
-from bench.locking import only_writer
-from probes.errors import InputError
-from star.checkpoints import card, merge
-from star.config import StarConfig
-from star.fitting import fit, rows_of
-from star.forgetting import check_forgetting, look_ahead
-from star.gate import best_of, why_stop
-from star.gathering import gather
-from star.judged import judging_numbers
-from star.judging import rehearse
-from star.measure import counts, sampling_numbers
-from star.models import BackendLoader, Models, base_weights
-from star.phases import Phases
-from star.records import IterationMetrics
-from star.sampling import Silent, Watcher
-from star.storage import Training
-from star.testing import take_test
-from star.validating import validate
-from star.work import Work
+from starprobe.bench.backends import load_backend
+from starprobe.bench.files import write_atomic
+from starprobe.bench.locking import only_writer
+from starprobe.probes.errors import InputError
+from starprobe.star.checkpoints import card, merge
+from starprobe.star.config import StarConfig
+from starprobe.star.fitting import fit, rows_of
+from starprobe.star.forgetting import check_forgetting, look_ahead
+from starprobe.star.gate import best_of, why_stop
+from starprobe.star.gathering import gather
+from starprobe.star.judged import judging_numbers
+from starprobe.star.judging import rehearse
+from starprobe.star.measure import counts, sampling_numbers
+from starprobe.star.models import BackendLoader, Models, base_weights
+from starprobe.star.phases import Phases
+from starprobe.star.records import IterationMetrics
+from starprobe.star.sampling import Silent, Watcher
+from starprobe.star.storage import Training
+from starprobe.star.testing import take_test
+from starprobe.star.validating import validate
+from starprobe.star.work import Work
 
 
 def train(

@@ -8,14 +8,14 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from bench.records import MULTI
-from bench.statistics import wilson
-from probes.schema import Question
-from star.filters import fingerprint
-from star.numeric import last_number, same_number
-from star.questions import keyed
-from star.reading import closes_well, shown_options
-from star.records import Interval, Sample
+from starprobe.bench.records import MULTI
+from starprobe.bench.statistics import wilson
+from starprobe.probes.schema import Question
+from starprobe.star.filters import fingerprint
+from starprobe.star.numeric import last_number, same_number
+from starprobe.star.questions import keyed
+from starprobe.star.reading import closes_well, shown_options
+from starprobe.star.records import Interval, Sample
 
 GOOD = ("kept", "cap", "duplicate")
 """Fates of samples that are good enough to be trained on."""

@@ -6,12 +6,12 @@ import gc
 from collections.abc import Callable
 from pathlib import Path
 
-from bench.backends import BackendOptions, load_backend, parse_model
-from bench.backends.base import Backend
-from bench.backends.embedded import EMBEDDED, embedded_folder, gguf_folder
-from probes.errors import InputError
-from star.config import StarConfig
-from star.sharding import is_sharded, load_shards
+from starprobe.bench.backends import BackendOptions, load_backend, parse_model
+from starprobe.bench.backends.base import Backend
+from starprobe.bench.backends.embedded import EMBEDDED, embedded_folder, gguf_folder
+from starprobe.probes.errors import InputError
+from starprobe.star.config import StarConfig
+from starprobe.star.sharding import is_sharded, load_shards
 
 BackendLoader = Callable[[str, BackendOptions], Backend]
 TRAINABLE = ("hf", "vllm")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 
-from star.records import Sample
+from starprobe.star.records import Sample
 
 
 def rejected_for(samples: Sequence[Sample]) -> dict[str, str]:

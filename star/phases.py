@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from bench.files import write_json
-from probes.schema import Record
-from star.records import Generated
-from star.storage import Iteration
-from star.stored import read_record
+from starprobe.bench.files import write_json
+from starprobe.probes.schema import Record
+from starprobe.star.records import Generated
+from starprobe.star.storage import Iteration
+from starprobe.star.stored import read_record
 
 Counter = Callable[[Sequence[Generated]], None]
 

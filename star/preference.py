@@ -10,13 +10,13 @@ import copy
 from collections.abc import Sequence
 from typing import Any
 
-from star.jobs import Job
-from star.records import TrainRow
-from star.row_order import row_order, step_count
-from star.sampling import Watcher
-from star.snapshots import keeper, last_whole
-from star.trainers import arguments, silence, teller
-from star.weights import is_adapter
+from starprobe.star.jobs import Job
+from starprobe.star.records import TrainRow
+from starprobe.star.row_order import row_order, step_count
+from starprobe.star.sampling import Watcher
+from starprobe.star.snapshots import keeper, last_whole
+from starprobe.star.trainers import arguments, silence, teller
+from starprobe.star.weights import is_adapter
 
 
 def prefer(model: Any, tokenizer: Any, rows: Sequence[TrainRow], job: Job, watcher: Watcher) -> Any:

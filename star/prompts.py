@@ -8,17 +8,17 @@ from __future__ import annotations
 import hashlib
 import math
 
-from bench.backends.base import Request
-from bench.records import Sampling
-from probes.conditions import Condition, get_condition
-from probes.orders import arrange
-from probes.rendering import STOP, render
-from probes.schema import Message, Prompt, Question
-from probes.worked_examples import rationale
-from star.config import StarConfig
-from star.exemplars import exemplars, shown_for
-from star.numeric import key_number
-from star.records import Generated, Source
+from starprobe.bench.backends.base import Request
+from starprobe.bench.records import Sampling
+from starprobe.probes.conditions import Condition, get_condition
+from starprobe.probes.orders import arrange
+from starprobe.probes.rendering import STOP, render
+from starprobe.probes.schema import Message, Prompt, Question
+from starprobe.probes.worked_examples import rationale
+from starprobe.star.config import StarConfig
+from starprobe.star.exemplars import exemplars, shown_for
+from starprobe.star.numeric import key_number
+from starprobe.star.records import Generated, Source
 
 MARK = " (CORRECT)"
 """Behind the right option in a rationalization prompt (Zelikman et al. 2022, figure 2)."""

@@ -5,14 +5,14 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Sequence
 
-from probes.errors import InputError
-from probes.loading import load_probe_set
-from probes.schema import ProbeSet, Question
-from probes.similarity import overlap
-from star.config import StarConfig
-from star.exemplars import exemplars
-from star.numeric import key_number
-from star.storage import Splits
+from starprobe.probes.errors import InputError
+from starprobe.probes.loading import load_probe_set
+from starprobe.probes.schema import ProbeSet, Question
+from starprobe.probes.similarity import overlap
+from starprobe.star.config import StarConfig
+from starprobe.star.exemplars import exemplars
+from starprobe.star.numeric import key_number
+from starprobe.star.storage import Splits
 
 VALIDATION_AT_MOST = 0.3
 """Of the questions, however many are asked for."""

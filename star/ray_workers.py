@@ -13,9 +13,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from bench.backends import BackendOptions
-from probes.errors import InputError, MissingError
-from star.sharding import Ended, Row
+from starprobe.bench.backends import BackendOptions
+from starprobe.probes.errors import InputError, MissingError
+from starprobe.star.sharding import Ended, Row
 
 PASSED_ON = ("HF_HUB_OFFLINE", "STARPROBE_CACHE", "TOKENIZERS_PARALLELISM")
 """Variables that workers on other machines see too."""
@@ -30,8 +30,8 @@ class Actor:
 
     def ready(self) -> str:
         """Loads the model; who answers, or the error that a user can cure."""
-        from probes.errors import UserError
-        from star.shard_server import Server
+        from starprobe.probes.errors import UserError
+        from starprobe.star.shard_server import Server
 
         try:
             self._server = Server(self._model, json.loads(self._options))
@@ -56,7 +56,7 @@ class RayWorker:
         """Waits until its model is loaded."""
         import ray
 
-        from star.launching import user_error
+        from starprobe.star.launching import user_error
 
         try:
             row: dict[str, Any] = json.loads(ray.get(self._loading))

@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from bench.classifiers.base import Classifier, Reading
-from bench.records import MULTI, Outcome, Verdict
-from probes.schema import Question, ShownOption
-from star.numeric import closing_number, same_number
-from star.records import Generated
+from starprobe.bench.classifiers.base import Classifier, Reading
+from starprobe.bench.records import MULTI, Outcome, Verdict
+from starprobe.probes.schema import Question, ShownOption
+from starprobe.star.numeric import closing_number, same_number
+from starprobe.star.records import Generated
 
 _CLOSING = re.compile(
     r"\bthe (?:final |correct |right )?answer is:? *\(?([A-Za-z]|\d{1,2}|[ivx]{1,4})\)? *[:.,-]?"

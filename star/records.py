@@ -9,11 +9,11 @@ from typing import Literal, get_args
 
 from pydantic import Field
 
-from bench.judges.records import JudgeCount
-from bench.metrics.records import Comparison
-from bench.records import MULTI, FinishReason, Outcome, Style
-from probes.schema import Record
-from star.config import FilterName
+from starprobe.bench.judges.records import JudgeCount
+from starprobe.bench.metrics.records import Comparison
+from starprobe.bench.records import MULTI, FinishReason, Outcome, Style
+from starprobe.probes.schema import Record
+from starprobe.star.config import FilterName
 
 Source = Literal["sampled", "rationalized"]
 Reason = Literal[

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from bench.backends.base import Backend, Request
-from bench.records import Generation
-from probes.errors import MissingError
-from star.records import Generated
-from star.storage import Iteration
+from starprobe.bench.backends.base import Backend, Request
+from starprobe.bench.records import Generation
+from starprobe.probes.errors import MissingError
+from starprobe.star.records import Generated
+from starprobe.star.storage import Iteration
 
 MAX_ERRORS = 0.5
 """A larger share of failed requests is no accident: the loop stops instead of going on."""

@@ -11,9 +11,9 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from star.config import StarConfig
-from star.measure import GOOD
-from star.records import Sample
+from starprobe.star.config import StarConfig
+from starprobe.star.measure import GOOD
+from starprobe.star.records import Sample
 
 
 class State(NamedTuple):

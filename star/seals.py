@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from bench.backends.fingerprint import folder_fingerprint
-from probes.schema import Record
+from starprobe.bench.backends.fingerprint import folder_fingerprint
+from starprobe.probes.schema import Record
 
 SEALED = (
     "samples.jsonl",

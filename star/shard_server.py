@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bench.backends import BackendOptions, Request, ScoringBackend, load_backend
-from bench.line_process import heard, speaker
-from probes.errors import UserError
-from probes.schema import Prompt
+from starprobe.bench.backends import BackendOptions, Request, ScoringBackend, load_backend
+from starprobe.bench.line_process import heard, speaker
+from starprobe.probes.errors import UserError
+from starprobe.probes.schema import Prompt
 
 
 class Server:

@@ -14,14 +14,14 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from bench.backends import BackendOptions
-from bench.backends.base import Backend, Request
-from bench.line_process import LineProcess
-from bench.records import Generation, ModelInfo
-from probes.errors import InputError, MissingError
-from probes.schema import Prompt
-from star.config import StarConfig
-from star.launching import gpus, user_error
+from starprobe.bench.backends import BackendOptions
+from starprobe.bench.backends.base import Backend, Request
+from starprobe.bench.line_process import LineProcess
+from starprobe.bench.records import Generation, ModelInfo
+from starprobe.probes.errors import InputError, MissingError
+from starprobe.probes.schema import Prompt
+from starprobe.star.config import StarConfig
+from starprobe.star.launching import gpus, user_error
 
 Row = Mapping[str, Any]
 
@@ -64,7 +64,7 @@ def load_shards(model: str, options: BackendOptions, config: StarConfig) -> Back
         UserError: the model cannot be loaded, or there are not as many GPUs.
     """
     if config.sampling_on == "ray":
-        from star.ray_workers import start_ray
+        from starprobe.star.ray_workers import start_ray
 
         workers: Sequence[Worker] = start_ray(model, options, config.sampling_workers)
     else:
@@ -186,7 +186,7 @@ class ProcessWorker:
     """A worker in a process of this machine."""
 
     def __init__(self, model: str, options: BackendOptions, env: Mapping[str, str]) -> None:
-        self._process = LineProcess([sys.executable, "-m", "star.shard_server"], env)
+        self._process = LineProcess([sys.executable, "-m", "starprobe.star.shard_server"], env)
         self._process.send({"model": model, "options": options.model_dump(mode="json")})
 
     def ready(self) -> Row:

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.files import write_json
-from probes.schema import Record
+from starprobe.bench.files import write_json
+from starprobe.probes.schema import Record
 
 MARK = "whole.json"
 

@@ -18,12 +18,12 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from bench.files import Appender, read_jsonl, write_atomic, write_json, write_jsonl
-from bench.judges.records import Judgement, read_judgements
-from probes.errors import FolderError
-from probes.schema import Record
-from star.config import FREE, StarConfig
-from star.records import (
+from starprobe.bench.files import Appender, read_jsonl, write_atomic, write_json, write_jsonl
+from starprobe.bench.judges.records import Judgement, read_judgements
+from starprobe.probes.errors import FolderError
+from starprobe.probes.schema import Record
+from starprobe.star.config import FREE, StarConfig
+from starprobe.star.records import (
     Exam,
     Forgetting,
     Generated,
@@ -32,8 +32,8 @@ from star.records import (
     TrainingStats,
     TrainRow,
 )
-from star.seals import Seal, broken, seal
-from star.stored import read_record, records, whole_records
+from starprobe.star.seals import Seal, broken, seal
+from starprobe.star.stored import read_record, records, whole_records
 
 
 class Splits(Record):

@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from bench.files import read_jsonl
-from probes.errors import FolderError
-from probes.schema import Record
+from starprobe.bench.files import read_jsonl
+from starprobe.probes.errors import FolderError
+from starprobe.probes.schema import Record
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 

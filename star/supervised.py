@@ -8,15 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from probes.errors import InputError
-from probes.number_kinds import worked
-from probes.schema import Prompt, Question
-from probes.worked_examples import rationale
-from star.config import StarConfig
-from star.examples import Render, answer_sentence, completion
-from star.prompts import order_of, training_prompt
-from star.records import TrainRow
-from star.worked_numbers import worked_like_examples
+from starprobe.probes.errors import InputError
+from starprobe.probes.number_kinds import worked
+from starprobe.probes.schema import Prompt, Question
+from starprobe.probes.worked_examples import rationale
+from starprobe.star.config import StarConfig
+from starprobe.star.examples import Render, answer_sentence, completion
+from starprobe.star.prompts import order_of, training_prompt
+from starprobe.star.records import TrainRow
+from starprobe.star.worked_numbers import worked_like_examples
 
 FIELD = "rationale"
 """The field of a question file that holds a teacher's rationale."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from bench.metrics.records import Comparison
-from star.explain import ABOUT
-from star.records import REASONS, Exam, Interval, IterationMetrics
+from starprobe.bench.metrics.records import Comparison
+from starprobe.star.explain import ABOUT
+from starprobe.star.records import REASONS, Exam, Interval, IterationMetrics
 
 if TYPE_CHECKING:
     from rich.table import Table

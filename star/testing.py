@@ -12,18 +12,18 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from bench.metrics.comparing import adjust, comparison
-from bench.metrics.records import Comparison
-from bench.paired import paired_rate
-from star.filters import decide
-from star.measure import answered_numbers
-from star.phases import Phases
-from star.prompts import PLAIN, ask_validation
-from star.reading import read
-from star.records import Exam, Sample, Scored
-from star.sampling import generate_missing
-from star.storage import Iteration
-from star.work import Work
+from starprobe.bench.metrics.comparing import adjust, comparison
+from starprobe.bench.metrics.records import Comparison
+from starprobe.bench.paired import paired_rate
+from starprobe.star.filters import decide
+from starprobe.star.measure import answered_numbers
+from starprobe.star.phases import Phases
+from starprobe.star.prompts import PLAIN, ask_validation
+from starprobe.star.reading import read
+from starprobe.star.records import Exam, Sample, Scored
+from starprobe.star.sampling import generate_missing
+from starprobe.star.storage import Iteration
+from starprobe.star.work import Work
 
 COMPARED: dict[str, Callable[[Sample], float]] = {
     "accuracy": lambda one: float(one.correct is True),

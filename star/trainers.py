@@ -8,12 +8,12 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from probes.errors import InputError
-from star.config import StarConfig
-from star.examples import Encoded
-from star.row_order import row_order, step_count
-from star.sampling import Watcher
-from star.weights import is_adapter, lora, on_cpu, padding_free
+from starprobe.probes.errors import InputError
+from starprobe.star.config import StarConfig
+from starprobe.star.examples import Encoded
+from starprobe.star.row_order import row_order, step_count
+from starprobe.star.sampling import Watcher
+from starprobe.star.weights import is_adapter, lora, on_cpu, padding_free
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -133,7 +133,7 @@ def make_trainer(
     )
     silence(trainer)
     if on_cpu(config):
-        from star.cheaper_loss import score_answers_only
+        from starprobe.star.cheaper_loss import score_answers_only
 
         trained = trainer.model
         score_answers_only(trained.get_base_model() if is_adapter(trained) else trained)

@@ -13,10 +13,10 @@ import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from probes.orders import arrange
-from probes.schema import Question
-from star.config import StarConfig
-from star.records import Sample
+from starprobe.probes.orders import arrange
+from starprobe.probes.schema import Question
+from starprobe.star.config import StarConfig
+from starprobe.star.records import Sample
 
 _LINE = re.compile(r"^\(([A-Z])\) ")
 _LABEL = re.compile(r"\(([A-Z])\)")

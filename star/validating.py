@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from star.filters import decide
-from star.measure import answered_numbers
-from star.phases import Phases
-from star.prompts import ask_validation
-from star.sampling import generate_missing
-from star.storage import Iteration
-from star.work import Work
+from starprobe.star.filters import decide
+from starprobe.star.measure import answered_numbers
+from starprobe.star.phases import Phases
+from starprobe.star.prompts import ask_validation
+from starprobe.star.sampling import generate_missing
+from starprobe.star.storage import Iteration
+from starprobe.star.work import Work
 
 
 def validate(

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.backends.allocator import keep_freed_memory
-from star.config import StarConfig
+from starprobe.bench.backends.allocator import keep_freed_memory
+from starprobe.star.config import StarConfig
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

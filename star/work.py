@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 
-from bench.backends.base import Backend, Request
-from bench.classifiers import DEFAULT_CLASSIFIER, load_classifier
-from probes.errors import FolderError
-from probes.loading import load_probe_set
-from probes.schema import ProbeSet, Question
-from star.measure import solved_questions
-from star.models import Models
-from star.questions import held_back, split
-from star.reading import Read, read
-from star.records import Generated
-from star.sampling import Watcher, generate_missing
-from star.storage import Iteration, Splits, Training
+from starprobe.bench.backends.base import Backend, Request
+from starprobe.bench.classifiers import DEFAULT_CLASSIFIER, load_classifier
+from starprobe.probes.errors import FolderError
+from starprobe.probes.loading import load_probe_set
+from starprobe.probes.schema import ProbeSet, Question
+from starprobe.star.measure import solved_questions
+from starprobe.star.models import Models
+from starprobe.star.questions import held_back, split
+from starprobe.star.reading import Read, read
+from starprobe.star.records import Generated
+from starprobe.star.sampling import Watcher, generate_missing
+from starprobe.star.storage import Iteration, Splits, Training
 
 
 class Work:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from probes.schema import Question
-from probes.worked_examples import WorkedExample
+from starprobe.probes.schema import Question
+from starprobe.probes.worked_examples import WorkedExample
 
 
 class _Words(NamedTuple):

@@ -25,9 +25,9 @@ def starprobe(*words: str, cwd: Path | None = None) -> subprocess.CompletedProce
 
 def test_help_loads_nothing_heavy() -> None:
     code = (
-        "import sys, starprobe\n"
+        "import sys, starprobe.cli\n"
         "from typer.testing import CliRunner\n"
-        "result = CliRunner().invoke(starprobe.app, ['--help'])\n"
+        "result = CliRunner().invoke(starprobe.cli.app, ['--help'])\n"
         "assert result.exit_code == 0, result.output\n"
         f"print([name for name in {HEAVY!r} if name in sys.modules])\n"
     )
@@ -46,7 +46,7 @@ COMMANDS = (
 def test_every_command_has_help_with_an_example(command: str) -> None:
     from typer.testing import CliRunner
 
-    import starprobe as module
+    import starprobe.cli as module
 
     result = CliRunner().invoke(module.app, [*command.split(), "--help"])
     assert result.exit_code == 0, result.output

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 @pytest.mark.parametrize("package", ["probes", "bench", "star", "reports"])
 def test_importing_a_package_loads_nothing_heavy(package: str) -> None:
     code = (
-        f"import sys, {package}\n"
+        f"import sys, starprobe.{package}\n"
         "print([n for n in ('torch', 'transformers', 'pandas', 'plotly') if n in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -24,7 +25,7 @@ def test_importing_a_package_loads_nothing_heavy(package: str) -> None:
 
 @pytest.mark.parametrize("package", ["probes", "bench", "star", "reports"])
 def test_all_that_a_package_names_as_public_is_there(package: str) -> None:
-    module = __import__(package)
+    module = import_module(f"starprobe.{package}")
     missing = [name for name in module.__all__ if not hasattr(module, name)]
     assert module.__all__
     assert missing == []

@@ -6,9 +6,9 @@ import difflib
 from importlib import import_module
 from typing import NamedTuple, cast
 
-from bench.backends.base import Backend, Request, ScoringBackend
-from bench.backends.options import BackendOptions
-from probes.errors import InputError, MissingError
+from starprobe.bench.backends.base import Backend, Request, ScoringBackend
+from starprobe.bench.backends.options import BackendOptions
+from starprobe.probes.errors import InputError, MissingError
 
 __all__ = [
     "BACKENDS",
@@ -22,13 +22,13 @@ __all__ = [
 ]
 
 BACKENDS = {
-    "hf": "bench.backends.hf",
-    "vllm": "bench.backends.vllm",
-    "openai": "bench.backends.openai",
-    "anthropic": "bench.backends.anthropic",
-    "ollama": "bench.backends.ollama",
-    "lm-eval": "bench.backends.lm_eval",
-    "scripted": "bench.backends.scripted",
+    "hf": "starprobe.bench.backends.hf",
+    "vllm": "starprobe.bench.backends.vllm",
+    "openai": "starprobe.bench.backends.openai",
+    "anthropic": "starprobe.bench.backends.anthropic",
+    "ollama": "starprobe.bench.backends.ollama",
+    "lm-eval": "starprobe.bench.backends.lm_eval",
+    "scripted": "starprobe.bench.backends.scripted",
 }
 """Backend -> the module that has its `make(name, url, options)`, imported when asked for."""
 
@@ -50,8 +50,8 @@ def parse_model(model: str) -> ModelName:
     Raises:
         InputError: no such backend, or no name.
     """
-    from bench.backends import registry
-    from bench.backends.embedded import EMBEDDED
+    from starprobe.bench.backends import registry
+    from starprobe.bench.backends.embedded import EMBEDDED
 
     if model in EMBEDDED:
         return ModelName("hf", model)

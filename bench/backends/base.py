@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol, runtime_checkable
 
-from bench.records import Generation, ModelInfo, Sampling
-from probes.rendering import STOP
-from probes.schema import Prompt, Record
+from starprobe.bench.records import Generation, ModelInfo, Sampling
+from starprobe.probes.rendering import STOP
+from starprobe.probes.schema import Prompt, Record
 
 
 class Request(Record):

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
-from bench.backends.row_sampling import draw
-from bench.backends.slots import (
+from starprobe.bench.backends.row_sampling import draw
+from starprobe.bench.backends.slots import (
     ATTENTION,
     FillPass,
     Pass,
@@ -25,7 +25,7 @@ from bench.backends.slots import (
     Slots,
     StepPass,
 )
-from bench.records import Sampling
+from starprobe.bench.records import Sampling
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

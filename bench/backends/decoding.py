@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from transformers import DynamicCache, LogitsProcessorList
 
-from bench.backends.continuous import Continuous, Row, fits, supports
-from bench.backends.prefixes import SHARED_AT_LEAST, common_prefix, grouped
-from bench.backends.row_sampling import RowSampler
-from bench.backends.stops import Stops
-from bench.records import FinishReason, Sampling
+from starprobe.bench.backends.continuous import Continuous, Row, fits, supports
+from starprobe.bench.backends.prefixes import SHARED_AT_LEAST, common_prefix, grouped
+from starprobe.bench.backends.row_sampling import RowSampler
+from starprobe.bench.backends.stops import Stops
+from starprobe.bench.records import FinishReason, Sampling
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from filelock import FileLock
 
-from probes.errors import InputError, MissingError
+from starprobe.probes.errors import InputError, MissingError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel

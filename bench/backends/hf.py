@@ -20,15 +20,15 @@ if "OMP_WAIT_POLICY" not in os.environ:
 
 import torch
 
-from bench.backends.allocator import keep_freed_memory
-from bench.backends.base import Request, plain_text
-from bench.backends.decoding import Decoded, Decoder, Encoded
-from bench.backends.embedded import EMBEDDED, embedded_folder, gguf_folder
-from bench.backends.fingerprint import folder_fingerprint
-from bench.backends.options import BackendOptions
-from bench.records import Generation, ModelInfo, ResponseError, Usage
-from probes.errors import InputError, MissingError
-from probes.schema import Prompt
+from starprobe.bench.backends.allocator import keep_freed_memory
+from starprobe.bench.backends.base import Request, plain_text
+from starprobe.bench.backends.decoding import Decoded, Decoder, Encoded
+from starprobe.bench.backends.embedded import EMBEDDED, embedded_folder, gguf_folder
+from starprobe.bench.backends.fingerprint import folder_fingerprint
+from starprobe.bench.backends.options import BackendOptions
+from starprobe.bench.records import Generation, ModelInfo, ResponseError, Usage
+from starprobe.probes.errors import InputError, MissingError
+from starprobe.probes.schema import Prompt
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

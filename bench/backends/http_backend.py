@@ -16,23 +16,23 @@ from typing import Any
 
 import httpx2
 
-from bench.backends import registry
-from bench.backends.base import Request
-from bench.backends.http_dialect import Dialect, Quirks
-from bench.backends.http_faults import Fault, server_message
-from bench.backends.http_gate import Gate
-from bench.backends.http_keys import key_name, needs_key, public_url, redact, secrets
-from bench.backends.http_loop import LoopThread
-from bench.backends.http_post import Endpoint, open_client, post
-from bench.backends.options import BackendOptions
-from bench.records import Generation, ModelInfo, ResponseError
-from probes.errors import MissingError
+from starprobe.bench.backends import registry
+from starprobe.bench.backends.base import Request
+from starprobe.bench.backends.http_dialect import Dialect, Quirks
+from starprobe.bench.backends.http_faults import Fault, server_message
+from starprobe.bench.backends.http_gate import Gate
+from starprobe.bench.backends.http_keys import key_name, needs_key, public_url, redact, secrets
+from starprobe.bench.backends.http_loop import LoopThread
+from starprobe.bench.backends.http_post import Endpoint, open_client, post
+from starprobe.bench.backends.options import BackendOptions
+from starprobe.bench.records import Generation, ModelInfo, ResponseError
+from starprobe.probes.errors import MissingError
 
 FIRST_WAIT_S = 0.5
 """Before the second try; doubled for each further one."""
 TRIES_TO_FIND = 2
 """Tries to reach a server that has not answered anything yet."""
-log = logging.getLogger("bench.http")
+log = logging.getLogger("starprobe.bench.http")
 
 
 class HttpBackend:

@@ -7,9 +7,9 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
 
-from bench.backends.base import Request
-from bench.records import FinishReason, Generation
-from probes.schema import Message, Record
+from starprobe.bench.backends.base import Request
+from starprobe.bench.records import FinishReason, Generation
+from starprobe.probes.schema import Message, Record
 
 
 class Quirks(Record):

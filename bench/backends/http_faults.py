@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
-from bench.backends.http_keys import redact
-from bench.records import ResponseError
+from starprobe.bench.backends.http_keys import redact
+from starprobe.bench.records import ResponseError
 
 PASSING = frozenset({408, 409, 425, 429})
 CROWDED = frozenset({429, 503, 529})

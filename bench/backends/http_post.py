@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import httpx2
 
-from bench.backends.http_faults import Fault, broken, status_fault
-from bench.backends.http_keys import is_local, public_url, redact
-from bench.records import ResponseError
+from starprobe.bench.backends.http_faults import Fault, broken, status_fault
+from starprobe.bench.backends.http_keys import is_local, public_url, redact
+from starprobe.bench.records import ResponseError
 
 
 class Endpoint(NamedTuple):

@@ -13,21 +13,21 @@ from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from bench.backends.base import Request, plain_text
-from bench.backends.embedded import EMBEDDED, embedded_folder
-from bench.backends.fingerprint import folder_fingerprint
-from bench.backends.http_keys import public_url, redact
-from bench.backends.options import BackendOptions
-from bench.backends.reasoning import split_reasoning
-from bench.records import Generation, ModelInfo, ResponseError
-from probes.errors import InputError, MissingError
+from starprobe.bench.backends.base import Request, plain_text
+from starprobe.bench.backends.embedded import EMBEDDED, embedded_folder
+from starprobe.bench.backends.fingerprint import folder_fingerprint
+from starprobe.bench.backends.http_keys import public_url, redact
+from starprobe.bench.backends.options import BackendOptions
+from starprobe.bench.backends.reasoning import split_reasoning
+from starprobe.bench.records import Generation, ModelInfo, ResponseError
+from starprobe.probes.errors import InputError, MissingError
 
 if TYPE_CHECKING:
     from lm_eval.api.model import LM
 
 BATCHES = 8
 """Batches handed over at once: the harness sorts by length inside of what it is given."""
-log = logging.getLogger("bench.lm_eval")
+log = logging.getLogger("starprobe.bench.lm_eval")
 
 
 def make(name: str, url: str | None, options: BackendOptions) -> LmEvalBackend:

@@ -7,8 +7,8 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from probes.errors import InputError
-from probes.schema import Record
+from starprobe.probes.errors import InputError
+from starprobe.probes.schema import Record
 
 
 class BackendOptions(Record):

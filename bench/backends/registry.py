@@ -10,11 +10,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from bench.backends.http_dialect import Quirks
-from bench.records import Usage
-from bench.storage import first_error
-from probes.errors import InputError
-from probes.schema import Record
+from starprobe.bench.backends.http_dialect import Quirks
+from starprobe.bench.records import Usage
+from starprobe.bench.storage import first_error
+from starprobe.probes.errors import InputError
+from starprobe.probes.schema import Record
 
 BUILT_IN = Path(__file__).parent / "models.toml"
 OWN_FILE = "STARPROBE_MODELS"

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from transformers import LogitsProcessor
 
-from bench.records import Sampling
+from starprobe.bench.records import Sampling
 
 NUCLEUS = 128
 """Tokens among which the nucleus is looked for before all are sorted, which is slow

@@ -11,11 +11,11 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from bench.backends.base import Request
-from bench.backends.options import BackendOptions
-from bench.records import Generation, ModelInfo, Usage
-from probes.errors import InputError
-from probes.schema import Prompt, ShownOption
+from starprobe.bench.backends.base import Request
+from starprobe.bench.backends.options import BackendOptions
+from starprobe.bench.records import Generation, ModelInfo, Usage
+from starprobe.probes.errors import InputError
+from starprobe.probes.schema import Prompt, ShownOption
 
 Writer = Callable[[Prompt, int], str]
 

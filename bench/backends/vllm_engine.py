@@ -12,10 +12,10 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from bench.backends.base import plain_text
-from bench.backends.reasoning import split_reasoning
-from bench.line_process import heard, speaker
-from bench.records import FinishReason, Generation, ResponseError, Sampling, Usage
+from starprobe.bench.backends.base import plain_text
+from starprobe.bench.backends.reasoning import split_reasoning
+from starprobe.bench.line_process import heard, speaker
+from starprobe.bench.records import FinishReason, Generation, ResponseError, Sampling, Usage
 
 if TYPE_CHECKING:
     from vllm import LLM
@@ -146,7 +146,7 @@ class Engine:
         return key
 
     def _encode(self, request: dict[str, Any]) -> list[int]:
-        from bench.backends.hf import render_chat
+        from starprobe.bench.backends.hf import render_chat
 
         chat = self._has_chat() if request["chat"] is None else request["chat"]
         text = request["text"]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bench.classifiers.base import Classifier
-from bench.classifiers.correction import ErrorCounts, error_counts
-from probes.errors import InputError
+from starprobe.bench.classifiers.base import Classifier
+from starprobe.bench.classifiers.correction import ErrorCounts, error_counts
+from starprobe.probes.errors import InputError
 
 __all__ = [
     "CLASSIFIERS",
@@ -26,15 +26,15 @@ def load_classifier(name: str = DEFAULT_CLASSIFIER) -> Classifier:
         InputError: there is no reader of this name.
     """
     if name == "rules":
-        from bench.classifiers.rules import RulesClassifier
+        from starprobe.bench.classifiers.rules import RulesClassifier
 
         return RulesClassifier()
     if name == "learned":
-        from bench.classifiers.learned import LearnedClassifier
+        from starprobe.bench.classifiers.learned import LearnedClassifier
 
         return LearnedClassifier()
     if name.startswith("judge:") and len(name) > 6:
-        from bench.classifiers.judge import JudgeClassifier
+        from starprobe.bench.classifiers.judge import JudgeClassifier
 
         return JudgeClassifier(name[6:])
     raise InputError(f"no classifier is called {name!r}: use one of {', '.join(CLASSIFIERS)}")

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from bench.classifiers.annotated import Gold
-from bench.records import STYLES
+from starprobe.bench.classifiers.annotated import Gold
+from starprobe.bench.records import STYLES
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench.classifiers.base import Reading
-from bench.records import Outcome, Side, Style, Treatment, TreatmentCode, Verdict
-from probes.errors import InputError
-from probes.schema import ShownOption
+from starprobe.bench.classifiers.base import Reading
+from starprobe.bench.records import Outcome, Side, Style, Treatment, TreatmentCode, Verdict
+from starprobe.probes.errors import InputError
+from starprobe.probes.schema import ShownOption
 
 CODES: tuple[str, ...] = ("0", "n", "r+", "r-", "r~")
 _TREATMENTS: dict[str, tuple[TreatmentCode, Side | None]] = {
@@ -91,7 +91,7 @@ def gold_of(verdict: Verdict) -> Gold:
 
 
 def _annotated(row: Mapping[str, Any], label: Mapping[str, Any], path: Path) -> Annotated:
-    from bench.classifiers.styles import style_of
+    from starprobe.bench.classifiers.styles import style_of
 
     def gold(values: Mapping[str, Any]) -> Gold:
         try:

@@ -9,14 +9,36 @@ from __future__ import annotations
 
 import re
 
-from bench.classifiers.clauses import clauses_of, groups_of, members_of
-from bench.classifiers.cues import CONCLUDES, CONCLUSION, DECLARATION, DECLARING, OTHERS, REJECTS
-from bench.classifiers.lexicon import CONTRAST, STOP, words_in
-from bench.classifiers.mentions import FUZZY, LABEL, LEAD, TEXT, Document, Mention
-from bench.classifiers.options import Options
-from bench.classifiers.segments import Segment
-from bench.classifiers.topics import BACK, Topic, carried, is_pronoun, lines_before, next_topic
-from bench.classifiers.units import DECLARES, DRIFTS, GOES_ON, INSIDE, OPENS, SUBJECT, Unit
+from starprobe.bench.classifiers.clauses import clauses_of, groups_of, members_of
+from starprobe.bench.classifiers.cues import (
+    CONCLUDES,
+    CONCLUSION,
+    DECLARATION,
+    DECLARING,
+    OTHERS,
+    REJECTS,
+)
+from starprobe.bench.classifiers.lexicon import CONTRAST, STOP, words_in
+from starprobe.bench.classifiers.mentions import FUZZY, LABEL, LEAD, TEXT, Document, Mention
+from starprobe.bench.classifiers.options import Options
+from starprobe.bench.classifiers.segments import Segment
+from starprobe.bench.classifiers.topics import (
+    BACK,
+    Topic,
+    carried,
+    is_pronoun,
+    lines_before,
+    next_topic,
+)
+from starprobe.bench.classifiers.units import (
+    DECLARES,
+    DRIFTS,
+    GOES_ON,
+    INSIDE,
+    OPENS,
+    SUBJECT,
+    Unit,
+)
 
 __all__ = ["DECLARES", "DRIFTS", "GOES_ON", "INSIDE", "OPENS", "SUBJECT", "Unit", "attribute"]
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-from bench.records import FinishReason, Verdict
-from probes.schema import ShownOption
+from starprobe.bench.records import FinishReason, Verdict
+from starprobe.probes.schema import ShownOption
 
 
 class Reading(NamedTuple):

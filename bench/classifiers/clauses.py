@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
-from bench.classifiers.lexicon import STOP
-from bench.classifiers.mentions import FUZZY, Document, Mention
+from starprobe.bench.classifiers.lexicon import STOP
+from starprobe.bench.classifiers.mentions import FUZZY, Document, Mention
 
 _COORDINATED = re.compile(
     r"(?:[\s,;/&()\[\]\"'\-]|\band\b|\bor\b|\bnor\b|\bboth\b|\beither\b|\bas well as\b|"

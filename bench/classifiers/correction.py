@@ -21,7 +21,7 @@ class ErrorCounts(NamedTuple):
 
 def error_counts(classifier: str) -> ErrorCounts | None:
     """The counts of a reader, by its name with or without a version; None where none were made."""
-    from bench.classifiers.learned import shipped
+    from starprobe.bench.classifiers.learned import shipped
 
     name = classifier.partition("-")[0]
     found = shipped()["provenance"]["left_out"].get(name)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from bench.classifiers.lexicon import words_in
+from starprobe.bench.classifiers.lexicon import words_in
 
 DECLARATION = re.compile(
     r"\banswers?\b[^.?!\n:]{0,60}?(?:\b(?:is|are|would be|should be|must be)\b|[:=])|"

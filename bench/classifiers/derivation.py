@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bench.classifiers.lexicon import JUDGE, STOP
-from bench.classifiers.mentions import FUZZY, TELLING, Document
-from bench.classifiers.options import Options
-from bench.classifiers.units import DECLARES, DRIFTS, INSIDE, Unit
+from starprobe.bench.classifiers.lexicon import JUDGE, STOP
+from starprobe.bench.classifiers.mentions import FUZZY, TELLING, Document
+from starprobe.bench.classifiers.options import Options
+from starprobe.bench.classifiers.units import DECLARES, DRIFTS, INSIDE, Unit
 
 MIN_PART = 0.4
 """Share of the answered option's words that makes a sentence part of its derivation."""

@@ -17,7 +17,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table as Grid
 
-from bench.classifiers.agreement import (
+from starprobe.bench.classifiers.agreement import (
     Interval,
     Table,
     brier,
@@ -33,9 +33,9 @@ from bench.classifiers.agreement import (
     tabulate,
     take,
 )
-from bench.classifiers.annotated import CODES, Annotated, Gold, gold_of, load_annotated
-from bench.records import STYLES, Verdict
-from probes.errors import UserError
+from starprobe.bench.classifiers.annotated import CODES, Annotated, Gold, gold_of, load_annotated
+from starprobe.bench.records import STYLES, Verdict
+from starprobe.probes.errors import UserError
 
 FIGURES: tuple[tuple[str, Callable[[Table], float | None]], ...] = (
     ("reasoned, F1", f1),
@@ -84,7 +84,7 @@ def evaluate(labels: Path, responses: Path, shipped: bool = False) -> list[Judge
     Raises:
         InputError: files that are not there or not in the annotation format.
     """
-    from bench.classifiers.rules import RulesClassifier
+    from starprobe.bench.classifiers.rules import RulesClassifier
 
     rows = load_annotated(labels, responses)
     rules = RulesClassifier()
@@ -98,11 +98,11 @@ def _learned(
     rows: list[Annotated], shipped: bool
 ) -> tuple[str, list[Annotated], dict[str, Verdict]]:
     if shipped or len({row.source for row in rows}) < 2:
-        from bench.classifiers.learned import LearnedClassifier
+        from starprobe.bench.classifiers.learned import LearnedClassifier
 
         reader = LearnedClassifier()
         return "learned, as shipped", rows, {r.reading.id: reader.classify(r.reading) for r in rows}
-    from bench.classifiers.fitting import prepare_rows, read_left_out
+    from starprobe.bench.classifiers.fitting import prepare_rows, read_left_out
 
     return "learned, source left out", rows, read_left_out(prepare_rows(rows))
 
@@ -194,7 +194,7 @@ def _left(judged: Judged, most: int = 12) -> Grid:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command; gives its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m bench.classifiers.evaluate")
+    parser = argparse.ArgumentParser(prog="python -m starprobe.bench.classifiers.evaluate")
     parser.add_argument("labels", type=Path, help="JSONL of annotations")
     parser.add_argument("responses", type=Path, help="JSONL of the responses")
     parser.add_argument("--shipped", action="store_true", help="the shipped coefficients, as is")

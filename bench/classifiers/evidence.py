@@ -8,8 +8,8 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import NamedTuple
 
-from bench.classifiers.attribution import DECLARES, INSIDE, OPENS, Unit
-from bench.classifiers.lexicon import (
+from starprobe.bench.classifiers.attribution import DECLARES, INSIDE, OPENS, Unit
+from starprobe.bench.classifiers.lexicon import (
     ABSOLUTE,
     CAUSE,
     COMPARE,
@@ -25,9 +25,9 @@ from bench.classifiers.lexicon import (
     STOP,
     VERDICT,
 )
-from bench.classifiers.mentions import Document
-from bench.classifiers.options import Options
-from bench.classifiers.words import OPENING, openings
+from starprobe.bench.classifiers.mentions import Document
+from starprobe.bench.classifiers.options import Options
+from starprobe.bench.classifiers.words import OPENING, openings
 
 _TRUTH = frozenset({"true", "false"})
 SENSE, PLAIN = POSITIVE | NEGATIVE, NEGATION | VERDICT

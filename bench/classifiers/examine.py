@@ -9,19 +9,27 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from bench.classifiers.answers import CROSSES, SPOKEN, TICKS, Answer, implied, outcome_of, stated
-from bench.classifiers.attribution import DECLARES, INSIDE, Unit, attribute
-from bench.classifiers.base import Reading
-from bench.classifiers.cues import ANNOUNCES
-from bench.classifiers.derivation import derivation
-from bench.classifiers.evidence import Evidence, gather, spans_of
-from bench.classifiers.lexicon import JUDGE, STOP, words_in
-from bench.classifiers.mentions import FUZZY, Document, find
-from bench.classifiers.options import Options, prepare
-from bench.classifiers.styles import coverage_of, style_of
-from bench.classifiers.turns import own_end
-from bench.classifiers.words import OPENING, openings, words_of
-from bench.records import MULTI, Side, Treatment, TreatmentCode, Verdict
+from starprobe.bench.classifiers.answers import (
+    CROSSES,
+    SPOKEN,
+    TICKS,
+    Answer,
+    implied,
+    outcome_of,
+    stated,
+)
+from starprobe.bench.classifiers.attribution import DECLARES, INSIDE, Unit, attribute
+from starprobe.bench.classifiers.base import Reading
+from starprobe.bench.classifiers.cues import ANNOUNCES
+from starprobe.bench.classifiers.derivation import derivation
+from starprobe.bench.classifiers.evidence import Evidence, gather, spans_of
+from starprobe.bench.classifiers.lexicon import JUDGE, STOP, words_in
+from starprobe.bench.classifiers.mentions import FUZZY, Document, find
+from starprobe.bench.classifiers.options import Options, prepare
+from starprobe.bench.classifiers.styles import coverage_of, style_of
+from starprobe.bench.classifiers.turns import own_end
+from starprobe.bench.classifiers.words import OPENING, openings, words_of
+from starprobe.bench.records import MULTI, Side, Treatment, TreatmentCode, Verdict
 
 _REJECTING = re.compile(
     r"\b(?:other|others|remaining|rest|incorrect|wrong)\b[^.!?\n]{0,40}"

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from math import log, log1p
 
-from bench.classifiers.examine import Examined
-from bench.classifiers.lexicon import CAUSE, CONTRAST, NEGATION
-from bench.classifiers.mentions import TEXT
-from bench.classifiers.summaries import Crowd, Summary, peers_of
-from bench.classifiers.units import DECLARES, DRIFTS, INSIDE, SUBJECT
+from starprobe.bench.classifiers.examine import Examined
+from starprobe.bench.classifiers.lexicon import CAUSE, CONTRAST, NEGATION
+from starprobe.bench.classifiers.mentions import TEXT
+from starprobe.bench.classifiers.summaries import Crowd, Summary, peers_of
+from starprobe.bench.classifiers.units import DECLARES, DRIFTS, INSIDE, SUBJECT
 
 REASONED = (
     "novel_subject", "novel_inside", "novel_best", "novel_all", "novel_alone", "nothing_new",

@@ -13,10 +13,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from bench.classifiers.annotated import Annotated
-from bench.classifiers.examine import Examined, examine
-from bench.classifiers.features import general_features, whole_features
-from bench.classifiers.learned import (
+from starprobe.bench.classifiers.annotated import Annotated
+from starprobe.bench.classifiers.examine import Examined, examine
+from starprobe.bench.classifiers.features import general_features, whole_features
+from starprobe.bench.classifiers.learned import (
     UNSEEN,
     LearnedClassifier,
     Linear,
@@ -25,8 +25,8 @@ from bench.classifiers.learned import (
     reasoned_rows,
     summaries_of,
 )
-from bench.classifiers.summaries import Summary
-from bench.records import Verdict
+from starprobe.bench.classifiers.summaries import Summary
+from starprobe.bench.records import Verdict
 
 Floats = npt.NDArray[np.float64]
 STRENGTH = {"reasoned": 0.1, "general": 0.3, "whole": 0.3}

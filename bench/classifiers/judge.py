@@ -10,13 +10,13 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from bench.backends.base import Backend, Request
-from bench.classifiers.annotated import CODES, treatment_of
-from bench.classifiers.base import Reading
-from bench.classifiers.styles import codes_of, coverage_of, style_of
-from bench.records import MULTI, Outcome, Sampling, Verdict
-from probes.errors import UserError
-from probes.schema import Message, Prompt
+from starprobe.bench.backends.base import Backend, Request
+from starprobe.bench.classifiers.annotated import CODES, treatment_of
+from starprobe.bench.classifiers.base import Reading
+from starprobe.bench.classifiers.styles import codes_of, coverage_of, style_of
+from starprobe.bench.records import MULTI, Outcome, Sampling, Verdict
+from starprobe.probes.errors import UserError
+from starprobe.probes.schema import Message, Prompt
 
 VERSION = 1
 MAX_TOKENS = 1024
@@ -65,7 +65,7 @@ class JudgeClassifier:
             MissingError: its package, key or server is not there.
         """
         if backend is None:
-            from bench.backends import load_backend
+            from starprobe.bench.backends import load_backend
 
             backend = load_backend(model)
         self.name = f"judge:{model}-{VERSION}"

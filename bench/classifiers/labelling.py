@@ -9,8 +9,8 @@ import re
 from functools import lru_cache
 from typing import NamedTuple
 
-from bench.classifiers.lexicon import FLAGS, STOP
-from bench.classifiers.words import words_of
+from starprobe.bench.classifiers.lexicon import FLAGS, STOP
+from starprobe.bench.classifiers.words import words_of
 
 _SIGNS = " ()[]{}.:"
 """What may stand around a label and is no part of it."""

@@ -10,17 +10,17 @@ import re
 from bisect import bisect_left
 from typing import NamedTuple
 
-from bench.classifiers.lexicon import (
+from starprobe.bench.classifiers.lexicon import (
     AFTER_LABEL,
     COPULA,
     NOT_LABEL_AFTER,
     OPTION_WORDS,
     ORDINALS,
 )
-from bench.classifiers.numbering import without_numbering
-from bench.classifiers.options import Options
-from bench.classifiers.segments import Segment
-from bench.classifiers.tokens import LABEL, LEAD, Document, Mention
+from starprobe.bench.classifiers.numbering import without_numbering
+from starprobe.bench.classifiers.options import Options
+from starprobe.bench.classifiers.segments import Segment
+from starprobe.bench.classifiers.tokens import LABEL, LEAD, Document, Mention
 
 _COORDINATION = re.compile(r"[)\]\"' ]*(?:,|&|/|,? ?\b(?:and|or|nor)\b)[(\[\"' ]*")
 _COUNTED = frozenset({"option", "choice", "answer", "statement", "alternative"})

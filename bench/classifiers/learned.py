@@ -11,9 +11,9 @@ from math import exp
 from operator import mul
 from typing import Any, NamedTuple
 
-from bench.classifiers.base import Reading
-from bench.classifiers.examine import Decision, Examined, examine, verdict
-from bench.classifiers.features import (
+from starprobe.bench.classifiers.base import Reading
+from starprobe.bench.classifiers.examine import Decision, Examined, examine, verdict
+from starprobe.bench.classifiers.features import (
     GENERAL,
     REASONED,
     WHOLE,
@@ -21,9 +21,15 @@ from bench.classifiers.features import (
     reasoned_features,
     whole_features,
 )
-from bench.classifiers.sides import side_of
-from bench.classifiers.summaries import Summary, crowd_of, in_passing, listed_only, summarise
-from bench.records import Verdict
+from starprobe.bench.classifiers.sides import side_of
+from starprobe.bench.classifiers.summaries import (
+    Summary,
+    crowd_of,
+    in_passing,
+    listed_only,
+    summarise,
+)
+from starprobe.bench.records import Verdict
 
 VERSION = 1
 FILE = "coefficients.json"
@@ -85,7 +91,7 @@ def _linear(stored: dict[str, Any], names: tuple[str, ...]) -> Linear:
 
 def shipped() -> dict[str, Any]:
     """The coefficients file that comes with the package, with its provenance."""
-    text = files("bench.classifiers").joinpath(FILE).read_text(encoding="utf-8")
+    text = files("starprobe.bench.classifiers").joinpath(FILE).read_text(encoding="utf-8")
     stored: dict[str, Any] = json.loads(text)
     return stored
 

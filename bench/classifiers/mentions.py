@@ -9,13 +9,19 @@ import re
 from bisect import bisect_left
 from itertools import accumulate, repeat
 
-from bench.classifiers.labels import find_labels, find_ordinals
-from bench.classifiers.lexicon import COPULA, FLAGS, ORDINAL_WORDS
-from bench.classifiers.options import Options
-from bench.classifiers.segments import Segment, split
-from bench.classifiers.texts import TELLING, telling_places, with_fuzzy, with_literals, with_texts
-from bench.classifiers.tokens import FUZZY, LABEL, LEAD, TEXT, Document, Mention
-from bench.classifiers.words import TOKEN, normalise, stem
+from starprobe.bench.classifiers.labels import find_labels, find_ordinals
+from starprobe.bench.classifiers.lexicon import COPULA, FLAGS, ORDINAL_WORDS
+from starprobe.bench.classifiers.options import Options
+from starprobe.bench.classifiers.segments import Segment, split
+from starprobe.bench.classifiers.texts import (
+    TELLING,
+    telling_places,
+    with_fuzzy,
+    with_literals,
+    with_texts,
+)
+from starprobe.bench.classifiers.tokens import FUZZY, LABEL, LEAD, TEXT, Document, Mention
+from starprobe.bench.classifiers.words import TOKEN, normalise, stem
 
 __all__ = ["FUZZY", "LABEL", "LEAD", "TELLING", "TEXT", "Document", "Mention", "find"]
 

@@ -5,8 +5,8 @@ Knows the labels that were found; where labels are numbers, both look the same.
 
 from __future__ import annotations
 
-from bench.classifiers.options import Options
-from bench.classifiers.tokens import LEAD, Document, Mention
+from starprobe.bench.classifiers.options import Options
+from starprobe.bench.classifiers.tokens import LEAD, Document, Mention
 
 AGREEING = 0.5
 """Share of numbered lines that must hold words of the option of that number."""

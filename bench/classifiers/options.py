@@ -10,11 +10,11 @@ from collections import Counter
 from functools import lru_cache
 from typing import NamedTuple
 
-from bench.classifiers.labelling import labelling
-from bench.classifiers.lexicon import FLAGS, STOP
-from bench.classifiers.questioning import enumerated, focus_of, is_negated
-from bench.classifiers.words import normalise, stem, tokens_of, word_set
-from probes.schema import ShownOption
+from starprobe.bench.classifiers.labelling import labelling
+from starprobe.bench.classifiers.lexicon import FLAGS, STOP
+from starprobe.bench.classifiers.questioning import enumerated, focus_of, is_negated
+from starprobe.bench.classifiers.words import normalise, stem, tokens_of, word_set
+from starprobe.probes.schema import ShownOption
 
 MAX_PHRASE = 12
 """Tokens of an option that are compared one by one; a longer option is told by its first ones."""

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import re
 
-from bench.classifiers.lexicon import FLAGS, STOP
-from bench.classifiers.words import stem, tokens_of, word_set
+from starprobe.bench.classifiers.lexicon import FLAGS, STOP
+from starprobe.bench.classifiers.words import stem, tokens_of, word_set
 
 _ASKING = word_set("follow which stat opt of not question answ")
 

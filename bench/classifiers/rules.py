@@ -5,13 +5,13 @@ What the learned reader has to beat. Knows the counts, not the text.
 
 from __future__ import annotations
 
-from bench.classifiers.attribution import DECLARES, INSIDE, OPENS
-from bench.classifiers.base import Reading
-from bench.classifiers.evidence import Evidence
-from bench.classifiers.examine import examine, verdict
-from bench.classifiers.learned import LOOSE, decide, summaries_of
-from bench.classifiers.lexicon import CAUSE
-from bench.records import Verdict
+from starprobe.bench.classifiers.attribution import DECLARES, INSIDE, OPENS
+from starprobe.bench.classifiers.base import Reading
+from starprobe.bench.classifiers.evidence import Evidence
+from starprobe.bench.classifiers.examine import examine, verdict
+from starprobe.bench.classifiers.learned import LOOSE, decide, summaries_of
+from starprobe.bench.classifiers.lexicon import CAUSE
+from starprobe.bench.records import Verdict
 
 NAME = "rules-1"
 ENOUGH = 2

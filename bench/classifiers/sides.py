@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 
-from bench.classifiers.examine import Examined
-from bench.classifiers.lexicon import COMPARE, REJECT
-from bench.classifiers.summaries import Crowd, Summary, peers_of
-from bench.records import Side
+from starprobe.bench.classifiers.examine import Examined
+from starprobe.bench.classifiers.lexicon import COMPARE, REJECT
+from starprobe.bench.classifiers.summaries import Crowd, Summary, peers_of
+from starprobe.bench.records import Side
 
 _EXTREME = re.compile(
     r"\b(?:most|least|first|last|(?:clos|larg|small|bigg|high|low|long|short|fast|slow|old|young|light|heavi|"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bench.records import Style, Treatment, TreatmentCode
+from starprobe.bench.records import Style, Treatment, TreatmentCode
 
 
 def coverage_of(codes: Mapping[str, TreatmentCode]) -> float | None:

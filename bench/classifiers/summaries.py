@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from bench.classifiers.evidence import Evidence
-from bench.classifiers.lexicon import COMPARE, CONTRAST, REJECT
-from bench.classifiers.mentions import FUZZY, TEXT
-from bench.classifiers.units import DRIFTS, GOES_ON, INSIDE
+from starprobe.bench.classifiers.evidence import Evidence
+from starprobe.bench.classifiers.lexicon import COMPARE, CONTRAST, REJECT
+from starprobe.bench.classifiers.mentions import FUZZY, TEXT
+from starprobe.bench.classifiers.units import DRIFTS, GOES_ON, INSIDE
 
 
 class Summary(NamedTuple):

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 
-from bench.classifiers.lexicon import STOP
-from bench.classifiers.options import Options
-from bench.classifiers.segments import Segment
-from bench.classifiers.tokens import FUZZY, TEXT, Document, Mention
+from starprobe.bench.classifiers.lexicon import STOP
+from starprobe.bench.classifiers.options import Options
+from starprobe.bench.classifiers.segments import Segment
+from starprobe.bench.classifiers.tokens import FUZZY, TEXT, Document, Mention
 
 MIN_FUZZY, MIN_FUZZY_LONG = 0.5, 0.6
 """Share of telling words, for options of up to three such words and for longer ones."""

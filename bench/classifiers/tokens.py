@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from bench.classifiers.segments import Segment
+from starprobe.bench.classifiers.segments import Segment
 
 LEAD = 4
 """A label at the beginning of a line or of a sentence: "A.", "(b)", "**C)**", "Option D:"."""

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from bench.classifiers.clauses import members_of
-from bench.classifiers.cues import CONCLUSION
-from bench.classifiers.lexicon import PRONOUN, words_in
-from bench.classifiers.mentions import LEAD, Document, Mention
-from bench.classifiers.segments import Segment
+from starprobe.bench.classifiers.clauses import members_of
+from starprobe.bench.classifiers.cues import CONCLUSION
+from starprobe.bench.classifiers.lexicon import PRONOUN, words_in
+from starprobe.bench.classifiers.mentions import LEAD, Document, Mention
+from starprobe.bench.classifiers.segments import Segment
 
 LINES = 2
 """One-line sections in a row that make a list of them."""

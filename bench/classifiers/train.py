@@ -1,4 +1,4 @@
-"""Learns the coefficients of the reader: python -m bench.classifiers.train LABELS RESPONSES.
+"""Learns the reader: python -m starprobe.bench.classifiers.train LABELS RESPONSES.
 
 Writes one JSON: the weights of every named feature, and where they come from.
 """
@@ -12,15 +12,15 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench.classifiers.agreement import f1, mean_of, side_accuracy, style_kappa, tabulate
-from bench.classifiers.annotated import Annotated, data_hash, gold_of, load_annotated
-from bench.classifiers.features import GENERAL, REASONED, WHOLE
-from bench.classifiers.fitting import STRENGTH, fit, prepare_rows, read_left_out
-from bench.classifiers.learned import FILE, VERSION, Linear
-from bench.classifiers.rules import RulesClassifier
-from bench.files import write_json
-from bench.records import Verdict
-from probes.errors import UserError
+from starprobe.bench.classifiers.agreement import f1, mean_of, side_accuracy, style_kappa, tabulate
+from starprobe.bench.classifiers.annotated import Annotated, data_hash, gold_of, load_annotated
+from starprobe.bench.classifiers.features import GENERAL, REASONED, WHOLE
+from starprobe.bench.classifiers.fitting import STRENGTH, fit, prepare_rows, read_left_out
+from starprobe.bench.classifiers.learned import FILE, VERSION, Linear
+from starprobe.bench.classifiers.rules import RulesClassifier
+from starprobe.bench.files import write_json
+from starprobe.bench.records import Verdict
+from starprobe.probes.errors import UserError
 
 
 def train(labels: Path, responses: Path) -> dict[str, Any]:
@@ -100,7 +100,9 @@ def _versions() -> dict[str, str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command; gives its exit code."""
-    parser = argparse.ArgumentParser(prog="python -m bench.classifiers.train", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m starprobe.bench.classifiers.train", description=__doc__
+    )
     parser.add_argument("labels", type=Path, help="JSONL of annotations")
     parser.add_argument("responses", type=Path, help="JSONL of the responses")
     parser.add_argument("-o", "--out", type=Path, default=Path(__file__).with_name(FILE))

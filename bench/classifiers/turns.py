@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 
-from bench.classifiers.lexicon import FLAGS, STOP
-from bench.classifiers.words import TOKEN, stem
+from starprobe.bench.classifiers.lexicon import FLAGS, STOP
+from starprobe.bench.classifiers.words import TOKEN, stem
 
 _STOPS = re.compile(
     r"<\|(?:im_end|eot_id|end|endoftext|end_of_text|im_start|start_header_id|user)\|>|"

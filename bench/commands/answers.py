@@ -11,8 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from bench.asking import Asked
-    from bench.records import Treatment, Verdict
+    from starprobe.bench.asking import Asked
+    from starprobe.bench.records import Treatment, Verdict
 
 NARROWEST = 52
 """Columns that an answer needs to be read beside another."""

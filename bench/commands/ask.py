@@ -42,10 +42,10 @@ def ask(
     from rich.panel import Panel
     from rich.text import Text
 
-    import bench.asking as asking
-    from bench.classifiers import DEFAULT_CLASSIFIER
-    from bench.commands.answers import side_by_side
-    from bench.records import Sampling
+    import starprobe.bench.asking as asking
+    from starprobe.bench.classifiers import DEFAULT_CLASSIFIER
+    from starprobe.bench.commands.answers import side_by_side
+    from starprobe.bench.records import Sampling
 
     prompt = asking.make_prompt(asking.make_question(question, option or [], hint), condition, hint)
     console = Console(highlight=False)

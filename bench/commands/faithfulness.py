@@ -35,10 +35,10 @@ def faithfulness(
     """Cut, spoil and swap rationales, and see whether the answer follows (Lanham et al. 2023)."""
     from rich.console import Console
 
-    from bench.backends.options import BackendOptions
-    from bench.faithfulness.stage import FaithfulnessConfig, faithfulness_run
-    from bench.metrics.tables import metric_tables
-    from bench.progress import steps
+    from starprobe.bench.backends.options import BackendOptions
+    from starprobe.bench.faithfulness.stage import FaithfulnessConfig, faithfulness_run
+    from starprobe.bench.metrics.tables import metric_tables
+    from starprobe.bench.progress import steps
 
     config = FaithfulnessConfig(
         models=tuple(model or ()),

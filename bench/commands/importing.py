@@ -35,8 +35,8 @@ def import_(
     """
     from rich.console import Console
 
-    from bench.importers import import_outputs
-    from probes.errors import InputError
+    from starprobe.bench.importers import import_outputs
+    from starprobe.probes.errors import InputError
 
     pairs = dict[str, str]()
     for given in mapping or []:

@@ -36,10 +36,10 @@ def judge(
     """Have responses judged by other models; appends to DIR/judgements.jsonl and resumes."""
     from rich.console import Console
 
-    from bench.backends.options import BackendOptions
-    from bench.judges.stage import JudgeConfig, judge_run
-    from bench.judges.tables import tables
-    from bench.progress import steps
+    from starprobe.bench.backends.options import BackendOptions
+    from starprobe.bench.judges.stage import JudgeConfig, judge_run
+    from starprobe.bench.judges.tables import tables
+    from starprobe.bench.progress import steps
 
     config = JudgeConfig(
         judges=_names(judges),

@@ -37,8 +37,8 @@ def metrics(
     """Measure a run and show every metric with its interval; writes DIR/metrics.json."""
     from rich.console import Console
 
-    from bench.metrics import measure_run
-    from bench.metrics.tables import Wanted, tables
+    from starprobe.bench.metrics import measure_run
+    from starprobe.bench.metrics.tables import Wanted, tables
 
     found = measure_run(folder)
     rows = [row for metrics in found.readers.values() for row in metrics] + [*found.faithfulness]
@@ -61,7 +61,7 @@ def _known(what: str, asked: Sequence[str] | None, there: Iterable[str]) -> tupl
     Raises:
         InputError: one of them is not.
     """
-    from probes.errors import InputError
+    from starprobe.probes.errors import InputError
 
     names = list(dict.fromkeys(there))
     for name in asked or ():

@@ -55,14 +55,14 @@ def run(
     """Ask every model every question under every condition."""
     from rich.console import Console
 
-    from bench.backends.options import make_options
-    from bench.classifiers import DEFAULT_CLASSIFIER
-    from bench.metrics import measure_run
-    from bench.metrics.tables import BRIEF, tables
-    from bench.reading import classify_run
-    from bench.records import Sampling
-    from bench.run_config import RunConfig, not_asked
-    from bench.runner import run as run_models
+    from starprobe.bench.backends.options import make_options
+    from starprobe.bench.classifiers import DEFAULT_CLASSIFIER
+    from starprobe.bench.metrics import measure_run
+    from starprobe.bench.metrics.tables import BRIEF, tables
+    from starprobe.bench.reading import classify_run
+    from starprobe.bench.records import Sampling
+    from starprobe.bench.run_config import RunConfig, not_asked
+    from starprobe.bench.runner import run as run_models
 
     options = make_options(
         batch_size=batch_size,

@@ -41,9 +41,9 @@ def export(
     """
     from rich.console import Console
 
-    from bench.classifiers import DEFAULT_CLASSIFIER
-    from bench.lm_eval_tasks import GROUP, ExportConfig, export_tasks
-    from bench.records import Sampling
+    from starprobe.bench.classifiers import DEFAULT_CLASSIFIER
+    from starprobe.bench.lm_eval_tasks import GROUP, ExportConfig, export_tasks
+    from starprobe.bench.records import Sampling
 
     config = ExportConfig(
         probes=_names(probes),

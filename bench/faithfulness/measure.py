@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from bench.faithfulness.trials import FRACTIONS, Trial
-from bench.metrics.measuring import as_metric
-from bench.records import Metric, Response
-from bench.statistics import Floats, mean, rate
-from probes.schema import Prompt
+from starprobe.bench.faithfulness.trials import FRACTIONS, Trial
+from starprobe.bench.metrics.measuring import as_metric
+from starprobe.bench.records import Metric, Response
+from starprobe.bench.statistics import Floats, mean, rate
+from starprobe.probes.schema import Prompt
 
 EVERY = "all"
 """The condition of a metric that is over all of them."""

@@ -11,7 +11,7 @@ import random
 import re
 from collections.abc import Sequence
 
-from probes.schema import Prompt
+from starprobe.probes.schema import Prompt
 
 FILLER = " ..."
 _BREAK = re.compile(r"(?<=[.!?])(?<!\b[A-Z]\.)(?<!\d\.)\s+(?=[^\s])|\n+")

@@ -6,10 +6,10 @@ import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench.backends import BackendOptions, load_backend
-from bench.backends.base import Backend
-from bench.faithfulness.measure import faithfulness_metrics
-from bench.faithfulness.trials import (
+from starprobe.bench.backends import BackendOptions, load_backend
+from starprobe.bench.backends.base import Backend
+from starprobe.bench.faithfulness.measure import faithfulness_metrics
+from starprobe.bench.faithfulness.trials import (
     Asked,
     Case,
     Rendering,
@@ -19,10 +19,10 @@ from bench.faithfulness.trials import (
     interventions,
     with_mistakes,
 )
-from bench.records import Metric
-from bench.storage import Run
-from probes.errors import InputError
-from probes.schema import Record
+from starprobe.bench.records import Metric
+from starprobe.bench.storage import Run
+from starprobe.probes.errors import InputError
+from starprobe.probes.schema import Record
 
 CHUNK = 8
 """Responses whose trials are written together."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
-from bench.backends.base import Backend, Request, ScoringBackend
-from bench.faithfulness.rationale import cuts, filler, mistaken, rationale, turned
-from bench.records import MULTI, Response, Sampling, Verdict
-from probes.schema import Prompt, Record
+from starprobe.bench.backends.base import Backend, Request, ScoringBackend
+from starprobe.bench.faithfulness.rationale import cuts, filler, mistaken, rationale, turned
+from starprobe.bench.records import MULTI, Response, Sampling, Verdict
+from starprobe.probes.schema import Prompt, Record
 
 Test = Literal["early", "mistake", "filler", "other_option"]
 FRACTIONS = (0.0, 0.25, 0.5, 0.75, 1.0)

@@ -8,18 +8,24 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from bench.importers import (
+from starprobe.bench.importers import (
     every_eval_ever,
     inspect_logs,
     lm_eval_samples,
     promptfoo,
     text_folder,
 )
-from bench.importers.fields import resolve_fields, sample_of
-from bench.importers.run_folder import Made, write_run
-from bench.importers.sample import Choice, Sample
-from bench.importers.tables import TABLES, load_json, read_json_lines, read_rows, rows_of_json
-from probes.errors import InputError
+from starprobe.bench.importers.fields import resolve_fields, sample_of
+from starprobe.bench.importers.run_folder import Made, write_run
+from starprobe.bench.importers.sample import Choice, Sample
+from starprobe.bench.importers.tables import (
+    TABLES,
+    load_json,
+    read_json_lines,
+    read_rows,
+    rows_of_json,
+)
+from starprobe.probes.errors import InputError
 
 __all__ = ["Choice", "Made", "Sample", "import_outputs", "read_outputs"]
 Rows = Iterable[tuple[str, dict[str, Any]]]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from bench.importers.fields import choices, label_of
-from bench.importers.options_text import options_in_text
-from bench.importers.sample import Sample
-from bench.records import Usage
+from starprobe.bench.importers.fields import choices, label_of
+from starprobe.bench.importers.options_text import options_in_text
+from starprobe.bench.importers.sample import Sample
+from starprobe.bench.records import Usage
 
 
 def fits(row: Mapping[str, Any]) -> bool:

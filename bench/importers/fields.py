@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bench.importers.options_text import options_in_field, options_in_text
-from bench.importers.sample import Choice, Sample
-from bench.records import FinishReason, Usage
-from probes.errors import InputError
+from starprobe.bench.importers.options_text import options_in_field, options_in_text
+from starprobe.bench.importers.sample import Choice, Sample
+from starprobe.bench.records import FinishReason, Usage
+from starprobe.probes.errors import InputError
 
 NAMES: dict[str, tuple[str, ...]] = {
     "response": (

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.backends.reasoning import content_parts
-from bench.importers.fields import choices, label_of
-from bench.importers.options_text import options_in_text
-from bench.importers.sample import Sample
-from bench.records import FinishReason, Usage
-from probes.errors import InputError, MissingError
+from starprobe.bench.backends.reasoning import content_parts
+from starprobe.bench.importers.fields import choices, label_of
+from starprobe.bench.importers.options_text import options_in_text
+from starprobe.bench.importers.sample import Sample
+from starprobe.bench.records import FinishReason, Usage
+from starprobe.probes.errors import InputError, MissingError
 
 ZSTD = 93
 """Number of zstd in a zip (APPNOTE 4.4.5), which Python reads from 3.14 on."""

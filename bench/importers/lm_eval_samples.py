@@ -12,11 +12,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from bench.importers.fields import choices, label_of
-from bench.importers.options_text import options_in_text
-from bench.importers.sample import Choice, Sample
-from probes.errors import InputError
-from probes.schema import Prompt
+from starprobe.bench.importers.fields import choices, label_of
+from starprobe.bench.importers.options_text import options_in_text
+from starprobe.bench.importers.sample import Choice, Sample
+from starprobe.probes.errors import InputError
+from starprobe.probes.schema import Prompt
 
 STEMS = ("question", "question_stem", "stem", "query", "problem", "input", "ctx", "goal", "text")
 OPTIONS = ("options", "choices", "answer_choices", "endings", "candidates")

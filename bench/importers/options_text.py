@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from bench.importers.sample import Choice
+from starprobe.bench.importers.sample import Choice
 
 _LINE = re.compile(
     r"^[\s>*\-•]*\(?(?P<label>[A-Za-z]|\d{1,2})(?:[.:]|\)[.:]?)\**\s+(?P<text>\S.*?)\s*$"

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.importers.fields import choices, label_of
-from bench.importers.options_text import options_in_text
-from bench.importers.sample import Sample
-from bench.records import Usage
-from probes.errors import InputError
+from starprobe.bench.importers.fields import choices, label_of
+from starprobe.bench.importers.options_text import options_in_text
+from starprobe.bench.importers.sample import Sample
+from starprobe.bench.records import Usage
+from starprobe.probes.errors import InputError
 
 QUESTION = ("question", "stem", "query", "problem", "input")
 OPTIONS = ("options", "choices", "answers")

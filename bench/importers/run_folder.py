@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.environment import hardware, versions
-from bench.importers.sample import Choice, Sample
-from bench.records import ModelInfo, Response, ResponseError, RunInfo, Sampling
-from bench.storage import Run
-from probes.errors import InputError
-from probes.schema import Message, Option, ProbeSet, Prompt, Question, ShownOption
+from starprobe.bench.environment import hardware, versions
+from starprobe.bench.importers.sample import Choice, Sample
+from starprobe.bench.records import ModelInfo, Response, ResponseError, RunInfo, Sampling
+from starprobe.bench.storage import Run
+from starprobe.probes.errors import InputError
+from starprobe.probes.schema import Message, Option, ProbeSet, Prompt, Question, ShownOption
 
 
 class Made(NamedTuple):

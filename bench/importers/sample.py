@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bench.records import FinishReason, Usage
-from probes.schema import Record
+from starprobe.bench.records import FinishReason, Usage
+from starprobe.probes.schema import Record
 
 
 class Choice(Record):

@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.importers.options_text import options_in_text
-from bench.importers.sample import Sample
-from probes.errors import InputError
+from starprobe.bench.importers.options_text import options_in_text
+from starprobe.bench.importers.sample import Sample
+from starprobe.probes.errors import InputError
 
 QUESTION = ("question.txt", "question.md", "prompt.txt", "prompt.md")
 _REPEAT = re.compile(r"^(?P<model>.+)[.#](?P<number>\d+)$")

@@ -10,14 +10,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from bench.statistics import (
+from starprobe.bench.statistics import (
     NOTHING,
     Estimate,
     Floats,
     expanded_percentiles,
     resample,
 )
-from probes.schema import Record
+from starprobe.probes.schema import Record
 
 
 class Agreement(Record):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from bench.judges.records import Judgement
-from probes.schema import Record
+from starprobe.bench.judges.records import Judgement
+from starprobe.probes.schema import Record
 
 SWAPPED = {"FIRST": "SECOND", "SECOND": "FIRST", "TIE": "TIE"}
 

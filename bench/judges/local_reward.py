@@ -11,11 +11,11 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from bench.backends.base import Request
-from bench.backends.options import BackendOptions
-from bench.judges.reward_format import ONE
-from bench.records import Generation, ModelInfo, ResponseError
-from probes.errors import MissingError
+from starprobe.bench.backends.base import Request
+from starprobe.bench.backends.options import BackendOptions
+from starprobe.bench.judges.reward_format import ONE
+from starprobe.bench.records import Generation, ModelInfo, ResponseError
+from starprobe.probes.errors import MissingError
 
 
 class LocalReward:

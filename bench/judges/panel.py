@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
-from bench.backends.base import Backend, Request
-from bench.judges.records import Judgement
-from bench.judges.rubrics import Rubric, read_choice, render
-from bench.records import Generation, ModelInfo, Response, Sampling
-from probes.schema import Prompt
+from starprobe.bench.backends.base import Backend, Request
+from starprobe.bench.judges.records import Judgement
+from starprobe.bench.judges.rubrics import Rubric, read_choice, render
+from starprobe.bench.records import Generation, ModelInfo, Response, Sampling
+from starprobe.probes.schema import Prompt
 
 SAMPLING = Sampling(temperature=0.0, max_tokens=400)
 

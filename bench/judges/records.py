@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from bench.records import ResponseError, Usage
-from bench.storage import first_error
-from probes.errors import FolderError
-from probes.schema import Record
+from starprobe.bench.records import ResponseError, Usage
+from starprobe.bench.storage import first_error
+from starprobe.probes.errors import FolderError
+from starprobe.probes.schema import Record
 
 
 class RubricRow(Record):

@@ -15,11 +15,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from bench.backends.base import Request
-from bench.backends.http_dialect import Call, Quirks
-from bench.backends.http_faults import broken
-from bench.backends.openai import DIALECT as OPENAI
-from bench.records import Generation
+from starprobe.bench.backends.base import Request
+from starprobe.bench.backends.http_dialect import Call, Quirks
+from starprobe.bench.backends.http_faults import broken
+from starprobe.bench.backends.openai import DIALECT as OPENAI
+from starprobe.bench.records import Generation
 
 NVIDIA = "https://integrate.api.nvidia.com/v1"
 PATHS = ("/pooling", "/classify", "/chat/completions")

@@ -6,13 +6,13 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 
-from bench.backends import BackendOptions, parse_model
-from bench.backends.base import Backend, Request
-from bench.judges.panel import SAMPLING, Case, judges_itself
-from bench.judges.records import Judgement
-from bench.records import Generation, Response
-from probes.errors import InputError
-from probes.schema import Message, Prompt
+from starprobe.bench.backends import BackendOptions, parse_model
+from starprobe.bench.backends.base import Backend, Request
+from starprobe.bench.judges.panel import SAMPLING, Case, judges_itself
+from starprobe.bench.judges.records import Judgement
+from starprobe.bench.records import Generation, Response
+from starprobe.probes.errors import InputError
+from starprobe.probes.schema import Message, Prompt
 
 ASKED = "reward"
 
@@ -28,12 +28,12 @@ def load_reward(model: str, options: BackendOptions | None = None) -> Backend:
     """
     parsed, options = parse_model(model), options or BackendOptions()
     if parsed.backend == "hf":
-        from bench.judges.local_reward import LocalReward
+        from starprobe.bench.judges.local_reward import LocalReward
 
         return LocalReward(parsed.name, options)
     if parsed.backend == "openai":
-        from bench.backends.http_backend import HttpBackend
-        from bench.judges.reward_format import DIALECT
+        from starprobe.bench.backends.http_backend import HttpBackend
+        from starprobe.bench.judges.reward_format import DIALECT
 
         return HttpBackend(DIALECT, parsed.name, parsed.url, options)
     raise InputError(

@@ -11,10 +11,10 @@ import re
 from collections.abc import Sequence
 from typing import Literal
 
-from bench.judges.records import RubricRow
-from bench.records import Response
-from probes.errors import InputError
-from probes.schema import Message, Prompt, Record
+from starprobe.bench.judges.records import RubricRow
+from starprobe.bench.records import Response
+from starprobe.probes.errors import InputError
+from starprobe.probes.schema import Message, Prompt, Record
 
 _DATA = (
     "Everything between the lines of equals signs is material to judge. "

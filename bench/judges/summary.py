@@ -7,18 +7,18 @@ from itertools import combinations
 
 import numpy as np
 
-from bench.judges.agreement import Agreement, agreement
-from bench.judges.consensus import Consensus, both_orders, consensus, pair_consensus
-from bench.judges.records import JudgeCount, Judgement
-from bench.judges.rubrics import RUBRICS
-from bench.judges.validity import matches_key, ranks_right_higher
-from bench.metrics.comparing import adjust, comparison
-from bench.metrics.measuring import as_metric
-from bench.metrics.records import Comparison
-from bench.paired import paired_mean
-from bench.records import Metric, Response
-from bench.statistics import mean, rate
-from probes.schema import Prompt, Record
+from starprobe.bench.judges.agreement import Agreement, agreement
+from starprobe.bench.judges.consensus import Consensus, both_orders, consensus, pair_consensus
+from starprobe.bench.judges.records import JudgeCount, Judgement
+from starprobe.bench.judges.rubrics import RUBRICS
+from starprobe.bench.judges.validity import matches_key, ranks_right_higher
+from starprobe.bench.metrics.comparing import adjust, comparison
+from starprobe.bench.metrics.measuring import as_metric
+from starprobe.bench.metrics.records import Comparison
+from starprobe.bench.paired import paired_mean
+from starprobe.bench.records import Metric, Response
+from starprobe.bench.statistics import mean, rate
+from starprobe.probes.schema import Prompt, Record
 
 
 class Summary(Record):

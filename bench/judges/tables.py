@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from rich.markup import escape
 from rich.table import Table
 
-from bench.judges.summary import Summary
-from bench.metrics.tables import number, show
+from starprobe.bench.judges.summary import Summary
+from starprobe.bench.metrics.tables import number, show
 
 
 def tables(found: Summary) -> Iterator[Table]:

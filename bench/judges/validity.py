@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from bench.judges.consensus import Consensus
-from bench.judges.records import Judgement
-from bench.metrics.measuring import as_metric
-from bench.records import Metric, Response
-from bench.statistics import Sums, rate, rate_of
-from probes.schema import Prompt
+from starprobe.bench.judges.consensus import Consensus
+from starprobe.bench.judges.records import Judgement
+from starprobe.bench.metrics.measuring import as_metric
+from starprobe.bench.records import Metric, Response
+from starprobe.bench.statistics import Sums, rate, rate_of
+from starprobe.probes.schema import Prompt
 
 EVERY = "all"
 """Condition and model of a metric that is over all of them."""

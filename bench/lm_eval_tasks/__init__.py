@@ -13,15 +13,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.classifiers import DEFAULT_CLASSIFIER
-from bench.files import write_atomic, write_jsonl
-from bench.lm_eval_tasks.scoring import METRICS, row_metrics
-from bench.records import Sampling
-from probes.errors import FolderError
-from probes.schema import ProbeSet, Prompt, Record
+from starprobe.bench.classifiers import DEFAULT_CLASSIFIER
+from starprobe.bench.files import write_atomic, write_jsonl
+from starprobe.bench.lm_eval_tasks.scoring import METRICS, row_metrics
+from starprobe.bench.records import Sampling
+from starprobe.probes.errors import FolderError
+from starprobe.probes.schema import ProbeSet, Prompt, Record
 
 GROUP = "starprobe"
-MODULE = "bench.lm_eval_tasks"
+MODULE = "starprobe.bench.lm_eval_tasks"
 
 
 class ExportConfig(Record):
@@ -43,9 +43,9 @@ def export_tasks(out: Path | str, config: ExportConfig) -> list[str]:
         InputError: an unknown set, condition or reader.
         FolderError: the folder holds other things.
     """
-    from bench.classifiers import load_classifier
-    from probes.loading import load_probe_set
-    from probes.rendering import render_set
+    from starprobe.bench.classifiers import load_classifier
+    from starprobe.probes.loading import load_probe_set
+    from starprobe.probes.rendering import render_set
 
     load_classifier(config.classifier)
     out = Path(out)

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.backends import BackendOptions, load_backend
-from probes.errors import InputError, MissingError
-from probes.schema import Record
+from starprobe.bench.backends import BackendOptions, load_backend
+from starprobe.probes.errors import InputError, MissingError
+from starprobe.probes.schema import Record
 
 if TYPE_CHECKING:
     from lm_eval.tasks import TaskManager

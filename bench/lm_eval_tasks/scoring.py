@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from functools import lru_cache
 from statistics import fmean
 
-from bench.classifiers import load_classifier
-from bench.classifiers.base import Classifier, Reading
-from bench.records import STYLES, Verdict
-from probes.schema import Prompt
+from starprobe.bench.classifiers import load_classifier
+from starprobe.bench.classifiers.base import Classifier, Reading
+from starprobe.bench.records import STYLES, Verdict
+from starprobe.probes.schema import Prompt
 
 METRICS = (
     "full_breakdown",

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from lm_eval.api.task import ConfigurableTask
 
-from bench.files import read_jsonl
-from bench.lm_eval_tasks.scoring import score_responses
-from probes.errors import InputError
-from probes.schema import Prompt
+from starprobe.bench.files import read_jsonl
+from starprobe.bench.lm_eval_tasks.scoring import score_responses
+from starprobe.probes.errors import InputError
+from starprobe.probes.schema import Prompt
 
 if TYPE_CHECKING:
     from datasets import Dataset
 
 
-class ProbeTask(ConfigurableTask):  # type: ignore[misc]
+class ProbeTask(ConfigurableTask):
     """A task whose prompts are ours: turns for chat models, text for others."""
 
     def __init__(self, config: dict[str, Any]) -> None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.metrics.hints import channels
-from bench.metrics.records import NotApplicable
-from probes.conditions import get_condition
-from probes.errors import UserError
+from starprobe.bench.metrics.hints import channels
+from starprobe.bench.metrics.records import NotApplicable
+from starprobe.probes.conditions import get_condition
+from starprobe.probes.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd

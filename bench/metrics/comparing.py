@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from bench.metrics.definitions import BY_NAME, HEADLINES, Definition
-from bench.metrics.lengths import NAME as MATCHED
-from bench.metrics.lengths import matched_length
-from bench.metrics.records import Comparison
-from bench.paired import Paired, holm, paired_mean, paired_rate
-from probes.errors import InputError
+from starprobe.bench.metrics.definitions import BY_NAME, HEADLINES, Definition
+from starprobe.bench.metrics.lengths import NAME as MATCHED
+from starprobe.bench.metrics.lengths import matched_length
+from starprobe.bench.metrics.records import Comparison
+from starprobe.bench.paired import Paired, holm, paired_mean, paired_rate
+from starprobe.probes.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd

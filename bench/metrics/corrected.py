@@ -12,8 +12,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.statistics import LEVEL, NOTHING, Estimate, Floats, effective_size, sums_by_cluster
-from probes.schema import Record
+from starprobe.bench.statistics import (
+    LEVEL,
+    NOTHING,
+    Estimate,
+    Floats,
+    effective_size,
+    sums_by_cluster,
+)
+from starprobe.probes.schema import Record
 
 
 class ReaderError(Record):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from bench.records import STYLES
-from bench.statistics import Floats
+from starprobe.bench.records import STYLES
+from starprobe.bench.statistics import Floats
 
 if TYPE_CHECKING:
     import pandas as pd

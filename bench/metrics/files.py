@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from bench.classifiers.correction import error_counts
-from bench.metrics.applicable import split
-from bench.metrics.corrected import ReaderError
-from bench.metrics.frames import frame
-from bench.metrics.gaps import contrasts
-from bench.metrics.measuring import measure
-from bench.metrics.readers import reader_agreement, reader_ranges
-from bench.metrics.records import Failures, Judged, MetricsFile
-from bench.records import Metric
-from bench.storage import Run
-from probes.errors import InputError
+from starprobe.bench.classifiers.correction import error_counts
+from starprobe.bench.metrics.applicable import split
+from starprobe.bench.metrics.corrected import ReaderError
+from starprobe.bench.metrics.frames import frame
+from starprobe.bench.metrics.gaps import contrasts
+from starprobe.bench.metrics.measuring import measure
+from starprobe.bench.metrics.readers import reader_agreement, reader_ranges
+from starprobe.bench.metrics.records import Failures, Judged, MetricsFile
+from starprobe.bench.records import Metric
+from starprobe.bench.storage import Run
+from starprobe.probes.errors import InputError
 
 
 def measure_run(path: Path | str) -> MetricsFile:
@@ -47,8 +47,8 @@ def measure_run(path: Path | str) -> MetricsFile:
 
 def faithfulness(run: Run) -> list[Metric]:
     """The metrics of the trials that the run holds; none where there are none."""
-    from bench.faithfulness.measure import faithfulness_metrics
-    from bench.faithfulness.trials import Trial
+    from starprobe.bench.faithfulness.measure import faithfulness_metrics
+    from starprobe.bench.faithfulness.trials import Trial
 
     trials = [Trial.model_validate(row) for row in run.faithfulness()]
     return faithfulness_metrics(trials, run.responses(), run.prompts()) if trials else []
@@ -57,7 +57,7 @@ def faithfulness(run: Run) -> list[Metric]:
 def judged(run: Run) -> Judged | None:
     """What the judgements that the run holds amount to; None where there are none."""
     # Not at the head: the summary of judgements is made of metrics, and would import this package.
-    from bench.judges.stage import summary
+    from starprobe.bench.judges.stage import summary
 
     found = summary(run)
     if not found.judges:

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bench.records import MULTI, Response, Verdict
-from bench.scoring import score
-from bench.storage import Run
-from probes.errors import InputError
-from probes.schema import Prompt, Record
+from starprobe.bench.records import MULTI, Response, Verdict
+from starprobe.bench.scoring import score
+from starprobe.bench.storage import Run
+from starprobe.probes.errors import InputError
+from starprobe.probes.schema import Prompt, Record
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from bench.metrics.comparing import adjust, comparison, paired, paired_rows
-from bench.metrics.definitions import BY_NAME
-from bench.metrics.pairing import elicited_pairs, hinted_pairs
-from bench.metrics.records import Comparison
+from starprobe.bench.metrics.comparing import adjust, comparison, paired, paired_rows
+from starprobe.bench.metrics.definitions import BY_NAME
+from starprobe.bench.metrics.pairing import elicited_pairs, hinted_pairs
+from starprobe.bench.metrics.records import Comparison
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from bench.metrics.comparing import paired_rows
-from bench.metrics.definitions import numbers
-from bench.metrics.pairing import hinted_pairs
-from bench.records import Metric
-from bench.statistics import (
+from starprobe.bench.metrics.comparing import paired_rows
+from starprobe.bench.metrics.definitions import numbers
+from starprobe.bench.metrics.pairing import hinted_pairs
+from starprobe.bench.records import Metric
+from starprobe.bench.statistics import (
     NOTHING,
     Estimate,
     Floats,

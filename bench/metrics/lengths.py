@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from bench.metrics.definitions import numbers
-from bench.statistics import (
+from starprobe.bench.metrics.definitions import numbers
+from starprobe.bench.statistics import (
     NOTHING,
     Estimate,
     Floats,

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from bench.metrics.corrected import ReaderError, corrected_rate
-from bench.metrics.definitions import DEFINITIONS, Definition, numbers
-from bench.metrics.hints import hint_metrics
-from bench.metrics.lengths import NAME as MATCHED
-from bench.metrics.lengths import matched_length
-from bench.metrics.positions import position_metrics
-from bench.records import Metric
-from bench.statistics import Estimate, mean, rate
+from starprobe.bench.metrics.corrected import ReaderError, corrected_rate
+from starprobe.bench.metrics.definitions import DEFINITIONS, Definition, numbers
+from starprobe.bench.metrics.hints import hint_metrics
+from starprobe.bench.metrics.lengths import NAME as MATCHED
+from starprobe.bench.metrics.lengths import matched_length
+from starprobe.bench.metrics.positions import position_metrics
+from starprobe.bench.records import Metric
+from starprobe.bench.statistics import Estimate, mean, rate
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from probes.conditions import Condition, get_condition
-from probes.errors import InputError
+from starprobe.probes.conditions import Condition, get_condition
+from starprobe.probes.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from bench.metrics.definitions import numbers, right_of_all
-from bench.statistics import (
+from starprobe.bench.metrics.definitions import numbers, right_of_all
+from starprobe.bench.statistics import (
     NOTHING,
     Estimate,
     Floats,

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.metrics.definitions import numbers
-from bench.metrics.records import ReaderAgreement, ReaderRange
-from bench.paired import mcnemar
-from bench.statistics import rate
+from starprobe.bench.metrics.definitions import numbers
+from starprobe.bench.metrics.records import ReaderAgreement, ReaderRange
+from starprobe.bench.paired import mcnemar
+from starprobe.bench.statistics import rate
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import Field
 
-from bench.judges.agreement import Agreement
-from bench.judges.records import JudgeCount
-from bench.records import Metric
-from probes.schema import Record
+from starprobe.bench.judges.agreement import Agreement
+from starprobe.bench.judges.records import JudgeCount
+from starprobe.bench.records import Metric
+from starprobe.probes.schema import Record
 
 METRICS_FORMAT = 1
 """Version of metrics.json."""

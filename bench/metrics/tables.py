@@ -12,10 +12,10 @@ from typing import NamedTuple
 from rich.markup import escape
 from rich.table import Table
 
-from bench.metrics.definitions import HEADLINES
-from bench.metrics.records import Comparison, MetricsFile
-from bench.names import short_names
-from bench.records import Metric
+from starprobe.bench.metrics.definitions import HEADLINES
+from starprobe.bench.metrics.records import Comparison, MetricsFile
+from starprobe.bench.names import short_names
+from starprobe.bench.records import Metric
 
 
 class Wanted(NamedTuple):

@@ -3,14 +3,14 @@
 Rates by arm, likelihood ratios, ROC and posterior; nothing here trains or asks a model.
 """
 
-from bench.signs.analysis import ArmRate, Contrast, SignResult, analyse
-from bench.signs.differences import Difference, rate_difference
-from bench.signs.frames import label
-from bench.signs.posterior import Posterior, posterior
-from bench.signs.ratios import Ratio, likelihood_ratio
-from bench.signs.robustness import Corrected, Matched, Variant
-from bench.signs.roc import Roc, roc
-from bench.signs.variance import seed_rate
+from starprobe.bench.signs.analysis import ArmRate, Contrast, SignResult, analyse
+from starprobe.bench.signs.differences import Difference, rate_difference
+from starprobe.bench.signs.frames import label
+from starprobe.bench.signs.posterior import Posterior, posterior
+from starprobe.bench.signs.ratios import Ratio, likelihood_ratio
+from starprobe.bench.signs.robustness import Corrected, Matched, Variant
+from starprobe.bench.signs.roc import Roc, roc
+from starprobe.bench.signs.variance import seed_rate
 
 __all__ = [
     "ArmRate",

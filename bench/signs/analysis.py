@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench.paired import holm
-from bench.signs.ratios import Ratio, likelihood_ratio
-from bench.signs.roc import Roc, roc
-from bench.signs.variance import seed_rate
-from bench.signs.words import Verdict, informative, sentence, summary, verdict
-from bench.statistics import Floats
-from probes.errors import InputError
-from probes.schema import Record
+from starprobe.bench.paired import holm
+from starprobe.bench.signs.ratios import Ratio, likelihood_ratio
+from starprobe.bench.signs.roc import Roc, roc
+from starprobe.bench.signs.variance import seed_rate
+from starprobe.bench.signs.words import Verdict, informative, sentence, summary, verdict
+from starprobe.bench.statistics import Floats
+from starprobe.probes.errors import InputError
+from starprobe.probes.schema import Record
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bench.signs.variance import Compared, contrast_parts, margin, touches
-from bench.statistics import LEVEL, Floats
+from starprobe.bench.signs.variance import Compared, contrast_parts, margin, touches
+from starprobe.bench.statistics import LEVEL, Floats
 
 
 class Difference(Compared):

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from probes.schema import Record
+from starprobe.probes.schema import Record
 
 
 class Posterior(Record):

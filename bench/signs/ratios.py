@@ -6,8 +6,15 @@ from math import exp, log
 
 import numpy as np
 
-from bench.signs.variance import Compared, Part, check_cells, contrast_parts, margin, touches
-from bench.statistics import LEVEL, Floats
+from starprobe.bench.signs.variance import (
+    Compared,
+    Part,
+    check_cells,
+    contrast_parts,
+    margin,
+    touches,
+)
+from starprobe.bench.statistics import LEVEL, Floats
 
 
 class Ratio(Compared):

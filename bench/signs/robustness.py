@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from bench.metrics.corrected import ReaderError, corrected_rate
-from bench.metrics.definitions import numbers
-from bench.metrics.lengths import matched_length
-from bench.signs.analysis import STAR, Contrast, analyse
-from probes.errors import InputError
-from probes.schema import Record
+from starprobe.bench.metrics.corrected import ReaderError, corrected_rate
+from starprobe.bench.metrics.definitions import numbers
+from starprobe.bench.metrics.lengths import matched_length
+from starprobe.bench.signs.analysis import STAR, Contrast, analyse
+from starprobe.probes.errors import InputError
+from starprobe.probes.schema import Record
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from bench.statistics import LEVEL, wilson
-from probes.schema import Record
+from starprobe.bench.statistics import LEVEL, wilson
+from starprobe.probes.schema import Record
 
 
 class Threshold(Record):

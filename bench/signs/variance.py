@@ -15,8 +15,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from bench.statistics import LEVEL, Estimate, Floats, wilson
-from probes.schema import Record
+from starprobe.bench.statistics import LEVEL, Estimate, Floats, wilson
+from starprobe.probes.schema import Record
 
 METHOD = "random effects of seeds and questions"
 ALONE = "one checkpoint: its own rate, over questions only"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal, get_args
 
-from bench.signs.ratios import Ratio
+from starprobe.bench.signs.ratios import Ratio
 
 BARELY = 3.0
 """Ratios between a third and three are barely worth mentioning (Kass & Raftery 1995, JASA 90:773,

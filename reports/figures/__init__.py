@@ -3,7 +3,7 @@
 `NAME_table(frame)` gives the tidy numbers that the figure draws. No figure touches a file.
 """
 
-from reports.figures.answers import (
+from starprobe.reports.figures.answers import (
     accuracy_coverage,
     accuracy_coverage_table,
     draw_accuracy_coverage,
@@ -11,8 +11,8 @@ from reports.figures.answers import (
     letters,
     letters_table,
 )
-from reports.figures.change import flow, flow_table
-from reports.figures.checks import (
+from starprobe.reports.figures.change import flow, flow_table
+from starprobe.reports.figures.checks import (
     faithfulness,
     faithfulness_table,
     judge_agreement,
@@ -20,15 +20,20 @@ from reports.figures.checks import (
     reward_length,
     reward_length_table,
 )
-from reports.figures.drawing import leading
-from reports.figures.effort import draw_effort, effort, effort_table
-from reports.figures.elicited import (
+from starprobe.reports.figures.drawing import leading
+from starprobe.reports.figures.effort import draw_effort, effort, effort_table
+from starprobe.reports.figures.elicited import (
     draw_spontaneous_elicited,
     spontaneous_elicited,
     spontaneous_elicited_table,
 )
-from reports.figures.questions import draw_question_map, question_map, question_map_table, stems
-from reports.figures.signs import (
+from starprobe.reports.figures.questions import (
+    draw_question_map,
+    question_map,
+    question_map_table,
+    stems,
+)
+from starprobe.reports.figures.signs import (
     draw_sign_rates,
     draw_sign_ratios,
     draw_sign_roc,
@@ -36,7 +41,7 @@ from reports.figures.signs import (
     sign_ratios_table,
     sign_roc_table,
 )
-from reports.figures.stability import (
+from starprobe.reports.figures.stability import (
     draw_hints,
     draw_order_flips,
     hints,
@@ -44,7 +49,7 @@ from reports.figures.stability import (
     order_flips,
     order_flips_table,
 )
-from reports.figures.styles import (
+from starprobe.reports.figures.styles import (
     coverage_distribution,
     coverage_distribution_table,
     draw_coverage_distribution,

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
-from bench.metrics.definitions import numbers, right_of_all
-from bench.statistics import mean, rate
-from reports.figures.drawing import (
+from starprobe.bench.metrics.definitions import numbers, right_of_all
+from starprobe.bench.statistics import mean, rate
+from starprobe.reports.figures.drawing import (
     bars,
     estimate_columns,
     groups,
@@ -19,7 +19,7 @@ from reports.figures.drawing import (
     share_axis,
     shares,
 )
-from reports.palette import colour_of, symbol_of
+from starprobe.reports.palette import colour_of, symbol_of
 
 if TYPE_CHECKING:
     import pandas as pd

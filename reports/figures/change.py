@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from bench.metrics.comparing import PAIR_KEYS, paired_rows
-from bench.records import STYLES
-from reports.figures.drawing import layout
-from reports.palette import STYLE_COLOURS, STYLE_WORDS
+from starprobe.bench.metrics.comparing import PAIR_KEYS, paired_rows
+from starprobe.bench.records import STYLES
+from starprobe.reports.figures.drawing import layout
+from starprobe.reports.palette import STYLE_COLOURS, STYLE_WORDS
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
-from bench.faithfulness.measure import EVERY
-from bench.judges.agreement import Agreement
-from bench.judges.records import Judgement
-from bench.records import Metric
-from reports.figures.drawing import bars, groups, in_order, layout, percent, plain
-from reports.palette import colour_of, symbol_of
+from starprobe.bench.faithfulness.measure import EVERY
+from starprobe.bench.judges.agreement import Agreement
+from starprobe.bench.judges.records import Judgement
+from starprobe.bench.records import Metric
+from starprobe.reports.figures.drawing import bars, groups, in_order, layout, percent, plain
+from starprobe.reports.palette import colour_of, symbol_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import plotly.graph_objects as go
 
-from bench.statistics import Estimate, Floats
-from reports.visible import visible
+from starprobe.bench.statistics import Estimate, Floats
+from starprobe.reports.visible import visible
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from bench.metrics.definitions import numbers
-from reports.figures.drawing import groups, in_order, layout, plain
-from reports.palette import colour_of
+from starprobe.bench.metrics.definitions import numbers
+from starprobe.reports.figures.drawing import groups, in_order, layout, plain
+from starprobe.reports.palette import colour_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from bench.metrics.definitions import numbers
-from bench.statistics import rate
-from reports.figures.drawing import (
+from starprobe.bench.metrics.definitions import numbers
+from starprobe.bench.statistics import rate
+from starprobe.reports.figures.drawing import (
     bars,
     estimate_columns,
     groups,
@@ -18,8 +18,8 @@ from reports.figures.drawing import (
     plain,
     share_axis,
 )
-from reports.palette import colour_of, symbol_of
-from reports.sentences import asks_for
+from starprobe.reports.palette import colour_of, symbol_of
+from starprobe.reports.sentences import asks_for
 
 if TYPE_CHECKING:
     import pandas as pd

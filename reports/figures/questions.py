@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from reports.figures.drawing import layout, plain
+from starprobe.reports.figures.drawing import layout, plain
 
 if TYPE_CHECKING:
     import pandas as pd

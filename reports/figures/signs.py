@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from bench.signs import ArmRate, Contrast, Roc
-from reports.figures.drawing import bars, layout, percent, plain, share_axis
-from reports.palette import SERIES, colour_of, symbol_of
+from starprobe.bench.signs import ArmRate, Contrast, Roc
+from starprobe.reports.figures.drawing import bars, layout, percent, plain, share_axis
+from starprobe.reports.palette import SERIES, colour_of, symbol_of
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
-from bench.metrics.positions import disagreements
-from bench.records import Metric
-from bench.statistics import rate, rate_of
-from reports.figures.drawing import (
+from starprobe.bench.metrics.positions import disagreements
+from starprobe.bench.records import Metric
+from starprobe.bench.statistics import rate, rate_of
+from starprobe.reports.figures.drawing import (
     bars,
     estimate_columns,
     groups,
@@ -21,7 +21,7 @@ from reports.figures.drawing import (
     share_axis,
     shares,
 )
-from reports.palette import colour_of
+from starprobe.reports.palette import colour_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,7 +75,7 @@ def hints_table(frame: pd.DataFrame, metrics: Sequence[Metric] | None = None) ->
     """
     import pandas as pd
 
-    from bench.metrics.hints import hint_metrics
+    from starprobe.bench.metrics.hints import hint_metrics
 
     rows: list[dict[str, Any]] = []
     for (model, condition), found in groups(frame[frame["hinted"].notna()], "model", "condition"):

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from bench.records import STYLES
-from bench.statistics import rate
-from reports.figures.drawing import (
+from starprobe.bench.records import STYLES
+from starprobe.bench.statistics import rate
+from starprobe.reports.figures.drawing import (
     estimate_columns,
     groups,
     in_order,
@@ -19,7 +19,7 @@ from reports.figures.drawing import (
     share_axis,
     shares,
 )
-from reports.palette import STYLE_COLOURS, STYLE_PATTERNS, STYLE_WORDS, colour_of
+from starprobe.reports.palette import STYLE_COLOURS, STYLE_PATTERNS, STYLE_WORDS, colour_of
 
 if TYPE_CHECKING:
     import pandas as pd

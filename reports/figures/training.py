@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from reports.figures.drawing import bars, in_order, layout, percent
-from reports.palette import colour_of, symbol_of
-from star.records import REASONS, Exam, IterationMetrics
+from starprobe.reports.figures.drawing import bars, in_order, layout, percent
+from starprobe.reports.palette import colour_of, symbol_of
+from starprobe.star.records import REASONS, Exam, IterationMetrics
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,11 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.metrics import to_frame
-from bench.signs import SignResult, analyse, label, posterior, seed_rate
-from bench.signs.analysis import ArmRate, tables
-from bench.signs.posterior import Posterior
-from bench.signs.robustness import (
+from starprobe.bench.metrics import to_frame
+from starprobe.bench.signs import SignResult, analyse, label, posterior, seed_rate
+from starprobe.bench.signs.analysis import ArmRate, tables
+from starprobe.bench.signs.posterior import Posterior
+from starprobe.bench.signs.robustness import (
     OTHER_THRESHOLD,
     Corrected,
     Matched,
@@ -19,11 +19,11 @@ from bench.signs.robustness import (
     corrected,
     variant,
 )
-from probes.errors import InputError
-from probes.schema import Record
-from reports.frames import reader_error
-from reports.sign.gathering import Gathered, arm_rows, collect, evidence_of, rows_of
-from reports.sign.labels import PROMPTED, Labelled, Spec
+from starprobe.probes.errors import InputError
+from starprobe.probes.schema import Record
+from starprobe.reports.frames import reader_error
+from starprobe.reports.sign.gathering import Gathered, arm_rows, collect, evidence_of, rows_of
+from starprobe.reports.sign.labels import PROMPTED, Labelled, Spec
 
 if TYPE_CHECKING:
     import pandas as pd

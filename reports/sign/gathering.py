@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.metrics.pairing import spontaneous
-from bench.signs import label
-from bench.storage import Run
-from probes.errors import InputError
-from reports.frames import Evidence, gather
-from reports.sign.labels import PROMPTED, Labelled, Spec, labelled, star_arms
+from starprobe.bench.metrics.pairing import spontaneous
+from starprobe.bench.signs import label
+from starprobe.bench.storage import Run
+from starprobe.probes.errors import InputError
+from starprobe.reports.frames import Evidence, gather
+from starprobe.reports.sign.labels import PROMPTED, Labelled, Spec, labelled, star_arms
 
 if TYPE_CHECKING:
     import pandas as pd

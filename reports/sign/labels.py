@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.backends import parse_model
-from bench.metrics.pairing import elicited_only
-from bench.storage import Run
-from probes.errors import FolderError, InputError
-from star.config import StarConfig
-from star.storage import Training
+from starprobe.bench.backends import parse_model
+from starprobe.bench.metrics.pairing import elicited_only
+from starprobe.bench.storage import Run
+from starprobe.probes.errors import FolderError, InputError
+from starprobe.star.config import StarConfig
+from starprobe.star.storage import Training
 
 BASE, PROMPTED = "base", "prompted"
 SUPERVISED = "sft"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reports.sign.findings import Findings
+from starprobe.reports.sign.findings import Findings
 
 CAVEAT = (
     "What is measured here is a behaviour of these checkpoints. It says how much seeing a reason "

@@ -6,20 +6,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.files import write_atomic
-from bench.metrics import measure
-from bench.signs import Contrast
-from reports import figures, sentences
-from reports.frames import reader_error, without_collector
-from reports.methods import Methods, methods
-from reports.page import render
-from reports.panels import Panel
-from reports.secrets import Secrets
-from reports.sign.findings import Findings, conclude
-from reports.sign.gathering import Gathered, collect
-from reports.sign.labels import PROMPTED, Spec
-from reports.sign.limits import CAVEAT, limits
-from reports.sign.tables import sign_tables, times
+from starprobe.bench.files import write_atomic
+from starprobe.bench.metrics import measure
+from starprobe.bench.signs import Contrast
+from starprobe.reports import figures, sentences
+from starprobe.reports.frames import reader_error, without_collector
+from starprobe.reports.methods import Methods, methods
+from starprobe.reports.page import render
+from starprobe.reports.panels import Panel
+from starprobe.reports.secrets import Secrets
+from starprobe.reports.sign.findings import Findings, conclude
+from starprobe.reports.sign.gathering import Gathered, collect
+from starprobe.reports.sign.labels import PROMPTED, Spec
+from starprobe.reports.sign.limits import CAVEAT, limits
+from starprobe.reports.sign.tables import sign_tables, times
 
 TITLE = "The sign put to the test"
 

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from bench.signs import Matched, Ratio
-from bench.signs.words import Verdict
-from reports.sentences import p_value, percent
-from reports.sign.findings import Findings
-from reports.sign.tables import between, times
-from reports.tables import SURE
+from starprobe.bench.signs import Matched, Ratio
+from starprobe.bench.signs.words import Verdict
+from starprobe.reports.sentences import p_value, percent
+from starprobe.reports.sign.findings import Findings
+from starprobe.reports.sign.tables import between, times
+from starprobe.reports.tables import SURE
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

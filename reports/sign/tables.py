@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bench.metrics.lengths import FEWEST
-from bench.signs import ArmRate, Corrected, Ratio
-from reports.sentences import percent
-from reports.sign.findings import Findings
-from reports.tables import Cell, Row, Table
+from starprobe.bench.metrics.lengths import FEWEST
+from starprobe.bench.signs import ArmRate, Corrected, Ratio
+from starprobe.reports.sentences import percent
+from starprobe.reports.sign.findings import Findings
+from starprobe.reports.tables import Cell, Row, Table
 
 
 def sign_tables(findings: Findings) -> Iterator[Table]:

@@ -1,6 +1,6 @@
 """What each arm of an experiment learnt: its answers to the probes, right and given at all.
 
-    python -m star.experiments.accuracy presets --against base --against one_round --by-iteration
+    python -m starprobe.star.experiments.accuracy presets --against base --by-iteration
 
 Prints each arm's rates over its seeds and the differences to the arms named, with intervals over
 seeds and questions and Holm's adjustment over the arms held against the same one; writes both
@@ -17,12 +17,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from bench.files import write_atomic
-from bench.metrics import to_frame
-from probes.ending import run_command
-from probes.errors import FolderError
-from star.experiments.config import BASE
-from star.experiments.learnt import (
+from starprobe.bench.files import write_atomic
+from starprobe.bench.metrics import to_frame
+from starprobe.probes.ending import run_command
+from starprobe.probes.errors import FolderError
+from starprobe.star.experiments.config import BASE
+from starprobe.star.experiments.learnt import (
     Gain,
     Rates,
     ask_iterations,
@@ -32,7 +32,7 @@ from star.experiments.learnt import (
     rates,
     sources,
 )
-from star.experiments.unit import stored_experiment
+from starprobe.star.experiments.unit import stored_experiment
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -69,9 +69,9 @@ def _gains_table(rows: Sequence[Gain]) -> Table:
     return table
 
 
-@app.command(epilog="Example: python -m star.experiments.accuracy presets --against base")
+@app.command(epilog="Example: python -m starprobe.star.experiments.accuracy presets --against base")
 def accuracy(
-    folder: Annotated[Path, typer.Argument(help="Of python -m star.experiments.sign.")],
+    folder: Annotated[Path, typer.Argument(help="Of python -m starprobe.star.experiments.sign.")],
     against: Annotated[list[str] | None, typer.Option(help="An arm; may be given again.")] = None,
     by_iteration: Annotated[
         bool, typer.Option("--by-iteration", help="Ask the probes of earlier iterations, too.")

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from probes.loading import load_probe_set
-from probes.schema import Record
-from star.config import StarConfig
-from star.experiments.config import Experiment, Unit, units
-from star.experiments.machines import (
+from starprobe.probes.loading import load_probe_set
+from starprobe.probes.schema import Record
+from starprobe.star.config import StarConfig
+from starprobe.star.experiments.config import Experiment, Unit, units
+from starprobe.star.experiments.machines import (
     Cost,
     Rates,
     Shape,
@@ -21,7 +21,7 @@ from star.experiments.machines import (
     sampling_memory,
     training_memory,
 )
-from star.questions import VALIDATION_AT_MOST
+from starprobe.star.questions import VALIDATION_AT_MOST
 
 ANSWER_TOKENS = 12
 """Of a closing sentence alone."""

@@ -15,14 +15,14 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from bench.backends.options import BackendOptions
-from bench.records import Sampling
-from bench.run_config import RunConfig
-from probes.errors import InputError
-from probes.schema import Record
-from star.config import DEFAULT_PRESET, StarConfig, make_config
-from star.experiments.machines import Cost
-from star.models import sampling_name
+from starprobe.bench.backends.options import BackendOptions
+from starprobe.bench.records import Sampling
+from starprobe.bench.run_config import RunConfig
+from starprobe.probes.errors import InputError
+from starprobe.probes.schema import Record
+from starprobe.star.config import DEFAULT_PRESET, StarConfig, make_config
+from starprobe.star.experiments.machines import Cost
+from starprobe.star.models import sampling_name
 
 STAR = "star"
 BASE, PROMPTED = "base", "prompted"
@@ -85,7 +85,7 @@ def ready() -> dict[str, str]:
 @cache
 def _shipped() -> dict[str, str]:
     """Those, and what they extend."""
-    folder = files("star").joinpath("experiments", "configs")
+    folder = files("starprobe.star").joinpath("experiments", "configs")
     found = {entry.name: entry for entry in folder.iterdir() if entry.name.endswith(".toml")}
     return {name.removesuffix(".toml"): found[name].read_text("utf-8") for name in sorted(found)}
 

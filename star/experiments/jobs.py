@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from star.experiments.unit import TIED
+from starprobe.star.experiments.unit import TIED
 
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 _LOOK_AGAIN = 0.2
@@ -69,7 +69,7 @@ def start(name: str, out: Path, slot: int, jobs: int) -> Job:
     """Begins a part; what it says goes into its log."""
     log = out / name / "log.txt"
     log.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "star.experiments.unit", TIED, str(out), name]
+    command = [sys.executable, "-m", "starprobe.star.experiments.unit", TIED, str(out), name]
     with log.open("ab") as file:
         process = subprocess.Popen(
             command,

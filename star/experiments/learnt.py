@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from bench.metrics import frame
-from bench.metrics.definitions import right_of_all
-from bench.paired import holm
-from bench.reading import classify_run
-from bench.runner import run
-from bench.signs import rate_difference, seed_rate
-from bench.signs.analysis import tables
-from bench.statistics import Floats
-from bench.storage import Run
-from probes.errors import InputError
-from probes.schema import Record
-from star.experiments.config import BASE, Experiment, Unit, units
-from star.experiments.unit import asked_of, done
-from star.storage import Training
+from starprobe.bench.metrics import frame
+from starprobe.bench.metrics.definitions import right_of_all
+from starprobe.bench.paired import holm
+from starprobe.bench.reading import classify_run
+from starprobe.bench.runner import run
+from starprobe.bench.signs import rate_difference, seed_rate
+from starprobe.bench.signs.analysis import tables
+from starprobe.bench.statistics import Floats
+from starprobe.bench.storage import Run
+from starprobe.probes.errors import InputError
+from starprobe.probes.schema import Record
+from starprobe.star.experiments.config import BASE, Experiment, Unit, units
+from starprobe.star.experiments.unit import asked_of, done
+from starprobe.star.storage import Training
 
 if TYPE_CHECKING:
     import pandas as pd

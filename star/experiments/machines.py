@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from probes.schema import Record
+from starprobe.probes.schema import Record
 
 GIB = 2**30
 ADAPTER_BYTES = 16

@@ -1,6 +1,6 @@
 """The sign put to the test: trains every arm with every seed, probes all, and writes the page.
 
-    python -m star.experiments.sign --config smollm2 --out sign --jobs 2
+    python -m starprobe.star.experiments.sign --config smollm2 --out sign --jobs 2
 
 The same again goes on. What was done with other settings is refused, not mixed in.
 """
@@ -17,13 +17,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from bench.files import write_json
-from bench.locking import only_writer
-from probes.ending import run_command
-from probes.errors import FolderError
-from probes.loading import load_probe_set
-from star.experiments.budget import Budget, budget, lines
-from star.experiments.config import (
+from starprobe.bench.files import write_json
+from starprobe.bench.locking import only_writer
+from starprobe.probes.ending import run_command
+from starprobe.probes.errors import FolderError
+from starprobe.probes.loading import load_probe_set
+from starprobe.star.experiments.budget import Budget, budget, lines
+from starprobe.star.experiments.config import (
     Experiment,
     Unit,
     arm_config,
@@ -31,10 +31,10 @@ from star.experiments.config import (
     star_arms,
     units,
 )
-from star.experiments.jobs import Finished, run_jobs
-from star.experiments.unit import done
-from star.models import base_weights
-from star.supervised import check_worked
+from starprobe.star.experiments.jobs import Finished, run_jobs
+from starprobe.star.experiments.unit import done
+from starprobe.star.models import base_weights
+from starprobe.star.supervised import check_worked
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 PAGE = "sign.html"
@@ -138,7 +138,9 @@ def page_command(experiment: Experiment, out: Path, ready: list[Unit]) -> list[s
     return [sys.executable, "-m", "starprobe", "sign", *runs, *stars, *title, "-o", str(out / PAGE)]
 
 
-@app.command(epilog="Example: python -m star.experiments.sign --config smollm2 --out sign --jobs 2")
+@app.command(
+    epilog="Example: python -m starprobe.star.experiments.sign --config smollm2 --out sign --jobs 2"
+)
 def sign(
     config: Annotated[str, typer.Option(help="A TOML file, or a ready one's name.")],
     out: Annotated[

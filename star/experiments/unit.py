@@ -1,7 +1,7 @@
 """One part of an experiment in this process: train, probe, read; the same again goes on.
 
-`python -m star.experiments.unit FOLDER NAME` does the part NAME of the experiment in FOLDER; it is
-what `star.experiments.sign` starts several of at once.
+`python -m starprobe.star.experiments.unit FOLDER NAME` does the part NAME of the experiment in
+FOLDER; it is what `star.experiments.sign` starts several of at once.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from bench.files import write_atomic
-from probes.errors import FolderError, InputError, UserError
-from star.experiments.config import Experiment, Unit, units
-from star.stored import read_record
+from starprobe.bench.files import write_atomic
+from starprobe.probes.errors import FolderError, InputError, UserError
+from starprobe.star.experiments.config import Experiment, Unit, units
+from starprobe.star.stored import read_record
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bench.run_config import RunConfig
+    from starprobe.bench.run_config import RunConfig
 
 TIED = "--tied"
 """Given by whoever started this process: it is to end when that one does."""
@@ -46,8 +46,8 @@ def work(unit: Unit, out: Path, console: Console | None = None) -> None:
     Raises:
         UserError: what the user can cure; what is done stays.
     """
-    from bench.reading import classify_run
-    from bench.runner import run
+    from starprobe.bench.reading import classify_run
+    from starprobe.bench.runner import run
 
     if done(unit, out):
         return
@@ -65,7 +65,7 @@ def work(unit: Unit, out: Path, console: Console | None = None) -> None:
 
 def _with_model(unit: Unit, folder: Path, console: Console | None) -> RunConfig:
     """What is asked, its model trained first where it has to be."""
-    from star import train
+    from starprobe.star import train
 
     if unit.star is None:
         return unit.asked
@@ -78,7 +78,7 @@ def asked_of(unit: Unit, weights: Path | None) -> RunConfig:
     Raises:
         ValueError: nothing is trained for this part.
     """
-    from star.models import base_weights, sampling_name
+    from starprobe.star.models import base_weights, sampling_name
 
     if unit.star is None:
         raise ValueError(f"{unit.name} trains nothing")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from typer.testing import CliRunner, Result
 
-import starprobe
-from bench.asking import make_prompt, make_question, read
-from bench.commands.answers import coloured
-from probes.errors import InputError
+import starprobe.cli
+from starprobe.bench.asking import make_prompt, make_question, read
+from starprobe.bench.commands.answers import coloured
+from starprobe.probes.errors import InputError
 
 QUESTION = "What can carry water?"
 ASK = ["ask", QUESTION, "--option", "bucket", "--option", "sieve", "--option", "net"]
@@ -16,7 +16,7 @@ ASK += ["--classifier", "rules"]
 
 
 def call(*words: str, width: int = 120) -> Result:
-    return CliRunner().invoke(starprobe.app, list(words), env={"COLUMNS": str(width)})
+    return CliRunner().invoke(starprobe.cli.app, list(words), env={"COLUMNS": str(width)})
 
 
 def flat(result: Result) -> str:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.files import Appender, read_jsonl, write_atomic, write_jsonl
-from probes.errors import FolderError
+from starprobe.bench.files import Appender, read_jsonl, write_atomic, write_jsonl
+from starprobe.probes.errors import FolderError
 
 
 def test_rows_come_back_as_they_were_appended(tmp_path: Path) -> None:

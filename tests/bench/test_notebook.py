@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-import bench
-from bench.reading import classify_run
-from bench.runner import RunConfig, run
-from probes.errors import InputError
+import starprobe.bench
+from starprobe.bench.reading import classify_run
+from starprobe.bench.runner import RunConfig, run
+from starprobe.probes.errors import InputError
 
 CONFIG = RunConfig(
     models=("scripted:direct", "scripted:echo"), conditions=("plain", "direct"), limit=3
@@ -19,7 +19,7 @@ CONFIG = RunConfig(
 def test_a_run_gives_a_frame_of_its_only_reader(tmp_path: Path) -> None:
     run(CONFIG, tmp_path / "run")
     classify_run(tmp_path / "run", "rules")
-    table = bench.load_run(tmp_path / "run").frame()
+    table = starprobe.bench.load_run(tmp_path / "run").frame()
     assert len(table) == 12
     assert {"model", "condition", "coverage", "style"} <= set(table.columns)
 

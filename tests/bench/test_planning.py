@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from bench.paired import mcnemar
-from bench.planning import (
+from starprobe.bench.paired import mcnemar
+from starprobe.bench.planning import (
     Design,
     discordant_shares,
     mcnemar_power,
     plan,
     questions_for_width,
 )
-from bench.statistics import wilson
-from probes.errors import InputError
+from starprobe.bench.statistics import wilson
+from starprobe.probes.errors import InputError
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-import bench
-from bench.reading_files import classify_file, read_lines
-from probes.errors import FolderError, InputError
+import starprobe.bench
 from starprobe import app
+from starprobe.bench.reading_files import classify_file, read_lines
+from starprobe.probes.errors import FolderError, InputError
 
 OPTIONS = [{"label": "A", "text": "swimming pool"}, {"label": "B", "text": "basket"}]
 ANSWER = "A. A pool is full of water. B. A basket has a handle. So the answer is B."
@@ -101,7 +101,9 @@ def test_the_input_is_never_the_output(tmp_path: Path) -> None:
 
 
 def test_one_response_is_shown_as_a_table_of_its_options() -> None:
-    found = bench.classify(ANSWER, {"question": "What carries a dog?", "options": OPTIONS})
+    found = starprobe.bench.classify(
+        ANSWER, {"question": "What carries a dog?", "options": OPTIONS}
+    )
     shown = repr(found)
     assert shown.splitlines()[0].startswith("answer B (answered), style option_by_option")
     assert "A basket has a handle" in shown
@@ -109,7 +111,9 @@ def test_one_response_is_shown_as_a_table_of_its_options() -> None:
 
 
 def test_a_question_without_options_has_a_style_and_no_coverage() -> None:
-    found = bench.classify("2 + 3 = 5. So the answer is 5.", {"question": "What is 2 + 3?"})
+    found = starprobe.bench.classify(
+        "2 + 3 = 5. So the answer is 5.", {"question": "What is 2 + 3?"}
+    )
     assert (found.answer, found.verdict.coverage) == (None, None)
     assert found.verdict.options == {}
     assert found.style == "general_reasoning"

@@ -14,15 +14,15 @@ from pathlib import Path
 
 import pytest
 
-import bench.runner
-from bench.backends import BackendOptions, Request
-from bench.files import read_jsonl
-from bench.locking import only_writer
-from bench.records import Generation, ModelInfo, ResponseError, Sampling
-from bench.run_config import RunConfig, asked_of, not_asked, render_probes
-from bench.runner import make_request, run
-from bench.storage import Run
-from probes.errors import FolderError, InputError
+import starprobe.bench.runner
+from starprobe.bench.backends import BackendOptions, Request
+from starprobe.bench.files import read_jsonl
+from starprobe.bench.locking import only_writer
+from starprobe.bench.records import Generation, ModelInfo, ResponseError, Sampling
+from starprobe.bench.run_config import RunConfig, asked_of, not_asked, render_probes
+from starprobe.bench.runner import make_request, run
+from starprobe.bench.storage import Run
+from starprobe.probes.errors import FolderError, InputError
 
 CONFIG = RunConfig(
     models=("scripted:option_by_option", "scripted:direct"),
@@ -76,7 +76,7 @@ def test_repeats_have_seeds_of_their_own(tmp_path: Path) -> None:
 
     config = CONFIG.model_copy(update={"repeats": 3, "models": ("scripted:direct",)})
     folder = run(config, tmp_path / "run")
-    bench.runner.ask_model(folder, Noting(), list(folder.prompts().values()), config)
+    starprobe.bench.runner.ask_model(folder, Noting(), list(folder.prompts().values()), config)
     assert {len(found) for found in seeds.values()} == {3}
 
 
@@ -101,7 +101,7 @@ def test_a_failed_item_is_tried_again_and_replaced_by_its_success(tmp_path: Path
     folder = run(CONFIG, tmp_path / "run")
     prompts = list(folder.prompts().values())
     for _ in range(3):
-        bench.runner.ask_model(folder, Flaky(), prompts, CONFIG)
+        starprobe.bench.runner.ask_model(folder, Flaky(), prompts, CONFIG)
     rows = [row for row in folder.responses().values() if row.model == "flaky"]
     assert calls == [12, 6]
     assert len(rows) == 12
@@ -155,7 +155,7 @@ def test_a_run_killed_at_any_moment_goes_on_where_it_stopped(tmp_path: Path) -> 
     script = (
         "import time, bench.backends.scripted as s\n"
         "from bench.run_config import RunConfig\n"
-        "from bench.runner import run\n"
+        "from starprobe.bench.runner import run\n"
         "old = s.ScriptedBackend.generate\n"
         "def slow(self, requests):\n"
         "    for pair in old(self, requests):\n"
@@ -188,7 +188,7 @@ def test_a_run_killed_at_any_moment_goes_on_where_it_stopped(tmp_path: Path) -> 
 
 
 def test_the_seed_of_a_repeat_is_the_same_on_every_machine() -> None:
-    assert bench.runner.derived_seed(0, "everyday-001|plain|0", 0) == 49920847
+    assert starprobe.bench.runner.derived_seed(0, "everyday-001|plain|0", 0) == 49920847
 
 
 def test_several_sets_are_asked_as_one_and_told_apart(tmp_path: Path) -> None:

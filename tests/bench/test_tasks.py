@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from bench.importers import import_outputs
-from bench.lm_eval_tasks import ExportConfig, export_tasks
-from bench.lm_eval_tasks.scoring import score_responses
-from bench.records import Sampling
-from bench.runner import RunConfig, run
-from probes.errors import FolderError
-from probes.loading import load_probe_set
-from probes.rendering import render_set
-from probes.schema import Prompt
+from starprobe.bench.importers import import_outputs
+from starprobe.bench.lm_eval_tasks import ExportConfig, export_tasks
+from starprobe.bench.lm_eval_tasks.scoring import score_responses
+from starprobe.bench.records import Sampling
+from starprobe.bench.runner import RunConfig, run
+from starprobe.probes.errors import FolderError
+from starprobe.probes.loading import load_probe_set
+from starprobe.probes.rendering import render_set
+from starprobe.probes.schema import Prompt
 
 pytest.importorskip("lm_eval")
 EVERYTHING = "(A) fits, because it does. (B) does not fit, because it leaks. The answer is (A)."
@@ -144,7 +144,7 @@ def test_exporting_again_replaces_and_a_strangers_folder_is_left_alone(tmp_path:
 
 @pytest.mark.slow
 def test_plain_lm_eval_gives_the_same_responses_as_starprobe_run(tmp_path: Path) -> None:
-    from bench.backends.embedded import embedded_folder, embedded_pieces
+    from starprobe.bench.backends.embedded import embedded_folder, embedded_pieces
 
     if not embedded_pieces("smollm2"):
         pytest.skip("the embedded model is not installed")

@@ -2,10 +2,10 @@
 
 import pytest
 
-from probes.catalog import BUILT_IN
-from probes.checks import check_questions
-from probes.loading import load_probe_set
-from probes.schema import Option, Question
+from starprobe.probes.catalog import BUILT_IN
+from starprobe.probes.checks import check_questions
+from starprobe.probes.loading import load_probe_set
+from starprobe.probes.schema import Option, Question
 
 WORDS = ("amber", "birch", "cedar", "delta", "ember", "flint", "grove", "heron", "ivory", "jewel")
 

@@ -8,8 +8,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from probes.commands import register
-from probes.errors import InputError
+from starprobe.probes.commands import register
+from starprobe.probes.errors import InputError
 
 
 @pytest.fixture

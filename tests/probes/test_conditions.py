@@ -2,13 +2,13 @@
 
 import pytest
 
-from probes.conditions import (
+from starprobe.probes.conditions import (
     built_in_conditions,
     get_condition,
     get_conditions,
     load_conditions,
 )
-from probes.errors import InputError
+from starprobe.probes.errors import InputError
 
 
 def test_every_built_in_condition_says_what_it_does_and_where_it_comes_from():

@@ -6,8 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes.errors import InputError
-from probes.loading import load_probe_set, parse_question, question_row, read_any, write_questions
+from starprobe.probes.errors import InputError
+from starprobe.probes.loading import (
+    load_probe_set,
+    parse_question,
+    question_row,
+    read_any,
+    write_questions,
+)
 
 ROW = {
     "id": "q1",

@@ -4,12 +4,12 @@ from collections import Counter
 
 import pytest
 
-from probes.errors import InputError
-from probes.loading import load_probe_set
-from probes.number_kinds import KINDS, worked
-from probes.numbers import NumbersSpec, make_numbers, parse_numbers_name
-from probes.similarity import overlap
-from probes.worked_examples import rationale, worked_examples
+from starprobe.probes.errors import InputError
+from starprobe.probes.loading import load_probe_set
+from starprobe.probes.number_kinds import KINDS, worked
+from starprobe.probes.numbers import NumbersSpec, make_numbers, parse_numbers_name
+from starprobe.probes.similarity import overlap
+from starprobe.probes.worked_examples import rationale, worked_examples
 
 SPECS = [
     NumbersSpec(n=240, level=level, split=split)

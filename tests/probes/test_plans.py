@@ -2,9 +2,9 @@
 
 import pytest
 
-from probes.conditions import built_in_conditions
-from probes.errors import InputError
-from probes.plans import (
+from starprobe.probes.conditions import built_in_conditions
+from starprobe.probes.errors import InputError
+from starprobe.probes.plans import (
     load_plan,
     plan_prompts,
     plan_questions,

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-import probes
-from probes.catalog import BUILT_IN
-from probes.loading import load_probe_set
-from probes.similarity import overlap
+import starprobe.probes
+from starprobe.probes.catalog import BUILT_IN
+from starprobe.probes.loading import load_probe_set
+from starprobe.probes.similarity import overlap
 
 WRITTEN = [name for name, entry in BUILT_IN.items() if entry.file]
 SIZES = {"everyday": 80, "science": 60, "traps": 60, "unanswerable": 60}
@@ -62,6 +62,6 @@ def test_paraphrases_differ_from_their_stem(name):
 
 
 def test_the_readme_of_the_data_gives_the_true_sizes():
-    text = (Path(probes.__file__).parent / "data" / "README.md").read_text("utf-8")
+    text = (Path(starprobe.probes.__file__).parent / "data" / "README.md").read_text("utf-8")
     for name in WRITTEN:
         assert f"| `{name}.jsonl` | {len(load_probe_set(name).questions)} |" in text

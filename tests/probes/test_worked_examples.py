@@ -4,11 +4,11 @@ import re
 
 import pytest
 
-from probes.catalog import BUILT_IN
-from probes.conditions import RATIONALE_STYLES
-from probes.loading import load_probe_set
-from probes.similarity import overlap
-from probes.worked_examples import OPENER, closing, rationale, worked_examples
+from starprobe.probes.catalog import BUILT_IN
+from starprobe.probes.conditions import RATIONALE_STYLES
+from starprobe.probes.loading import load_probe_set
+from starprobe.probes.similarity import overlap
+from starprobe.probes.worked_examples import OPENER, closing, rationale, worked_examples
 
 ALL = [*worked_examples("commonsense"), *worked_examples("numbers")]
 

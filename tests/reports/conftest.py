@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from reports import write_comparison, write_report
+from starprobe.reports import write_comparison, write_report
 from tests.reports.makers import EAGER, MIXED, TERSE, Shape, make_run, make_training
 
 CHROMIUM_ARGS = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]

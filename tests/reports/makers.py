@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from bench.metrics.records import Comparison
-from bench.records import (
+from starprobe.bench.metrics.records import Comparison
+from starprobe.bench.records import (
     ModelInfo,
     Outcome,
     Response,
@@ -19,11 +19,11 @@ from bench.records import (
     Usage,
     Verdict,
 )
-from bench.storage import Run
-from probes.schema import Message, Prompt, ShownOption
-from star.config import StarConfig
-from star.records import Exam, Interval, IterationMetrics, Scored, TrainingStats
-from star.storage import Training
+from starprobe.bench.storage import Run
+from starprobe.probes.schema import Message, Prompt, ShownOption
+from starprobe.star.config import StarConfig
+from starprobe.star.records import Exam, Interval, IterationMetrics, Scored, TrainingStats
+from starprobe.star.storage import Training
 
 THINGS = (
     "a basket", "a tool shed", "a paper map", "the cellar", "a glass jar", "an old ladder",

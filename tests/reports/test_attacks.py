@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from bench.records import Response, Treatment, Usage, Verdict
-from bench.storage import Run
-from probes.schema import Message, Prompt, ShownOption
-from reports import write_comparison, write_report
-from reports.data import write_data
-from reports.figures.drawing import plain
-from reports.visible import HIDDEN, visible
+from starprobe.bench.records import Response, Treatment, Usage, Verdict
+from starprobe.bench.storage import Run
+from starprobe.probes.schema import Message, Prompt, ShownOption
+from starprobe.reports import write_comparison, write_report
+from starprobe.reports.data import write_data
+from starprobe.reports.figures.drawing import plain
+from starprobe.reports.visible import HIDDEN, visible
 from tests.reports.conftest import Visit
 from tests.reports.hostile import HIDING, corpus
 from tests.reports.makers import EAGER, run_info

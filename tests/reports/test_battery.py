@@ -9,9 +9,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-import reports.commands
-from bench.storage import Run
-from probes.errors import InputError
+import starprobe.reports.commands
+from starprobe.bench.storage import Run
+from starprobe.probes.errors import InputError
 
 PLAN = """
 [[block]]
@@ -32,7 +32,7 @@ MODELS = ("scripted:option_by_option", "scripted:direct")
 @pytest.fixture
 def app() -> typer.Typer:
     made = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
-    reports.commands.register(made)
+    starprobe.reports.commands.register(made)
     return made
 
 

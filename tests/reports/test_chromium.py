@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from bench.storage import Run
-from probes.conditions import built_in_conditions
-from reports import write_report
+from starprobe.bench.storage import Run
+from starprobe.probes.conditions import built_in_conditions
+from starprobe.reports import write_report
 from tests.reports.conftest import Visit, serious_violations
 from tests.reports.makers import make_run
 

@@ -8,18 +8,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.judges.records import Judgement
-from bench.judges.rubrics import RUBRICS
-from bench.metrics import frame as frame_of
-from bench.metrics.positions import position_metrics
-from bench.statistics import rate
-from bench.storage import Run
-from reports import figures, sentences
-from reports.checks import check_panels
-from reports.frames import Evidence, gather
-from reports.panels import columns, panels
-from reports.training import training_story
-from star.storage import Training
+from starprobe.bench.judges.records import Judgement
+from starprobe.bench.judges.rubrics import RUBRICS
+from starprobe.bench.metrics import frame as frame_of
+from starprobe.bench.metrics.positions import position_metrics
+from starprobe.bench.statistics import rate
+from starprobe.bench.storage import Run
+from starprobe.reports import figures, sentences
+from starprobe.reports.checks import check_panels
+from starprobe.reports.frames import Evidence, gather
+from starprobe.reports.panels import columns, panels
+from starprobe.reports.training import training_story
+from starprobe.star.storage import Training
 from tests.reports.makers import EAGER, MIXED, TERSE, make_run
 
 

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from bench.records import Response, ResponseError
-from bench.storage import Run
-from probes.errors import FolderError, InputError
-from reports import embed, write_comparison, write_report
-from reports.frames import gather
 from starprobe import app
+from starprobe.bench.records import Response, ResponseError
+from starprobe.bench.storage import Run
+from starprobe.probes.errors import FolderError, InputError
+from starprobe.reports import embed, write_comparison, write_report
+from starprobe.reports.frames import gather
 from tests.reports.makers import EAGER, TERSE, make_run
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bench.statistics import NOTHING
-from reports.sentences import BREAKS, RARELY, TIMES, Standing, headline, rest
+from starprobe.bench.statistics import NOTHING
+from starprobe.reports.sentences import BREAKS, RARELY, TIMES, Standing, headline, rest
 
 UNSURE = "too few questions to tell"
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from bench.backends import BackendOptions
-from bench.backends.base import Request
-from bench.records import Generation, ModelInfo, Usage
-from probes.loading import write_questions
-from probes.numbers import NumbersSpec, make_numbers
-from probes.schema import Prompt, Question
+from starprobe.bench.backends import BackendOptions
+from starprobe.bench.backends.base import Request
+from starprobe.bench.records import Generation, ModelInfo, Usage
+from starprobe.probes.loading import write_questions
+from starprobe.probes.numbers import NumbersSpec, make_numbers
+from starprobe.probes.schema import Prompt, Question
 
 TEMPLATE = (
     "{% for m in messages %}<|{{ m['role'] }}|>\n{{ m['content'] }}</s>\n{% endfor %}"
@@ -125,7 +125,7 @@ class Tutor:
 @pytest.fixture
 def tutor(numbers_file: Path) -> Callable[[str, BackendOptions], Tutor]:
     """Loads tutors for the questions of `numbers_file`, and keeps them in `.made`."""
-    from probes.loading import load_probe_set
+    from starprobe.probes.loading import load_probe_set
 
     questions = load_probe_set(numbers_file).questions
     made: list[Tutor] = []

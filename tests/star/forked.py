@@ -66,8 +66,8 @@ def main() -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: F401
     from trl import SFTConfig, SFTTrainer  # noqa: F401
 
-    import star.finetune  # noqa: F401
-    from probes.loading import load_probe_set
+    import starprobe.star.finetune  # noqa: F401
+    from starprobe.probes.loading import load_probe_set
 
     torch.set_num_threads(1)
     known = load_probe_set(questions).questions
@@ -115,8 +115,8 @@ def _train(
     row: Settings,
     end: int,
 ) -> None:
-    from probes.errors import UserError
-    from star.loop import train
+    from starprobe.probes.errors import UserError
+    from starprobe.star.loop import train
     from tests.star.conftest import Tutor
     from tests.star.test_loop import small
 

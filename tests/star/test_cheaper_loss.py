@@ -30,7 +30,7 @@ def scored(folder: Path, batch: dict[str, torch.Tensor], ours: bool, **lora: obj
     from transformers import AutoModelForCausalLM
     from trl.trainer.utils import add_fused_lm_head
 
-    from star.cheaper_loss import score_answers_only
+    from starprobe.star.cheaper_loss import score_answers_only
 
     base = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     add_fused_lm_head(base, outputs=("log_probs", "entropy", "is_top1"))
@@ -50,7 +50,7 @@ def scored(folder: Path, batch: dict[str, torch.Tensor], ours: bool, **lora: obj
 def test_answers_alone_give_trls_loss_metrics_and_gradients(
     tiny_model: Path, batch, monkeypatch: pytest.MonkeyPatch, at_once: int
 ) -> None:
-    monkeypatch.setattr("star.cheaper_loss.AT_ONCE", at_once)
+    monkeypatch.setattr("starprobe.star.cheaper_loss.AT_ONCE", at_once)
     theirs, their_grads = scored(tiny_model, batch, ours=False)
     mine, my_grads = scored(tiny_model, batch, ours=True)
     for name in ("loss", "log_probs", "entropy"):
@@ -72,12 +72,13 @@ def test_a_batch_without_a_label_is_a_zero_that_can_be_gone_back_from(
 
 
 def test_only_answers_meet_the_vocabulary(tiny_model: Path, batch, monkeypatch) -> None:
-    import star.cheaper_loss
+
+    import starprobe.star.cheaper_loss
 
     seen: list[int] = []
-    whole = star.cheaper_loss.linear
+    whole = starprobe.star.cheaper_loss.linear
     monkeypatch.setattr(
-        star.cheaper_loss,
+        starprobe.star.cheaper_loss,
         "linear",
         lambda hidden, *rest: seen.append(len(hidden)) or whole(hidden, *rest),
     )
@@ -88,7 +89,7 @@ def test_only_answers_meet_the_vocabulary(tiny_model: Path, batch, monkeypatch) 
 def test_a_projection_that_is_trained_or_no_plain_one_is_left_to_trl(tiny_model: Path) -> None:
     from transformers import AutoModelForCausalLM
 
-    from star.cheaper_loss import score_answers_only
+    from starprobe.star.cheaper_loss import score_answers_only
 
     trained = AutoModelForCausalLM.from_pretrained(tiny_model)
     assert not score_answers_only(trained)
@@ -100,10 +101,10 @@ def test_a_projection_that_is_trained_or_no_plain_one_is_left_to_trl(tiny_model:
 def test_training_steps_have_the_same_losses(
     tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from star.config import make_config
-    from star.examples import Encoded
-    from star.trainers import make_trainer, material
-    from star.weights import load_model, load_tokenizer
+    from starprobe.star.config import make_config
+    from starprobe.star.examples import Encoded
+    from starprobe.star.trainers import make_trainer, material
+    from starprobe.star.weights import load_model, load_tokenizer
 
     config = make_config(f"hf:{tiny_model}", "numbers", overrides={"device": "cpu", "steps": 6})
     rows = [
@@ -113,7 +114,9 @@ def test_training_steps_have_the_same_losses(
 
     def losses(ours: bool) -> list[float]:
         if not ours:
-            monkeypatch.setattr("star.cheaper_loss.score_answers_only", lambda model: False)
+            monkeypatch.setattr(
+                "starprobe.star.cheaper_loss.score_answers_only", lambda model: False
+            )
         torch.manual_seed(0)
         model, tokenizer = load_model(str(tiny_model), config), load_tokenizer(str(tiny_model))
         trainer = make_trainer(

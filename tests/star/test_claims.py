@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from probes.worked_examples import rationale
-from star.claims import claims, false_claims
-from star.exemplars import exemplars
+from starprobe.probes.worked_examples import rationale
+from starprobe.star.claims import claims, false_claims
+from starprobe.star.exemplars import exemplars
 
 LABELS = {"o1": "A", "o2": "B", "o3": "C", "o4": "D"}
 

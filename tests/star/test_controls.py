@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from bench.storage import Run
-from star.storage import Training
 from starprobe import app
+from starprobe.bench.storage import Run
+from starprobe.star.storage import Training
 
 SETTINGS = (
     "limit=8", "validation=2", "steps=2", "train_batch_size=2", "lora_r=2", "lora_alpha=4",

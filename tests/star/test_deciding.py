@@ -6,17 +6,17 @@ from typing import Any
 
 import pytest
 
-from probes.errors import InputError
-from probes.schema import Option, ProbeSet, Question
-from star.config import make_config
-from star.gate import best_of, why_stop
-from star.likelihood import gain
-from star.measure import distinct, majority_right, pass_at_k, sampling_numbers, share
-from star.numeric import closing_number, same_number
-from star.pairs import rejected_for
-from star.questions import contaminated, split
-from star.records import IterationMetrics, Sample
-from star.schedule import questions_to_ask, replay
+from starprobe.probes.errors import InputError
+from starprobe.probes.schema import Option, ProbeSet, Question
+from starprobe.star.config import make_config
+from starprobe.star.gate import best_of, why_stop
+from starprobe.star.likelihood import gain
+from starprobe.star.measure import distinct, majority_right, pass_at_k, sampling_numbers, share
+from starprobe.star.numeric import closing_number, same_number
+from starprobe.star.pairs import rejected_for
+from starprobe.star.questions import contaminated, split
+from starprobe.star.records import IterationMetrics, Sample
+from starprobe.star.schedule import questions_to_ask, replay
 
 CONFIG = make_config("smollm2", "numbers:train")
 

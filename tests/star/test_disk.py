@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from probes.errors import FolderError
-from star.loop import train
-from star.storage import Training
+from starprobe.probes.errors import FolderError
+from starprobe.star.loop import train
+from starprobe.star.storage import Training
 from tests.star.forked import Nursery
 from tests.star.test_kill import SETTINGS, assert_same
 from tests.star.test_loop import small
@@ -126,8 +126,8 @@ def finished(
     tiny_model: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, Path, Callable[[str, Any], Any]]:
     """A training of one iteration, its questions, and how its tutors are loaded."""
-    from probes.loading import load_probe_set, write_questions
-    from probes.numbers import NumbersSpec, make_numbers
+    from starprobe.probes.loading import load_probe_set, write_questions
+    from starprobe.probes.numbers import NumbersSpec, make_numbers
     from tests.star.conftest import Tutor
 
     folder = tmp_path_factory.mktemp("finished")

@@ -7,20 +7,20 @@ from typing import Any, get_args
 
 import pytest
 
-from bench.classifiers import load_classifier
-from probes.errors import InputError
-from probes.schema import Option, Question
-from star import filters
-from star.config import FilterName, make_config
-from star.explain import ABOUT
-from star.gathering import gather
-from star.models import Models
-from star.phases import Phases
-from star.reading import Read, closes_well, closing, read
-from star.records import REASONS, Generated, Sample
-from star.sampling import Silent
-from star.storage import Training
-from star.work import Work
+from starprobe.bench.classifiers import load_classifier
+from starprobe.probes.errors import InputError
+from starprobe.probes.schema import Option, Question
+from starprobe.star import filters
+from starprobe.star.config import FilterName, make_config
+from starprobe.star.explain import ABOUT
+from starprobe.star.gathering import gather
+from starprobe.star.models import Models
+from starprobe.star.phases import Phases
+from starprobe.star.reading import Read, closes_well, closing, read
+from starprobe.star.records import REASONS, Generated, Sample
+from starprobe.star.sampling import Silent
+from starprobe.star.storage import Training
+from starprobe.star.work import Work
 from tests.star.test_loop import small
 
 QUESTION = Question(

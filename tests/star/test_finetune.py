@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from probes.errors import InputError, MissingError
-from star.config import StarConfig, make_config
-from star.finetune import curve, finetune
-from star.jobs import Job
-from star.records import TrainRow
-from star.row_order import row_order, step_count
-from star.sampling import Silent
-from star.snapshots import Mark, keep, last_whole
+from starprobe.probes.errors import InputError, MissingError
+from starprobe.star.config import StarConfig, make_config
+from starprobe.star.finetune import curve, finetune
+from starprobe.star.jobs import Job
+from starprobe.star.records import TrainRow
+from starprobe.star.row_order import row_order, step_count
+from starprobe.star.sampling import Silent
+from starprobe.star.snapshots import Mark, keep, last_whole
 
 LONG = {
     "steps": 6, "step_growth": 1, "train_batch_size": 4, "lora_r": 2, "lora_alpha": 4,
@@ -165,12 +165,11 @@ def test_pairs_killed_in_the_middle_go_on_to_the_same_weights(job: Callable[...,
         def start(self, phase: str, total: int, done: int = 0) -> None:
             super().start(phase, total, done)
             if phase == "pairs":
-                import star.snapshots
 
                 def die(*_: Any) -> None:
                     raise KeyboardInterrupt
 
-                patch.setattr(star.snapshots, "keep", die)
+                patch.setattr("starprobe.star.snapshots.keep", die)
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
         finetune(cut, InPairs())
@@ -239,7 +238,7 @@ def test_fewer_rows_at_once_give_the_same(job: Callable[..., Job]) -> None:
 def test_too_little_memory_is_told_in_one_line() -> None:
     import torch
 
-    from star import limits
+    from starprobe.star import limits
 
     with pytest.raises(MissingError, match="rows_at_once=1"), limits.training():
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.\nmore")

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from bench.lm_eval_tasks.evaluating import DocumentScore, scores_of
-from probes.errors import InputError
-from star.checkpoints import card
-from star.config import make_config
-from star.forgetting import by_documents, is_ours, look_ahead
-from star.loop import train
-from star.tables import differences
+from starprobe.bench.lm_eval_tasks.evaluating import DocumentScore, scores_of
+from starprobe.probes.errors import InputError
+from starprobe.star.checkpoints import card
+from starprobe.star.config import make_config
+from starprobe.star.forgetting import by_documents, is_ours, look_ahead
+from starprobe.star.loop import train
+from starprobe.star.tables import differences
 from tests.star.test_loop import small
 
 
@@ -62,8 +62,8 @@ def test_base_and_chosen_are_asked_both_ways_and_never_again(
     tiny_model: Path, numbers_file: Path, tutor: Any, tmp_path: Path
 ) -> None:
     pytest.importorskip("lm_eval")
-    from bench.lm_eval_tasks import ExportConfig, export_tasks
-    from bench.records import Sampling
+    from starprobe.bench.lm_eval_tasks import ExportConfig, export_tasks
+    from starprobe.bench.records import Sampling
 
     export = ExportConfig(
         probes=("everyday",), limit=3, sampling=Sampling(max_tokens=8), classifier="rules"
@@ -88,8 +88,8 @@ def test_base_and_chosen_are_asked_both_ways_and_never_again(
     (training.path / "forgetting.json").unlink()
     again = train(config, tmp_path / "t", load=tutor).forgetting()
     assert again == found
-    from bench.metrics import compare
-    from bench.storage import Run
+    from starprobe.bench.metrics import compare
+    from starprobe.bench.storage import Run
 
     sides = [Run(training.forgetting_folder / "science" / f"iteration_00{i}") for i in (0, 1)]
     assert compare(sides[0].frame(), sides[1].frame(), ["accuracy"])[0].n == 3

@@ -9,29 +9,29 @@ from typing import Any
 
 import pytest
 
-from bench.backends import BackendOptions
-from bench.backends.base import Request
-from bench.classifiers import load_classifier
-from bench.records import Generation, ModelInfo, Usage
-from probes.conditions import RATIONALE_STYLES
-from probes.errors import InputError
-from probes.loading import write_questions
-from probes.schema import Option, Prompt, Question
-from probes.worked_examples import rationale
-from star.claims import claims
-from star.config import make_config
-from star.examples import answer_sentence
-from star.exemplars import exemplars, shown_for
-from star.filters import decide, derives_another, leaks, single_filters
-from star.likelihood import pairs_for
-from star.loop import train
-from star.measure import answered_numbers
-from star.numeric import closing_number, last_number
-from star.prompts import ask, training_prompt
-from star.questions import keyed
-from star.reading import read
-from star.records import Sample
-from star.turning import turned
+from starprobe.bench.backends import BackendOptions
+from starprobe.bench.backends.base import Request
+from starprobe.bench.classifiers import load_classifier
+from starprobe.bench.records import Generation, ModelInfo, Usage
+from starprobe.probes.conditions import RATIONALE_STYLES
+from starprobe.probes.errors import InputError
+from starprobe.probes.loading import write_questions
+from starprobe.probes.schema import Option, Prompt, Question
+from starprobe.probes.worked_examples import rationale
+from starprobe.star.claims import claims
+from starprobe.star.config import make_config
+from starprobe.star.examples import answer_sentence
+from starprobe.star.exemplars import exemplars, shown_for
+from starprobe.star.filters import decide, derives_another, leaks, single_filters
+from starprobe.star.likelihood import pairs_for
+from starprobe.star.loop import train
+from starprobe.star.measure import answered_numbers
+from starprobe.star.numeric import closing_number, last_number
+from starprobe.star.prompts import ask, training_prompt
+from starprobe.star.questions import keyed
+from starprobe.star.reading import read
+from starprobe.star.records import Sample
+from starprobe.star.turning import turned
 from tests.star.test_loop import small
 
 SOLUTION = "She picks 3 x 8 = 24 plums and eats 5, so 24 - 5 = 19 are left.\n#### 19"

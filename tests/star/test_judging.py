@@ -9,17 +9,17 @@ from typing import Any
 
 import pytest
 
-from bench.judges.records import Judgement
-from bench.records import ResponseError
-from probes.errors import InputError, MissingError
-from probes.loading import load_probe_set, write_questions
-from star.config import StarConfig, make_config
-from star.explain import explain
-from star.filters import apply_filters
-from star.judged import by_consensus, by_reward, decided_by, judging_numbers, score_of
-from star.loop import train
-from star.pairs import rejected_for
-from star.tables import judged
+from starprobe.bench.judges.records import Judgement
+from starprobe.bench.records import ResponseError
+from starprobe.probes.errors import InputError, MissingError
+from starprobe.probes.loading import load_probe_set, write_questions
+from starprobe.star.config import StarConfig, make_config
+from starprobe.star.explain import explain
+from starprobe.star.filters import apply_filters
+from starprobe.star.judged import by_consensus, by_reward, decided_by, judging_numbers, score_of
+from starprobe.star.loop import train
+from starprobe.star.pairs import rejected_for
+from starprobe.star.tables import judged
 from tests.bench.judges.server import JudgeServer, chat
 from tests.star.conftest import Tutor
 from tests.star.test_deciding import question, sample

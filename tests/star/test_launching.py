@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from bench.line_process import LineProcess
-from probes.errors import FolderError, InputError, MissingError
-from star.config import StarConfig, make_config
-from star.finetune import finetune
-from star.jobs import Job
-from star.launching import apart, command, environment, finetuned, launched, relayed
-from star.sampling import Silent
+from starprobe.bench.line_process import LineProcess
+from starprobe.probes.errors import FolderError, InputError, MissingError
+from starprobe.star.config import StarConfig, make_config
+from starprobe.star.finetune import finetune
+from starprobe.star.jobs import Job
+from starprobe.star.launching import apart, command, environment, finetuned, launched, relayed
+from starprobe.star.sampling import Silent
 from tests.star.test_finetune import Notes, assert_close, job
 
 __all__ = ["job"]
@@ -44,9 +44,9 @@ def test_on_the_cpu_torchrun_starts_the_processes() -> None:
     words = command(config(processes=2), Path("job.json"), gpus=0)
     assert words[1:] == [
         "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2",
-        "-m", "star.finetune_worker", "job.json",
+        "-m", "starprobe.star.finetune_worker", "job.json",
     ]  # fmt: skip
-    assert command(config(), Path("j"), gpus=0)[1:] == ["-m", "star.finetune_worker", "j"]
+    assert command(config(), Path("j"), gpus=0)[1:] == ["-m", "starprobe.star.finetune_worker", "j"]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,10 @@ def test_on_gpus_accelerate_takes_our_configuration(
     made = prepare_multi_gpu_env(parsed)
     assert {key: made.get(key) for key in flags} == flags
     assert made["ACCELERATE_MIXED_PRECISION"] == "bf16"
-    assert (parsed.nproc_per_node, parsed.training_script) == ("4", "star.finetune_worker")
+    assert (parsed.nproc_per_node, parsed.training_script) == (
+        "4",
+        "starprobe.star.finetune_worker",
+    )
     assert parsed.multi_gpu is (tuning != "full") and parsed.use_fsdp is (tuning == "full")
 
 
@@ -174,7 +177,7 @@ def test_a_process_ends_with_its_owner_however_that_went(tmp_path: Path) -> None
 
 CHILD = """
 import os, threading, time
-from bench.line_process import heard, speaker
+from starprobe.bench.line_process import heard, speaker
 speaker()({"pid": os.getpid()})
 threading.Thread(target=lambda: list(heard()), daemon=True).start()
 time.sleep(60)

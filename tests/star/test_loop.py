@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from probes.errors import FolderError, InputError
-from star.config import StarConfig, make_config
-from star.loop import train
-from star.storage import Training
+from starprobe.probes.errors import FolderError, InputError
+from starprobe.star.config import StarConfig, make_config
+from starprobe.star.loop import train
+from starprobe.star.storage import Training
 
 SMALL = {
     "iterations": 2, "samples": 2, "limit": 10, "validation": 4, "shots": 1, "steps": 2, "cap": 1,
@@ -201,7 +201,7 @@ def test_pairs_are_trained_on_after_the_kept_rows(
     from safetensors.torch import load_file
 
     assert not any(".ref." in name for name in load_file(weights))
-    from bench.backends import BackendOptions, load_backend
+    from starprobe.bench.backends import BackendOptions, load_backend
 
     merged = load_backend(f"hf:{tmp_path / 't' / 'merged'}", BackendOptions(device="cpu"))
     apart = load_backend(training.model, BackendOptions(device="cpu"))
@@ -210,7 +210,12 @@ def test_pairs_are_trained_on_after_the_kept_rows(
 
 
 @pytest.mark.parametrize(
-    "stage", ["star.finetune.save", "star.finetune._stats", "star.validating.ask_validation"]
+    "stage",
+    [
+        "starprobe.star.finetune.save",
+        "starprobe.star.finetune._stats",
+        "starprobe.star.validating.ask_validation",
+    ],
 )
 def test_a_loop_stopped_while_it_trains_goes_on_to_the_same_weights(
     tiny_model: Path, numbers_file: Path, tutor: Any, tmp_path: Path,
@@ -225,7 +230,7 @@ def test_a_loop_stopped_while_it_trains_goes_on_to_the_same_weights(
         raise Killed
 
     with monkeypatch.context() as patch:
-        if stage == "star.validating.ask_validation":
+        if stage == "starprobe.star.validating.ask_validation":
             train(config.model_copy(update={"method": "base"}), tmp_path / "base", load=tutor)
             (tmp_path / "cut").mkdir()
             (tmp_path / "base" / "iteration_000").rename(tmp_path / "cut" / "iteration_000")

@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from bench.backends import BackendOptions, load_backend
-from probes.errors import InputError
-from probes.loading import load_probe_set
-from probes.rendering import render
-from star.config import make_config, parse_settings, presets
-from star.examples import completion, encode
-from star.exemplars import exemplars, shown_for
-from star.prompts import ask, training_prompt
-from star.records import TrainRow
+from starprobe.bench.backends import BackendOptions, load_backend
+from starprobe.probes.errors import InputError
+from starprobe.probes.loading import load_probe_set
+from starprobe.probes.rendering import render
+from starprobe.star.config import make_config, parse_settings, presets
+from starprobe.star.examples import completion, encode
+from starprobe.star.exemplars import exemplars, shown_for
+from starprobe.star.prompts import ask, training_prompt
+from starprobe.star.records import TrainRow
 
 QUESTIONS = load_probe_set("numbers:train:n=8").questions
 

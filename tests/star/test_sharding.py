@@ -11,13 +11,21 @@ from typing import Any
 
 import pytest
 
-from bench.backends import BackendOptions, Request, ScoringBackend, load_backend
-from probes.errors import InputError, MissingError
-from probes.numbers import NumbersSpec, make_numbers
-from star.config import StarConfig, make_config
-from star.models import Models
-from star.prompts import ask
-from star.sharding import Ended, Row, ScoringShards, Shards, dealt, environments, load_shards
+from starprobe.bench.backends import BackendOptions, Request, ScoringBackend, load_backend
+from starprobe.probes.errors import InputError, MissingError
+from starprobe.probes.numbers import NumbersSpec, make_numbers
+from starprobe.star.config import StarConfig, make_config
+from starprobe.star.models import Models
+from starprobe.star.prompts import ask
+from starprobe.star.sharding import (
+    Ended,
+    Row,
+    ScoringShards,
+    Shards,
+    dealt,
+    environments,
+    load_shards,
+)
 
 OPTIONS = BackendOptions(device="cpu", dtype="float32", batch_size=3)
 needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed")
@@ -118,7 +126,7 @@ def test_the_loop_samples_with_the_workers_that_the_configuration_wants(
         asked.append((model, settings.sampling_workers))
         return Shards(Scripted("a").ready(), [Scripted("a")])
 
-    monkeypatch.setattr("star.models.load_shards", loaded)
+    monkeypatch.setattr("starprobe.star.models.load_shards", loaded)
     models = Models(config(sampling_workers=3), load=lambda *_: pytest.fail("one process"))
     assert models.get(None) is models.get(None)
     assert models.get(tmp_path) is not None

@@ -9,18 +9,18 @@ from typing import Any
 
 import pytest
 
-from bench.classifiers import DEFAULT_CLASSIFIER, load_classifier
-from bench.classifiers.base import Reading
-from probes.errors import InputError
-from probes.loading import load_probe_set
-from probes.schema import Prompt, Question
-from star.checkpoints import card
-from star.config import StarConfig, make_config
-from star.exemplars import exemplars
-from star.loop import train
-from star.prompts import order_of, training_prompt
-from star.supervised import supervised_rows, worked_answer
-from star.worked_numbers import worked_like_examples
+from starprobe.bench.classifiers import DEFAULT_CLASSIFIER, load_classifier
+from starprobe.bench.classifiers.base import Reading
+from starprobe.probes.errors import InputError
+from starprobe.probes.loading import load_probe_set
+from starprobe.probes.schema import Prompt, Question
+from starprobe.star.checkpoints import card
+from starprobe.star.config import StarConfig, make_config
+from starprobe.star.exemplars import exemplars
+from starprobe.star.loop import train
+from starprobe.star.prompts import order_of, training_prompt
+from starprobe.star.supervised import supervised_rows, worked_answer
+from starprobe.star.worked_numbers import worked_like_examples
 
 NUMBERS = load_probe_set("numbers:train:n=24").questions
 CAPITALS = Question(

@@ -6,9 +6,9 @@ import io
 
 from rich.console import Console
 
-from star.measure import answered_numbers, sampling_numbers, share
-from star.records import Exam, IterationMetrics, Scored, TrainingStats
-from star.tables import by_iteration, tables
+from starprobe.star.measure import answered_numbers, sampling_numbers, share
+from starprobe.star.records import Exam, IterationMetrics, Scored, TrainingStats
+from starprobe.star.tables import by_iteration, tables
 from tests.star.test_deciding import question, sample
 
 

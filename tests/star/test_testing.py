@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-from bench.paired import mcnemar
-from bench.statistics import wilson
-from probes.errors import FolderError, InputError
-from probes.loading import load_probe_set, write_questions
-from probes.numbers import NumbersSpec, make_numbers
-from star.checkpoints import card
-from star.config import make_config
-from star.loop import train
-from star.questions import held_back
-from star.storage import Training
-from star.tables import differences
-from star.testing import compared
+from starprobe.bench.paired import mcnemar
+from starprobe.bench.statistics import wilson
+from starprobe.probes.errors import FolderError, InputError
+from starprobe.probes.loading import load_probe_set, write_questions
+from starprobe.probes.numbers import NumbersSpec, make_numbers
+from starprobe.star.checkpoints import card
+from starprobe.star.config import make_config
+from starprobe.star.loop import train
+from starprobe.star.questions import held_back
+from starprobe.star.storage import Training
+from starprobe.star.tables import differences
+from starprobe.star.testing import compared
 from tests.star.conftest import Tutor
 from tests.star.test_deciding import sample
 from tests.star.test_loop import small

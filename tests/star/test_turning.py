@@ -6,16 +6,16 @@ from collections import Counter
 
 import pytest
 
-from bench.classifiers import load_classifier
-from probes.errors import InputError
-from probes.loading import load_probe_set
-from probes.schema import Question
-from star.config import StarConfig, make_config
-from star.filters import decide
-from star.prompts import ask, training_prompt
-from star.reading import read
-from star.records import Generated, Sample
-from star.turning import balanced, turned
+from starprobe.bench.classifiers import load_classifier
+from starprobe.probes.errors import InputError
+from starprobe.probes.loading import load_probe_set
+from starprobe.probes.schema import Question
+from starprobe.star.config import StarConfig, make_config
+from starprobe.star.filters import decide
+from starprobe.star.prompts import ask, training_prompt
+from starprobe.star.reading import read
+from starprobe.star.records import Generated, Sample
+from starprobe.star.turning import balanced, turned
 
 QUESTIONS = {one.id: one for one in load_probe_set("numbers:train:n=12").questions}
 

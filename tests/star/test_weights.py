@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from bench.backends import BackendOptions, load_backend
-from star.config import make_config
-from star.finetune import halve
-from star.loop import train
-from star.sampling import Silent
-from star.weights import dtype, load_model, loading, lora, padding_free
+from starprobe.bench.backends import BackendOptions, load_backend
+from starprobe.star.config import make_config
+from starprobe.star.finetune import halve
+from starprobe.star.loop import train
+from starprobe.star.sampling import Silent
+from starprobe.star.weights import dtype, load_model, loading, lora, padding_free
 from tests.star.test_loop import small
 
 needs_vllm = pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed")
@@ -137,7 +137,7 @@ def test_vllm_samples_with_each_iteration_s_weights_and_is_gone_while_they_are_t
     row = training.iteration(1).train_rows()[0]
     asked = load_backend(f"hf:{wide_model}", CPU)
     questions = {one.id: one for one in _questions(numbers_file)}
-    from star.prompts import training_prompt
+    from starprobe.star.prompts import training_prompt
 
     orders = [
         asked.render(training_prompt(questions[row.question_id], training.config, order))  # type: ignore[attr-defined]
@@ -181,7 +181,7 @@ def test_qlora_trains_on_a_gpu(
 def test_sharded_full_fine_tuning_on_a_gpu_is_that_of_one_process(
     wide_model: Path, numbers_file: Path, tutor: Any, tmp_path: Path
 ) -> None:
-    from star.launching import launch_file
+    from starprobe.star.launching import launch_file
 
     changed = {"tuning": "full", "device": "auto", "iterations": 1, "learning_rate": 1e-3}
     one = train(small(wide_model, numbers_file, **changed), tmp_path / "one", load=tutor)
@@ -198,6 +198,6 @@ def test_sharded_full_fine_tuning_on_a_gpu_is_that_of_one_process(
 
 
 def _questions(path: Path) -> Any:
-    from probes.loading import load_probe_set
+    from starprobe.probes.loading import load_probe_set
 
     return load_probe_set(path).questions

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bench.classifiers.answers.asked import SPOKEN
-from bench.classifiers.answers.implied import implied
-from bench.classifiers.answers.outcomes import outcome_of
-from bench.classifiers.answers.records import CROSSES, TICKS, Answer
-from bench.classifiers.answers.stated import stated
+from starprobe.bench.classifiers.answers.asked import SPOKEN
+from starprobe.bench.classifiers.answers.implied import implied
+from starprobe.bench.classifiers.answers.outcomes import outcome_of
+from starprobe.bench.classifiers.answers.records import CROSSES, TICKS, Answer
+from starprobe.bench.classifiers.answers.stated import stated
 
 __all__ = ["CROSSES", "SPOKEN", "TICKS", "Answer", "implied", "outcome_of", "stated"]

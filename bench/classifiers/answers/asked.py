@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 
-from bench.classifiers.answers.records import DENY, SUPPOSES, Answer
-from bench.classifiers.answers.references import Reference, reference_at
-from bench.classifiers.mentions import FUZZY, TEXT, Document
-from bench.classifiers.options import Options
+from starprobe.bench.classifiers.answers.records import DENY, SUPPOSES, Answer
+from starprobe.bench.classifiers.answers.references import Reference, reference_at
+from starprobe.bench.classifiers.mentions import FUZZY, TEXT, Document
+from starprobe.bench.classifiers.options import Options
 
 SPOKEN = 0.6
 """Share of what is asked for that makes a sentence an answer to it."""

@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import re
 
-from bench.classifiers.answers.references import Reference, is_label, labels_at, reference_at
-from bench.classifiers.lexicon import JUDGE, NEGATION, NEGATIVE, REJECT, STOP
-from bench.classifiers.mentions import TEXT, Document
-from bench.classifiers.options import Options
-from bench.classifiers.words import stem, word_set
+from starprobe.bench.classifiers.answers.references import (
+    Reference,
+    is_label,
+    labels_at,
+    reference_at,
+)
+from starprobe.bench.classifiers.lexicon import JUDGE, NEGATION, NEGATIVE, REJECT, STOP
+from starprobe.bench.classifiers.mentions import TEXT, Document
+from starprobe.bench.classifiers.options import Options
+from starprobe.bench.classifiers.words import stem, word_set
 
 EMPTY = word_set(
     "okay ok yes sure certainly definitely absolutely course great question here obviously "

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 
-from bench.classifiers.answers.records import DENY, SUPPOSES
-from bench.classifiers.answers.references import reference_at
-from bench.classifiers.mentions import Document
-from bench.classifiers.options import Options
+from starprobe.bench.classifiers.answers.records import DENY, SUPPOSES
+from starprobe.bench.classifiers.answers.references import reference_at
+from starprobe.bench.classifiers.mentions import Document
+from starprobe.bench.classifiers.options import Options
 
 _NUMBER = re.compile(r"-?(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?")
 _GIVES = re.compile(

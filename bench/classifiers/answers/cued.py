@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from bench.classifiers.answers.cues import (
+from starprobe.bench.classifiers.answers.cues import (
     BY_HEAD,
     CONNECTIVES,
     FAR,
@@ -18,24 +18,24 @@ from bench.classifiers.answers.cues import (
     WEAK,
     Cue,
 )
-from bench.classifiers.answers.lists import begins_list
-from bench.classifiers.answers.records import (
+from starprobe.bench.classifiers.answers.lists import begins_list
+from starprobe.bench.classifiers.answers.records import (
     DENY,
     JOINED,
     NONE_OF_THEM,
     Answer,
     answer_of,
 )
-from bench.classifiers.answers.references import (
+from starprobe.bench.classifiers.answers.references import (
     Reference,
     mentions_after,
     reference_at,
     segment_at,
 )
-from bench.classifiers.lexicon import JUDGE, STOP
-from bench.classifiers.mentions import FUZZY, TEXT, Document, Mention
-from bench.classifiers.options import Options
-from bench.classifiers.words import word_set
+from starprobe.bench.classifiers.lexicon import JUDGE, STOP
+from starprobe.bench.classifiers.mentions import FUZZY, TEXT, Document, Mention
+from starprobe.bench.classifiers.options import Options
+from starprobe.bench.classifiers.words import word_set
 
 MAX_CUES = 8
 """Cues of one sentence that are looked at, from its end."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from bench.classifiers.words import word_set
+from starprobe.bench.classifiers.words import word_set
 
 FAR, NEAR, LAST, WEAK = 3, 2, 1, 0
 """How far the option may stand: in the rest of the sentence; right behind; right behind and closing

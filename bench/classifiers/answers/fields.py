@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 
-from bench.classifiers.answers.cued import NONE, none_of_them, of_mentions
-from bench.classifiers.answers.records import Answer, answer_of
-from bench.classifiers.answers.references import reference_at
-from bench.classifiers.mentions import Document
-from bench.classifiers.options import Options
+from starprobe.bench.classifiers.answers.cued import NONE, none_of_them, of_mentions
+from starprobe.bench.classifiers.answers.records import Answer, answer_of
+from starprobe.bench.classifiers.answers.references import reference_at
+from starprobe.bench.classifiers.mentions import Document
+from starprobe.bench.classifiers.options import Options
 
 _KEY = re.compile(r"answer|choice|final|correct|selected|prediction|result|option$", re.I)
 MAX_VALUE = 600

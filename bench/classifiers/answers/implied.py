@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from bench.classifiers.answers.asked import SPOKEN
-from bench.classifiers.answers.computed import computed
-from bench.classifiers.answers.lists import is_unfinished
-from bench.classifiers.answers.outcomes import breaks_off, refuses
-from bench.classifiers.answers.records import Answer
-from bench.classifiers.attribution import DECLARES, DRIFTS, Unit
-from bench.classifiers.evidence import Count, Evidence
-from bench.classifiers.mentions import Document
-from bench.classifiers.options import Options
+from starprobe.bench.classifiers.answers.asked import SPOKEN
+from starprobe.bench.classifiers.answers.computed import computed
+from starprobe.bench.classifiers.answers.lists import is_unfinished
+from starprobe.bench.classifiers.answers.outcomes import breaks_off, refuses
+from starprobe.bench.classifiers.answers.records import Answer
+from starprobe.bench.classifiers.attribution import DECLARES, DRIFTS, Unit
+from starprobe.bench.classifiers.evidence import Count, Evidence
+from starprobe.bench.classifiers.mentions import Document
+from starprobe.bench.classifiers.options import Options
 
 AHEAD = 0.2
 """Lead of an option in what is asked for over the next one."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bench.classifiers.mentions import TEXT, Document
-from bench.classifiers.options import Options
+from starprobe.bench.classifiers.mentions import TEXT, Document
+from starprobe.bench.classifiers.options import Options
 
 WINDOW = 64
 """Sentences around a line that are looked at."""

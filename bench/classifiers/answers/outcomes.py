@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 
-from bench.classifiers.answers.lists import is_unfinished
-from bench.classifiers.answers.records import Answer
-from bench.classifiers.lexicon import REFUSALS
-from bench.classifiers.mentions import Document
-from bench.classifiers.options import Options
-from bench.records import FinishReason, Outcome
+from starprobe.bench.classifiers.answers.lists import is_unfinished
+from starprobe.bench.classifiers.answers.records import Answer
+from starprobe.bench.classifiers.lexicon import REFUSALS
+from starprobe.bench.classifiers.mentions import Document
+from starprobe.bench.classifiers.options import Options
+from starprobe.bench.records import FinishReason, Outcome
 
 _STOPPED = re.compile(
     r"<(?:\|(?:im_end|eot_id|end|endoftext|end_of_text)\||/s|end_of_turn|eos)>\s*\Z"

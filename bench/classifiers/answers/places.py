@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import re
 
-from bench.classifiers.answers.bare import EMPTY, alone
-from bench.classifiers.answers.lists import begins_list, goes_on
-from bench.classifiers.answers.outcomes import is_cut
-from bench.classifiers.answers.records import DENY, SUPPOSES, Answer, answer_of
-from bench.classifiers.answers.references import labels_at
-from bench.classifiers.lexicon import JUDGE, STOP
-from bench.classifiers.mentions import LEAD, TEXT, Document
-from bench.classifiers.options import Options
-from bench.classifiers.words import word_set
+from starprobe.bench.classifiers.answers.bare import EMPTY, alone
+from starprobe.bench.classifiers.answers.lists import begins_list, goes_on
+from starprobe.bench.classifiers.answers.outcomes import is_cut
+from starprobe.bench.classifiers.answers.records import DENY, SUPPOSES, Answer, answer_of
+from starprobe.bench.classifiers.answers.references import labels_at
+from starprobe.bench.classifiers.lexicon import JUDGE, STOP
+from starprobe.bench.classifiers.mentions import LEAD, TEXT, Document
+from starprobe.bench.classifiers.options import Options
+from starprobe.bench.classifiers.words import word_set
 
 SHORT = 12
 """Words of a response that is all answer."""

@@ -9,9 +9,9 @@ import re
 from bisect import bisect_right
 from typing import NamedTuple
 
-from bench.classifiers.lexicon import AFTER_LABEL
-from bench.classifiers.mentions import TEXT, Document, Mention
-from bench.classifiers.options import Options
+from starprobe.bench.classifiers.lexicon import AFTER_LABEL
+from starprobe.bench.classifiers.mentions import TEXT, Document, Mention
+from starprobe.bench.classifiers.options import Options
 
 _SIGNS = r"(?:[^\w.?!;-]|_|-(?!\d))*+"
 _LEAD_IN = re.compile(

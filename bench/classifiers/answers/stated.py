@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from bench.classifiers.answers.asked import ended, restated, undetermined
-from bench.classifiers.answers.cued import cued, in_segment
-from bench.classifiers.answers.cues import HEADS
-from bench.classifiers.answers.fields import field
-from bench.classifiers.answers.places import closing, headed, isolated, only, opening
-from bench.classifiers.answers.records import NOTHING, Answer
-from bench.classifiers.answers.verdicts import (
+from starprobe.bench.classifiers.answers.asked import ended, restated, undetermined
+from starprobe.bench.classifiers.answers.cued import cued, in_segment
+from starprobe.bench.classifiers.answers.cues import HEADS
+from starprobe.bench.classifiers.answers.fields import field
+from starprobe.bench.classifiers.answers.places import closing, headed, isolated, only, opening
+from starprobe.bench.classifiers.answers.records import NOTHING, Answer
+from starprobe.bench.classifiers.answers.verdicts import (
     announced,
     called,
     concluded,
@@ -18,8 +18,8 @@ from bench.classifiers.answers.verdicts import (
     pronounced,
     ticked,
 )
-from bench.classifiers.mentions import Document
-from bench.classifiers.options import Options
+from starprobe.bench.classifiers.mentions import Document
+from starprobe.bench.classifiers.options import Options
 
 
 def stated(document: Document, options: Options) -> Answer:

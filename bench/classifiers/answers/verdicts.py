@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from bench.classifiers.answers.records import (
+from starprobe.bench.classifiers.answers.records import (
     CONCLUDES,
     DENY,
     JOINED,
@@ -13,9 +13,9 @@ from bench.classifiers.answers.records import (
     Answer,
     answer_of,
 )
-from bench.classifiers.answers.references import labels_at
-from bench.classifiers.mentions import FUZZY, LABEL, TEXT, Document, Mention
-from bench.classifiers.options import Options
+from starprobe.bench.classifiers.answers.references import labels_at
+from starprobe.bench.classifiers.mentions import FUZZY, LABEL, TEXT, Document, Mention
+from starprobe.bench.classifiers.options import Options
 
 _BEHIND = r"[\s)\]\"',]*(?:therefore |thus |then |clearly |probably |likely |still |indeed )?"
 _SURE = r"(?:is|are|would be|must be|remains|has to be|should be|will be|stands out as)"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from bench.backends.base import Request
-from bench.backends.options import BackendOptions
-from bench.records import Sampling
-from probes.schema import Message, Prompt
+from starprobe.bench.backends.base import Request
+from starprobe.bench.backends.options import BackendOptions
+from starprobe.bench.records import Sampling
+from starprobe.probes.schema import Message, Prompt
 
 QUICK = BackendOptions(concurrency=64, timeout_s=1.0, retries=12, max_wait_s=0.02)
 """Options that keep a test's waits short."""

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from bench.backends import anthropic, ollama, openai
-from bench.backends.http_dialect import Quirks
-from bench.backends.http_faults import Fault
-from bench.backends.reasoning import split_reasoning
+from starprobe.bench.backends import anthropic, ollama, openai
+from starprobe.bench.backends.http_dialect import Quirks
+from starprobe.bench.backends.http_faults import Fault
+from starprobe.bench.backends.reasoning import split_reasoning
 from tests.bench.backends.makers import request
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.backends import embedded
-from bench.backends.reach import reach
-from probes.errors import InputError, MissingError
+from starprobe.bench.backends import embedded
+from starprobe.bench.backends.reach import reach
+from starprobe.probes.errors import InputError, MissingError
 
 
 def pieces(folder: Path, *contents: bytes) -> list[Path]:

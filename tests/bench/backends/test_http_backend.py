@@ -9,10 +9,10 @@ from collections import Counter
 
 import pytest
 
-from bench.backends import BackendOptions, load_backend
-from bench.backends.http_backend import HttpBackend
-from bench.records import Generation
-from probes.errors import MissingError
+from starprobe.bench.backends import BackendOptions, load_backend
+from starprobe.bench.backends.http_backend import HttpBackend
+from starprobe.bench.records import Generation
+from starprobe.probes.errors import MissingError
 from tests.bench.backends.makers import QUICK, request
 from tests.bench.backends.misbehaving import MisbehavingServer, Script
 

@@ -15,14 +15,14 @@ from pathlib import Path
 
 import pytest
 
-from bench.backends import BackendOptions
-from bench.budget import spent
-from bench.files import Appender, read_jsonl
-from bench.records import Sampling
-from bench.run_config import RunConfig
-from bench.runner import run
-from bench.storage import Run
-from probes.errors import FolderError, InputError
+from starprobe.bench.backends import BackendOptions
+from starprobe.bench.budget import spent
+from starprobe.bench.files import Appender, read_jsonl
+from starprobe.bench.records import Sampling
+from starprobe.bench.run_config import RunConfig
+from starprobe.bench.runner import run
+from starprobe.bench.storage import Run
+from starprobe.probes.errors import FolderError, InputError
 from tests.bench.backends.misbehaving import MisbehavingServer
 
 ROOT = Path(__file__).resolve().parents[3]

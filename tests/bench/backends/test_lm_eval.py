@@ -12,8 +12,8 @@ pytest.importorskip("lm_eval")
 from lm_eval.api.model import LM
 from lm_eval.api.registry import register_model
 
-from bench.backends import BackendOptions, load_backend
-from probes.errors import InputError
+from starprobe.bench.backends import BackendOptions, load_backend
+from starprobe.probes.errors import InputError
 from tests.bench.backends.makers import request
 from tests.bench.backends.misbehaving import MisbehavingServer
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bench.backends import load_backend, registry
-from bench.records import Usage
-from probes.errors import InputError
+from starprobe.bench.backends import load_backend, registry
+from starprobe.bench.records import Usage
+from starprobe.probes.errors import InputError
 
 SEED = ("llama2", "falcon", "gemma2", "llama3", "mistral", "claude-3-sonnet", "claude-3-5-sonnet")
 SEED += ("claude-3-opus", "gpt-4", "nemotron")
@@ -65,7 +65,7 @@ def test_a_vendors_price_does_not_hold_at_another_endpoint() -> None:
 
 def test_a_server_without_the_model_is_told_from_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
-    from bench.backends.reach import reach
+    from starprobe.bench.backends.reach import reach
 
     assert reach("anthropic:claude-3-opus-20240229").missing == "set ANTHROPIC_API_KEY"
 
@@ -73,13 +73,14 @@ def test_a_server_without_the_model_is_told_from_no_server(monkeypatch: pytest.M
 def test_the_list_of_models_fits_into_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     from typer.testing import CliRunner
 
-    from bench.backends.reach import Reach
     from starprobe import app
+    from starprobe.bench.backends.reach import Reach
 
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr(
-        "bench.backends.reach.reach", lambda model: Reach(model, "what is missing is said here")
+        "starprobe.bench.backends.reach.reach",
+        lambda model: Reach(model, "what is missing is said here"),
     )
     for given in ([], ["--no-check"], ["--details"]):
         shown = CliRunner().invoke(app, ["models", *given])

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.backends import BackendOptions, load_backend, vllm
-from bench.backends.base import Request
-from bench.backends.vllm_engine import _groups
-from probes.errors import InputError, MissingError
+from starprobe.bench.backends import BackendOptions, load_backend, vllm
+from starprobe.bench.backends.base import Request
+from starprobe.bench.backends.vllm_engine import _groups
+from starprobe.probes.errors import InputError, MissingError
 from tests.bench.backends.makers import request
 
 needs_vllm = pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed")
@@ -164,7 +164,7 @@ def test_the_real_engine_serves_an_adapter(tmp_path: Path) -> None:
     peft = pytest.importorskip("peft")
     from transformers import AutoModelForCausalLM
 
-    from bench.backends.embedded import embedded_folder
+    from starprobe.bench.backends.embedded import embedded_folder
 
     base = AutoModelForCausalLM.from_pretrained(str(embedded_folder("smollm2")))
     config = peft.LoraConfig(

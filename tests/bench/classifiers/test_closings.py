@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from bench.classifiers import load_classifier
-from bench.classifiers.base import Reading
-from bench.records import Verdict
-from probes.schema import ShownOption
+from starprobe.bench.classifiers import load_classifier
+from starprobe.bench.classifiers.base import Reading
+from starprobe.bench.records import Verdict
+from starprobe.probes.schema import ShownOption
 
 from .closings import APART, INSIDE, LINES, QUESTIONS, SENTENCES, TEXTS
 from .endings import ENDINGS, Asked, Ending

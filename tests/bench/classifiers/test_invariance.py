@@ -6,10 +6,10 @@ from itertools import permutations
 
 import pytest
 
-from bench.classifiers import load_classifier
-from bench.classifiers.base import Reading
-from bench.records import Verdict
-from probes.schema import ShownOption
+from starprobe.bench.classifiers import load_classifier
+from starprobe.bench.classifiers.base import Reading
+from starprobe.bench.records import Verdict
+from starprobe.probes.schema import ShownOption
 
 READERS = {name: load_classifier(name) for name in ("rules", "learned")}
 STEM = "What can be used to carry a small dog?"

@@ -7,11 +7,16 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from bench.backends.base import Request
-from bench.classifiers.base import Reading
-from bench.classifiers.judge import INSTRUCTIONS, JudgeClassifier, UnreadableJudgement, parse
-from bench.records import Generation, ModelInfo, ResponseError
-from probes.schema import ShownOption
+from starprobe.bench.backends.base import Request
+from starprobe.bench.classifiers.base import Reading
+from starprobe.bench.classifiers.judge import (
+    INSTRUCTIONS,
+    JudgeClassifier,
+    UnreadableJudgement,
+    parse,
+)
+from starprobe.bench.records import Generation, ModelInfo, ResponseError
+from starprobe.probes.schema import ShownOption
 
 SHOWN = tuple(
     ShownOption(label=label, option_id=label, text=text)

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from bench.classifiers import error_counts, load_classifier
-from bench.classifiers.agreement import clustered, ece, f1, kappa, style_ac1, tabulate
-from bench.classifiers.annotated import Gold, load_annotated
-from bench.classifiers.learned import shipped
+from starprobe.bench.classifiers import error_counts, load_classifier
+from starprobe.bench.classifiers.agreement import clustered, ece, f1, kappa, style_ac1, tabulate
+from starprobe.bench.classifiers.annotated import Gold, load_annotated
+from starprobe.bench.classifiers.learned import shipped
 
 SHARED = Path(__file__).parents[4] / "shared" / "annotation"
 needs_annotations = pytest.mark.skipif(
@@ -19,8 +19,8 @@ needs_annotations = pytest.mark.skipif(
 
 
 def gold(codes: str, answer: str | None = "A") -> Gold:
-    from bench.classifiers.annotated import treatment_of
-    from bench.classifiers.styles import codes_of, style_of
+    from starprobe.bench.classifiers.annotated import treatment_of
+    from starprobe.bench.classifiers.styles import codes_of, style_of
 
     split = dict(zip("ABCD", codes.split(), strict=False))
     treated = codes_of({label: treatment_of(code) for label, code in split.items()})
@@ -74,8 +74,8 @@ def test_a_judge_has_no_error_counts() -> None:
 
 @needs_annotations
 def test_the_learned_reader_holds_its_figures_on_sources_left_out() -> None:
-    from bench.classifiers.annotated import gold_of
-    from bench.classifiers.fitting import prepare_rows, read_left_out
+    from starprobe.bench.classifiers.annotated import gold_of
+    from starprobe.bench.classifiers.fitting import prepare_rows, read_left_out
 
     rows = load_annotated(SHARED / "labels.jsonl", SHARED / "responses.jsonl")
     held = read_left_out(prepare_rows(rows))

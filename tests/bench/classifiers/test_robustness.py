@@ -8,13 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bench.classifiers import load_classifier
-from bench.classifiers.annotated import code_of
-from bench.classifiers.base import Reading
-from bench.classifiers.labelling import labelling
-from bench.classifiers.words import normalise
-from bench.records import Verdict
-from probes.schema import ShownOption
+from starprobe.bench.classifiers import load_classifier
+from starprobe.bench.classifiers.annotated import code_of
+from starprobe.bench.classifiers.base import Reading
+from starprobe.bench.classifiers.labelling import labelling
+from starprobe.bench.classifiers.words import normalise
+from starprobe.bench.records import Verdict
+from starprobe.probes.schema import ShownOption
 
 READERS = [load_classifier(name) for name in ("rules", "learned")]
 PIECES = st.sampled_from(

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from bench.classifiers import load_classifier
-from bench.classifiers.annotated import code_of
-from bench.classifiers.base import Reading
-from probes.schema import ShownOption
+from starprobe.bench.classifiers import load_classifier
+from starprobe.bench.classifiers.annotated import code_of
+from starprobe.bench.classifiers.base import Reading
+from starprobe.probes.schema import ShownOption
 
 from .shapes import MORE_SHAPES, Shape
 from .shapes import SHAPES as FIRST_SHAPES

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from bench.classifiers.attribution import OPENS, attribute
-from bench.classifiers.mentions import find
-from bench.classifiers.options import prepare
-from bench.classifiers.segments import split
-from bench.classifiers.styles import coverage_of, style_of
-from bench.classifiers.words import normalise, stem, words_of
-from bench.records import TreatmentCode
-from probes.schema import ShownOption
+from starprobe.bench.classifiers.attribution import OPENS, attribute
+from starprobe.bench.classifiers.mentions import find
+from starprobe.bench.classifiers.options import prepare
+from starprobe.bench.classifiers.segments import split
+from starprobe.bench.classifiers.styles import coverage_of, style_of
+from starprobe.bench.classifiers.words import normalise, stem, words_of
+from starprobe.bench.records import TreatmentCode
+from starprobe.probes.schema import ShownOption
 
 STEM = "What can be used to carry a small dog?"
 TEXTS = ("swimming pool", "basket", "dog show", "backyard", "own home")

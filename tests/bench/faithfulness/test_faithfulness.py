@@ -4,13 +4,20 @@ import json
 
 import pytest
 
-import bench.faithfulness.stage as stage
-from bench.faithfulness.measure import area_over
-from bench.faithfulness.rationale import cuts, filler, mistaken, rationale, sentences, turned
-from bench.faithfulness.stage import FaithfulnessConfig, faithfulness_run
-from bench.faithfulness.trials import CUE
-from bench.records import Generation, ModelInfo
-from probes.errors import InputError
+import starprobe.bench.faithfulness.stage as stage
+from starprobe.bench.faithfulness.measure import area_over
+from starprobe.bench.faithfulness.rationale import (
+    cuts,
+    filler,
+    mistaken,
+    rationale,
+    sentences,
+    turned,
+)
+from starprobe.bench.faithfulness.stage import FaithfulnessConfig, faithfulness_run
+from starprobe.bench.faithfulness.trials import CUE
+from starprobe.bench.records import Generation, ModelInfo
+from starprobe.probes.errors import InputError
 from tests.bench.judges.server import JudgeServer
 from tests.bench.metrics.runs import make_prompt, make_response, make_run, make_verdict
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from bench.importers import import_outputs
-from bench.reading import classify_run
-from bench.storage import Run
-from probes.errors import FolderError, InputError
+from starprobe.bench.importers import import_outputs
+from starprobe.bench.reading import classify_run
+from starprobe.bench.storage import Run
+from starprobe.probes.errors import FolderError, InputError
 
 STEM = "What can be used to carry water?"
 TEXTS = ("bucket", "sieve", "net")
@@ -364,7 +364,7 @@ def test_a_key_that_is_none_of_the_options_is_counted(tmp_path: Path) -> None:
 
 
 def test_a_run_that_was_imported_can_be_measured(tmp_path: Path) -> None:
-    from bench.metrics import measure_run
+    from starprobe.bench.metrics import measure_run
 
     path = write_lines(tmp_path / "x.jsonl", *(row(id=f"r{i}", model=f"m{i}") for i in range(3)))
     run = import_outputs(path, tmp_path / "run").run

@@ -4,13 +4,13 @@ import json
 
 import pytest
 
-from bench.judges.panel import judges_itself
-from bench.judges.records import read_judgements
-from bench.judges.rubrics import RUBRICS, read_choice, render
-from bench.judges.stage import JudgeConfig, judge_run
-from bench.records import ModelInfo, ResponseError
-from bench.storage import Run
-from probes.errors import InputError
+from starprobe.bench.judges.panel import judges_itself
+from starprobe.bench.judges.records import read_judgements
+from starprobe.bench.judges.rubrics import RUBRICS, read_choice, render
+from starprobe.bench.judges.stage import JudgeConfig, judge_run
+from starprobe.bench.records import ModelInfo, ResponseError
+from starprobe.bench.storage import Run
+from starprobe.probes.errors import InputError
 from tests.bench.judges.server import JudgeServer, chat
 from tests.bench.metrics.runs import make_prompt, make_response, make_run, make_verdict
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from bench.metrics.frames import row, tabulate
-from bench.records import (
+from starprobe.bench.metrics.frames import row, tabulate
+from starprobe.bench.records import (
     MULTI,
     ModelInfo,
     Response,
@@ -19,8 +19,8 @@ from bench.records import (
     Usage,
     Verdict,
 )
-from bench.storage import Run
-from probes.schema import Message, Prompt, ShownOption
+from starprobe.bench.storage import Run
+from starprobe.probes.schema import Message, Prompt, ShownOption
 
 IDS = ("o1", "o2", "o3", "o4")
 

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.faithfulness.trials import FRACTIONS
-from bench.metrics import measure_run
-from bench.metrics.corrected import ReaderError
-from bench.metrics.definitions import DEFINITIONS
-from bench.metrics.measuring import measure
-from bench.metrics.records import Comparison, MetricsFile, ReaderAgreement, ReaderRange
-from bench.records import Metric
+from starprobe.bench.faithfulness.trials import FRACTIONS
+from starprobe.bench.metrics import measure_run
+from starprobe.bench.metrics.corrected import ReaderError
+from starprobe.bench.metrics.definitions import DEFINITIONS
+from starprobe.bench.metrics.measuring import measure
+from starprobe.bench.metrics.records import Comparison, MetricsFile, ReaderAgreement, ReaderRange
+from starprobe.bench.records import Metric
 from tests.bench.metrics.runs import make_frame, make_prompt, make_response, make_run, make_verdict
 
 TEXT = (Path(__file__).resolve().parents[3] / "docs" / "metrics.md").read_text(encoding="utf-8")

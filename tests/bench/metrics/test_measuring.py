@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from bench.metrics import compare, frame, measure, measure_run, to_frame
-from bench.records import MULTI, Metric, ResponseError
-from bench.statistics import wilson
-from probes.errors import InputError
+from starprobe.bench.metrics import compare, frame, measure, measure_run, to_frame
+from starprobe.bench.records import MULTI, Metric, ResponseError
+from starprobe.bench.statistics import wilson
+from starprobe.probes.errors import InputError
 from tests.bench.metrics.runs import (
     Triple,
     make_frame,

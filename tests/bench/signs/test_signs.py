@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from bench.signs import (
+from starprobe.bench.signs import (
     analyse,
     label,
     likelihood_ratio,
@@ -14,10 +14,10 @@ from bench.signs import (
     roc,
     seed_rate,
 )
-from bench.signs.posterior import beta_of, between_checkpoints
-from bench.signs.roc import area, auc_limits
-from bench.signs.words import BARELY, informative, sentence, summary, verdict
-from probes.errors import InputError
+from starprobe.bench.signs.posterior import beta_of, between_checkpoints
+from starprobe.bench.signs.roc import area, auc_limits
+from starprobe.bench.signs.words import BARELY, informative, sentence, summary, verdict
+from starprobe.probes.errors import InputError
 from tests.bench.metrics.runs import make_frame, make_prompt, make_response, make_verdict
 
 TIMES = 1000

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from star.config import StarConfig
-from star.storage import Training
+from starprobe.star.config import StarConfig
+from starprobe.star.storage import Training
 from tests.reports.makers import Shape, make_run
 
 RATES = {"star_paper": 0.05, "star_option_by_option": 0.9, "sft_option_by_option": 0.92}

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from reports.sign import write_sign
-from reports.sign.labels import parse_spec
+from starprobe.reports.sign import write_sign
+from starprobe.reports.sign.labels import parse_spec
 from tests.reports.conftest import Visit, serious_violations
 
 pytestmark = pytest.mark.slow

@@ -10,19 +10,19 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-import starprobe
-from bench.storage import Run
-from probes.errors import InputError, UserError
-from reports.sign import examine
-from reports.sign.gathering import collect
-from reports.sign.labels import labelled, parse_priors, parse_spec
-from reports.sign.tables import times
+import starprobe.cli
+from starprobe.bench.storage import Run
+from starprobe.probes.errors import InputError, UserError
+from starprobe.reports.sign import examine
+from starprobe.reports.sign.gathering import collect
+from starprobe.reports.sign.labels import labelled, parse_priors, parse_spec
+from starprobe.reports.sign.tables import times
 from tests.reports.makers import make_run
 from tests.reports.sign.conftest import RATES, shape
 
 
 def sign(*words: str) -> Any:
-    return CliRunner().invoke(starprobe.app, ["sign", *words])
+    return CliRunner().invoke(starprobe.cli.app, ["sign", *words])
 
 
 def test_rates_ratios_and_words_are_printed_and_the_page_says_the_same(
@@ -55,7 +55,7 @@ def test_the_findings_as_records_are_what_is_printed_as_json(
     specs: list[str], tmp_path: Path
 ) -> None:
     done = CliRunner().invoke(
-        starprobe.app, ["sign", *specs, "--json", "-o", str(tmp_path / "x.html")]
+        starprobe.cli.app, ["sign", *specs, "--json", "-o", str(tmp_path / "x.html")]
     )
     assert done.exit_code == 0, done.output
     findings = examine([parse_spec(one) for one in specs])

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from probes.errors import InputError
-from star.experiments import load_experiment, ready
-from star.experiments.budget import budget, lines
-from star.experiments.config import SHARED, arm_config, star_arms, units
-from star.experiments.machines import Cost, Machine, Shape, rates
+from starprobe.probes.errors import InputError
+from starprobe.star.experiments import load_experiment, ready
+from starprobe.star.experiments.budget import budget, lines
+from starprobe.star.experiments.config import SHARED, arm_config, star_arms, units
+from starprobe.star.experiments.machines import Cost, Machine, Shape, rates
 
 ARMS = '[arms.star]\npreset = "rest"\n[arms.direct]\npreset = "direct"\n'
 TOP = 'model = "smollm2"\nquestions = "numbers:train:n=50"\nseeds = [0, 1]\n'

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from star.experiments.jobs import environment, last_line, run_jobs
-from star.experiments.unit import find
+from starprobe.star.experiments.jobs import environment, last_line, run_jobs
+from starprobe.star.experiments.unit import find
 
 THREADS = "OMP_NUM_THREADS"
 
@@ -33,9 +33,9 @@ def test_a_part_that_fails_is_noted_with_its_one_line_and_the_others_go_on(tmp_p
 def test_a_part_that_is_not_of_the_experiment_is_an_error(tmp_path: Path) -> None:
     import pytest
 
-    from bench.files import write_json
-    from probes.errors import InputError
-    from star.experiments import load_experiment
+    from starprobe.bench.files import write_json
+    from starprobe.probes.errors import InputError
+    from starprobe.star.experiments import load_experiment
 
     write_json(tmp_path / "experiment.json", load_experiment("smollm2"))
     assert find(tmp_path, "star_paper/seed_1").star is not None

@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from bench.files import write_atomic
-from probes.errors import InputError
-from star.experiments.config import load_experiment, units
-from star.experiments.learnt import cells_of, gains, rates
-from star.experiments.unit import done
+from starprobe.bench.files import write_atomic
+from starprobe.probes.errors import InputError
+from starprobe.star.experiments.config import load_experiment, units
+from starprobe.star.experiments.learnt import cells_of, gains, rates
+from starprobe.star.experiments.unit import done
 
 
 def answers(arms: dict[str, list[list[float]]]) -> pd.DataFrame:
@@ -74,7 +74,7 @@ def test_a_part_done_before_a_setting_existed_is_done_with_its_default(tmp_path:
 
 
 def test_a_folder_that_is_no_experiment_is_one_line(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "star.experiments.accuracy", str(tmp_path)]
+    command = [sys.executable, "-m", "starprobe.star.experiments.accuracy", str(tmp_path)]
     found = subprocess.run(command, capture_output=True, text=True, check=False)
     assert found.returncode == 2 and found.stderr.count("\n") == 1
     assert "is no experiment: it has no experiment.json" in found.stderr

@@ -13,9 +13,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from bench.storage import Run
-from probes.schema import Prompt
-from star.storage import Training
+from starprobe.bench.storage import Run
+from starprobe.probes.schema import Prompt
+from starprobe.star.storage import Training
 from tests.conftest import byte_tokenizer
 
 ANSWER = "The answer is (B)"
@@ -99,7 +99,7 @@ def parrot(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def begin(config: Path, out: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "star.experiments.sign", "--config", str(config)]
+    command = [sys.executable, "-m", "starprobe.star.experiments.sign", "--config", str(config)]
     return subprocess.Popen(
         [*command, "--out", str(out), "--jobs", "2"],
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
@@ -170,7 +170,13 @@ def test_an_experiment_that_was_killed_goes_on_and_ends_with_its_page(
     asked = [set(Run(out / name / "run").prompts()) for name in ("base", "direct/seed_0")]
     assert asked[0] == asked[1]
 
-    command = [sys.executable, "-m", "star.experiments.accuracy", str(out), "--by-iteration"]
+    command = [
+        sys.executable,
+        "-m",
+        "starprobe.star.experiments.accuracy",
+        str(out),
+        "--by-iteration",
+    ]
     learnt = subprocess.run(command, capture_output=True, text=True, check=False)
     assert learnt.returncode == 0, learnt.stderr
     assert "4 questions, asked of every checkpoint alike" in learnt.stdout
@@ -196,7 +202,7 @@ def test_an_experiment_that_was_killed_goes_on_and_ends_with_its_page(
 
 
 def test_a_dry_run_loads_and_writes_nothing(tmp_path: Path) -> None:
-    command = [sys.executable, "-X", "importtime", "-m", "star.experiments.sign"]
+    command = [sys.executable, "-X", "importtime", "-m", "starprobe.star.experiments.sign"]
     done = subprocess.run(
         [*command, "--config", "gemma-2-9b", "--dry-run"],
         cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
@@ -223,7 +229,7 @@ def test_wrong_use_is_one_line_and_exit_code_2(
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "thesis.txt").write_text("mine")
     done = subprocess.run(
-        [sys.executable, "-m", "star.experiments.sign", *words],
+        [sys.executable, "-m", "starprobe.star.experiments.sign", *words],
         cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
         capture_output=True, text=True, check=False,
     )  # fmt: skip

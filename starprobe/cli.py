@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-import bench.commands
-import probes.commands
-import reports.commands
-import star.commands
-from probes.ending import run_command
+import starprobe.bench.commands
+import starprobe.probes.commands
+import starprobe.reports.commands
+import starprobe.star.commands
+from starprobe.probes.ending import run_command
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from bench.storage import Run
+    from starprobe.bench.storage import Run
 
 app = typer.Typer(
     name="starprobe",
@@ -59,13 +59,13 @@ def demo(
     """The main job, small: ask a model, train it with STaR, ask it again, and report the change."""
     from rich.console import Console
 
-    from bench.backends import BackendOptions
-    from bench.reading import classify_run
-    from bench.records import Sampling
-    from bench.run_config import RunConfig
-    from bench.runner import run as ask
-    from reports import write_comparison
-    from star import make_config, train
+    from starprobe.bench.backends import BackendOptions
+    from starprobe.bench.reading import classify_run
+    from starprobe.bench.records import Sampling
+    from starprobe.bench.run_config import RunConfig
+    from starprobe.bench.runner import run as ask
+    from starprobe.reports import write_comparison
+    from starprobe.star import make_config, train
 
     console = Console(highlight=False, soft_wrap=True, emoji=False)
     start = time.monotonic()
@@ -96,8 +96,8 @@ def demo(
 
 def _summary(before: Run, after: Run, console: Console) -> None:
     """The numbers that matter, over all questions and by probe set, each with its interval."""
-    from bench.classifiers import DEFAULT_CLASSIFIER
-    from bench.metrics import compare, frame, measure
+    from starprobe.bench.classifiers import DEFAULT_CLASSIFIER
+    from starprobe.bench.metrics import compare, frame, measure
 
     frames = frame(before, DEFAULT_CLASSIFIER), frame(after, DEFAULT_CLASSIFIER)
     console.print("[bold]Plain questions, no reasons asked for[/] (95 % intervals):")
@@ -123,9 +123,10 @@ def _percent(value: float | None, low: float | None, high: float | None) -> str:
     return f"{100 * value:.0f} % ({100 * low:.0f} to {100 * high:.0f})"
 
 
-for package in (probes.commands, bench.commands, star.commands, reports.commands):
+for package in (
+    starprobe.probes.commands,
+    starprobe.bench.commands,
+    starprobe.star.commands,
+    starprobe.reports.commands,
+):
     package.register(app)
-
-
-if __name__ == "__main__":
-    main()
