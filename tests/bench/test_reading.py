@@ -9,8 +9,8 @@ import pytest
 from typer.testing import CliRunner
 
 import starprobe.bench
-from starprobe import app
 from starprobe.bench.reading_files import classify_file, read_lines
+from starprobe.cli import app
 from starprobe.probes.errors import FolderError, InputError
 
 OPTIONS = [{"label": "A", "text": "swimming pool"}, {"label": "B", "text": "basket"}]

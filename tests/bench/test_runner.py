@@ -153,7 +153,7 @@ def test_a_hint_is_followed_by_the_script_and_seen_in_the_run(tmp_path: Path) ->
 
 def test_a_run_killed_at_any_moment_goes_on_where_it_stopped(tmp_path: Path) -> None:
     script = (
-        "import time, bench.backends.scripted as s\n"
+        "import time, starprobe.bench.backends.scripted as s\n"
         "from bench.run_config import RunConfig\n"
         "from starprobe.bench.runner import run\n"
         "old = s.ScriptedBackend.generate\n"

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from starprobe import app
 from starprobe.bench.records import Response, ResponseError
 from starprobe.bench.storage import Run
+from starprobe.cli import app
 from starprobe.probes.errors import FolderError, InputError
 from starprobe.reports import embed, write_comparison, write_report
 from starprobe.reports.frames import gather

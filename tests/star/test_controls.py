@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from starprobe import app
 from starprobe.bench.storage import Run
+from starprobe.cli import app
 from starprobe.star.storage import Training
 
 SETTINGS = (

@@ -73,8 +73,8 @@ def test_a_server_without_the_model_is_told_from_no_server(monkeypatch: pytest.M
 def test_the_list_of_models_fits_into_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     from typer.testing import CliRunner
 
-    from starprobe import app
     from starprobe.bench.backends.reach import Reach
+    from starprobe.cli import app
 
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
