@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from starprobe.bench.backends.base import Request
+from starprobe.bench.models.base import Request
 from starprobe.bench.records import ModelInfo, Response
 from starprobe.probes.errors import InputError
 
@@ -61,6 +61,6 @@ def affordable(
 
 
 def _local(endpoint: str | None) -> bool:
-    from starprobe.bench.backends.http_keys import is_local
+    from starprobe.bench.models.http_keys import is_local
 
     return endpoint is None or is_local(endpoint)

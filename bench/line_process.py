@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import IO, Any
 
-from starprobe.bench.backends.http_keys import redact
+from starprobe.bench.models.http_keys import redact
 
 TAIL = 4000
 """Characters of the log in which the reason of a failure is looked for."""

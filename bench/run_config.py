@@ -10,9 +10,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from starprobe.bench.backends.http_keys import redact
-from starprobe.bench.backends.options import BackendOptions
 from starprobe.bench.environment import hardware, versions
+from starprobe.bench.models.http_keys import redact
+from starprobe.bench.models.options import BackendOptions
 from starprobe.bench.records import ModelInfo, RunInfo, Sampling
 from starprobe.probes.errors import InputError
 from starprobe.probes.loading import join_sets, load_probe_set

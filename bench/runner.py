@@ -16,8 +16,8 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from starprobe.bench import budget
-from starprobe.bench.backends import Backend, BackendOptions, Request, load_backend, parse_model
 from starprobe.bench.locking import may_write, only_writer
+from starprobe.bench.models import Backend, BackendOptions, Request, load_backend, parse_model
 from starprobe.bench.progress import track
 from starprobe.bench.records import Generation, ModelInfo, Response, Sampling
 from starprobe.bench.run_config import RunConfig, asked_of, render_probes, run_info

@@ -9,8 +9,8 @@ from contextlib import suppress
 from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
-from starprobe.bench.backends import Backend
 from starprobe.bench.files import Appender
+from starprobe.bench.models import Backend
 from starprobe.bench.progress import board
 from starprobe.bench.records import Response
 

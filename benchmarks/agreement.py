@@ -29,11 +29,11 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from starprobe.bench.backends import BackendOptions
-from starprobe.bench.backends.embedded import embedded_folder
 from starprobe.bench.importers import import_outputs
 from starprobe.bench.lm_eval_tasks import ExportConfig, export_tasks
 from starprobe.bench.lm_eval_tasks.scoring import score_responses
+from starprobe.bench.models import BackendOptions
+from starprobe.bench.models.embedded import embedded_folder
 from starprobe.bench.paired import mcnemar
 from starprobe.bench.reading import classify_run
 from starprobe.bench.records import Sampling, Verdict

@@ -58,7 +58,7 @@ WAYS = {
 
 def decode(way: Way) -> Took:
     """Samples an answer to each question, in this process."""
-    from starprobe.bench.backends import BackendOptions, allocator, hf, load_backend
+    from starprobe.bench.models import BackendOptions, allocator, hf, load_backend
     from starprobe.star.config import make_config
     from starprobe.star.prompts import ask
 
@@ -85,7 +85,7 @@ def in_process(way: Way) -> Took:
     kept = dict(os.environ)
     os.environ.update({key: value for key, value in way.environment if value})
     if ("OMP_WAIT_POLICY", "") in way.environment:
-        # What bench.backends.hf would set stays away: a policy that is OpenMP's own default.
+        # What bench.models.hf would set stays away: a policy that is OpenMP's own default.
         os.environ["GOMP_SPINCOUNT"] = "30000000000"
     try:
         with multiprocessing.get_context("spawn").Pool(1) as pool:
@@ -121,7 +121,7 @@ def compare_samplers() -> None:
 
     import torch
 
-    from starprobe.bench.backends import row_sampling
+    from starprobe.bench.models import row_sampling
     from starprobe.bench.records import Sampling
 
     torch.manual_seed(0)

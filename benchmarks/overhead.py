@@ -19,8 +19,8 @@ from typing import Any
 
 from rich.console import Console
 
-import starprobe.bench.backends.http_backend as http_backend
-from starprobe.bench.backends import BackendOptions, Request, load_backend
+import starprobe.bench.models.http_backend as http_backend
+from starprobe.bench.models import BackendOptions, Request, load_backend
 from starprobe.bench.records import Sampling
 from starprobe.bench.runner import RunConfig, run
 from starprobe.probes.loading import load_probe_set

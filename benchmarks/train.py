@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from starprobe.bench.backends import Backend, BackendOptions, Request, load_backend
+from starprobe.bench.models import Backend, BackendOptions, Request, load_backend
 from starprobe.bench.records import Generation, ModelInfo, Sampling
 from starprobe.star.config import StarConfig, make_config
 

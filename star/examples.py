@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from starprobe.bench.backends.base import Backend
+from starprobe.bench.models.base import Backend
 from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Prompt, Question
 from starprobe.probes.worked_examples import closing

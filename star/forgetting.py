@@ -14,12 +14,12 @@ from typing import Literal
 
 import numpy as np
 
-from starprobe.bench.backends import BackendOptions
 from starprobe.bench.files import write_jsonl
 from starprobe.bench.lm_eval_tasks.evaluating import DocumentScore, evaluate, task_manager
 from starprobe.bench.metrics import compare
 from starprobe.bench.metrics.comparing import adjust, comparison
 from starprobe.bench.metrics.records import Comparison
+from starprobe.bench.models import BackendOptions
 from starprobe.bench.paired import paired_mean, paired_rate
 from starprobe.bench.reading import classify_run
 from starprobe.bench.records import Sampling

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from starprobe.bench.backends.base import Request, ScoringBackend
+from starprobe.bench.models.base import Request, ScoringBackend
 from starprobe.probes.errors import InputError
 from starprobe.star.filters import apply_filters, drop_over_share
 from starprobe.star.judged import decided_by

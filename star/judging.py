@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from starprobe.bench.backends import BackendOptions, parse_model
 from starprobe.bench.judges.panel import Case
 from starprobe.bench.judges.records import Judgement
 from starprobe.bench.judges.rubrics import Rubric, get_rubric
 from starprobe.bench.judges.stage import Asked, JudgeConfig, ask_judges, ask_rewards
+from starprobe.bench.models import BackendOptions, parse_model
 from starprobe.bench.records import Response
 from starprobe.probes.errors import MissingError
 from starprobe.probes.worked_examples import closing

@@ -13,9 +13,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from starprobe.bench.backends import parse_model
 from starprobe.bench.files import write_json
 from starprobe.bench.line_process import LineProcess
+from starprobe.bench.models import parse_model
 from starprobe.probes import errors
 from starprobe.probes.errors import InputError, UserError
 from starprobe.star.config import StarConfig

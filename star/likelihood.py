@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from starprobe.bench.backends.base import ScoringBackend
+from starprobe.bench.models.base import ScoringBackend
 from starprobe.probes.schema import Question
 from starprobe.probes.worked_examples import closing
 from starprobe.star.config import StarConfig

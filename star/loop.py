@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from starprobe.bench.backends import load_backend
 from starprobe.bench.files import write_atomic
 from starprobe.bench.locking import only_writer
+from starprobe.bench.models import load_backend
 from starprobe.probes.errors import InputError
 from starprobe.star.checkpoints import card, merge
 from starprobe.star.config import StarConfig

@@ -6,9 +6,9 @@ import gc
 from collections.abc import Callable
 from pathlib import Path
 
-from starprobe.bench.backends import BackendOptions, load_backend, parse_model
-from starprobe.bench.backends.base import Backend
-from starprobe.bench.backends.embedded import EMBEDDED, embedded_folder, gguf_folder
+from starprobe.bench.models import BackendOptions, load_backend, parse_model
+from starprobe.bench.models.base import Backend
+from starprobe.bench.models.embedded import EMBEDDED, embedded_folder, gguf_folder
 from starprobe.probes.errors import InputError
 from starprobe.star.config import StarConfig
 from starprobe.star.sharding import is_sharded, load_shards

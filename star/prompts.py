@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import math
 
-from starprobe.bench.backends.base import Request
+from starprobe.bench.models.base import Request
 from starprobe.bench.records import Sampling
 from starprobe.probes.conditions import Condition, get_condition
 from starprobe.probes.orders import arrange

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from starprobe.bench.backends import BackendOptions
+from starprobe.bench.models import BackendOptions
 from starprobe.probes.errors import InputError, MissingError
 from starprobe.star.sharding import Ended, Row
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from starprobe.bench.backends.base import Backend, Request
+from starprobe.bench.models.base import Backend, Request
 from starprobe.bench.records import Generation
 from starprobe.probes.errors import MissingError
 from starprobe.star.records import Generated

@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
-from starprobe.bench.backends.fingerprint import folder_fingerprint
+from starprobe.bench.models.fingerprint import folder_fingerprint
 from starprobe.probes.schema import Record
 
 SEALED = (

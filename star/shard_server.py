@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from starprobe.bench.backends import BackendOptions, Request, ScoringBackend, load_backend
 from starprobe.bench.line_process import heard, speaker
+from starprobe.bench.models import BackendOptions, Request, ScoringBackend, load_backend
 from starprobe.probes.errors import UserError
 from starprobe.probes.schema import Prompt
 

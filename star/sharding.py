@@ -14,9 +14,9 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from starprobe.bench.backends import BackendOptions
-from starprobe.bench.backends.base import Backend, Request
 from starprobe.bench.line_process import LineProcess
+from starprobe.bench.models import BackendOptions
+from starprobe.bench.models.base import Backend, Request
 from starprobe.bench.records import Generation, ModelInfo
 from starprobe.probes.errors import InputError, MissingError
 from starprobe.probes.schema import Prompt

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from starprobe.bench.backends.allocator import keep_freed_memory
+from starprobe.bench.models.allocator import keep_freed_memory
 from starprobe.star.config import StarConfig
 
 if TYPE_CHECKING:

@@ -59,7 +59,7 @@ def demo(
     """The main job, small: ask a model, train it with STaR, ask it again, and report the change."""
     from rich.console import Console
 
-    from starprobe.bench.backends import BackendOptions
+    from starprobe.bench.models import BackendOptions
     from starprobe.bench.reading import classify_run
     from starprobe.bench.records import Sampling
     from starprobe.bench.run_config import RunConfig

@@ -10,10 +10,10 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from starprobe.bench.backends.base import Backend, Request
 from starprobe.bench.classifiers.annotated import CODES, treatment_of
 from starprobe.bench.classifiers.base import Reading
 from starprobe.bench.classifiers.styles import codes_of, coverage_of, style_of
+from starprobe.bench.models.base import Backend, Request
 from starprobe.bench.records import MULTI, Outcome, Sampling, Verdict
 from starprobe.probes.errors import UserError
 from starprobe.probes.schema import Message, Prompt
@@ -65,7 +65,7 @@ class JudgeClassifier:
             MissingError: its package, key or server is not there.
         """
         if backend is None:
-            from starprobe.bench.backends import load_backend
+            from starprobe.bench.models import load_backend
 
             backend = load_backend(model)
         self.name = f"judge:{model}-{VERSION}"

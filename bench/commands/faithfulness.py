@@ -35,9 +35,9 @@ def faithfulness(
     """Cut, spoil and swap rationales, and see whether the answer follows (Lanham et al. 2023)."""
     from rich.console import Console
 
-    from starprobe.bench.backends.options import BackendOptions
     from starprobe.bench.faithfulness.stage import FaithfulnessConfig, faithfulness_run
     from starprobe.bench.metrics.tables import metric_tables
+    from starprobe.bench.models.options import BackendOptions
     from starprobe.bench.progress import steps
 
     config = FaithfulnessConfig(

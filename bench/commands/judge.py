@@ -36,9 +36,9 @@ def judge(
     """Have responses judged by other models; appends to DIR/judgements.jsonl and resumes."""
     from rich.console import Console
 
-    from starprobe.bench.backends.options import BackendOptions
     from starprobe.bench.judges.stage import JudgeConfig, judge_run
     from starprobe.bench.judges.tables import tables
+    from starprobe.bench.models.options import BackendOptions
     from starprobe.bench.progress import steps
 
     config = JudgeConfig(

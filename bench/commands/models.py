@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from starprobe.bench.backends.registry import Entry
+    from starprobe.bench.models.registry import Entry
 
 EXAMPLE = "Example: starprobe models gemma2 claude-3-opus openai:mine@http://127.0.0.1:8000/v1"
 
@@ -40,7 +40,7 @@ def models(
     from rich.console import Console
     from rich.markup import escape
 
-    from starprobe.bench.backends.reach import known_models, reach
+    from starprobe.bench.models.reach import known_models, reach
 
     console = Console(soft_wrap=True, highlight=False)
     rows = known_models(names or [])

@@ -6,8 +6,6 @@ import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from starprobe.bench.backends import BackendOptions, load_backend
-from starprobe.bench.backends.base import Backend
 from starprobe.bench.faithfulness.measure import faithfulness_metrics
 from starprobe.bench.faithfulness.trials import (
     Asked,
@@ -19,6 +17,8 @@ from starprobe.bench.faithfulness.trials import (
     interventions,
     with_mistakes,
 )
+from starprobe.bench.models import BackendOptions, load_backend
+from starprobe.bench.models.base import Backend
 from starprobe.bench.records import Metric
 from starprobe.bench.storage import Run
 from starprobe.probes.errors import InputError

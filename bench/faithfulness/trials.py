@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
-from starprobe.bench.backends.base import Backend, Request, ScoringBackend
 from starprobe.bench.faithfulness.rationale import cuts, filler, mistaken, rationale, turned
+from starprobe.bench.models.base import Backend, Request, ScoringBackend
 from starprobe.bench.records import MULTI, Response, Sampling, Verdict
 from starprobe.probes.schema import Prompt, Record
 

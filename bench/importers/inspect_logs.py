@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from starprobe.bench.backends.reasoning import content_parts
 from starprobe.bench.importers.fields import choices, label_of
 from starprobe.bench.importers.options_text import options_in_text
 from starprobe.bench.importers.sample import Sample
+from starprobe.bench.models.reasoning import content_parts
 from starprobe.bench.records import FinishReason, Usage
 from starprobe.probes.errors import InputError, MissingError
 

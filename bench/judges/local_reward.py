@@ -11,9 +11,9 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from starprobe.bench.backends.base import Request
-from starprobe.bench.backends.options import BackendOptions
 from starprobe.bench.judges.reward_format import ONE
+from starprobe.bench.models.base import Request
+from starprobe.bench.models.options import BackendOptions
 from starprobe.bench.records import Generation, ModelInfo, ResponseError
 from starprobe.probes.errors import MissingError
 

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
-from starprobe.bench.backends.base import Backend, Request
 from starprobe.bench.judges.records import Judgement
 from starprobe.bench.judges.rubrics import Rubric, read_choice, render
+from starprobe.bench.models.base import Backend, Request
 from starprobe.bench.records import Generation, ModelInfo, Response, Sampling
 from starprobe.probes.schema import Prompt
 

@@ -15,10 +15,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from starprobe.bench.backends.base import Request
-from starprobe.bench.backends.http_dialect import Call, Quirks
-from starprobe.bench.backends.http_faults import broken
-from starprobe.bench.backends.openai import DIALECT as OPENAI
+from starprobe.bench.models.base import Request
+from starprobe.bench.models.http_dialect import Call, Quirks
+from starprobe.bench.models.http_faults import broken
+from starprobe.bench.models.openai import DIALECT as OPENAI
 from starprobe.bench.records import Generation
 
 NVIDIA = "https://integrate.api.nvidia.com/v1"

@@ -6,10 +6,10 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 
-from starprobe.bench.backends import BackendOptions, parse_model
-from starprobe.bench.backends.base import Backend, Request
 from starprobe.bench.judges.panel import SAMPLING, Case, judges_itself
 from starprobe.bench.judges.records import Judgement
+from starprobe.bench.models import BackendOptions, parse_model
+from starprobe.bench.models.base import Backend, Request
 from starprobe.bench.records import Generation, Response
 from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Message, Prompt
@@ -32,8 +32,8 @@ def load_reward(model: str, options: BackendOptions | None = None) -> Backend:
 
         return LocalReward(parsed.name, options)
     if parsed.backend == "openai":
-        from starprobe.bench.backends.http_backend import HttpBackend
         from starprobe.bench.judges.reward_format import DIALECT
+        from starprobe.bench.models.http_backend import HttpBackend
 
         return HttpBackend(DIALECT, parsed.name, parsed.url, options)
     raise InputError(

@@ -8,12 +8,12 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from starprobe.bench.backends import BackendOptions, load_backend
 from starprobe.bench.judges.panel import Case, judge, pair_cases, single_cases, waiting
 from starprobe.bench.judges.records import Judgement, read_judgements
 from starprobe.bench.judges.rewards import ASKED, load_reward, reward
 from starprobe.bench.judges.rubrics import Rubric, get_rubric
 from starprobe.bench.judges.summary import Summary, summarize
+from starprobe.bench.models import BackendOptions, load_backend
 from starprobe.bench.scoring import score
 from starprobe.bench.storage import Run
 from starprobe.probes.errors import InputError

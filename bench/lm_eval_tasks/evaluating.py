@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from starprobe.bench.backends import BackendOptions, load_backend
+from starprobe.bench.models import BackendOptions, load_backend
 from starprobe.probes.errors import InputError, MissingError
 from starprobe.probes.schema import Record
 

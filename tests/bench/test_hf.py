@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from starprobe.bench.backends import BackendOptions, Request, load_backend
+from starprobe.bench.models import BackendOptions, Request, load_backend
 from starprobe.bench.records import Generation, Sampling
 from starprobe.probes.errors import InputError, MissingError
 from starprobe.probes.schema import Message, Prompt
@@ -110,7 +110,7 @@ def test_samples_follow_temperature_and_nucleus(
     expected: list[float],
     narrow: bool,
 ) -> None:
-    from starprobe.bench.backends import row_sampling
+    from starprobe.bench.models import row_sampling
 
     if narrow:
         monkeypatch.setattr(row_sampling, "NUCLEUS", 1)
@@ -151,7 +151,7 @@ def test_a_base_model_stops_where_it_asks_a_question_of_its_own(
     loaded = load_backend(f"hf:{tmp_path / 'base'}")
     assert loaded.tokenizer.chat_template is None
     whole = dict(loaded.generate([ask("stop here", max_tokens=30)]))["q"]
-    monkeypatch.setattr("starprobe.bench.backends.base.STOP", (whole.text[3:5],))
+    monkeypatch.setattr("starprobe.bench.models.base.STOP", (whole.text[3:5],))
     cut = dict(loaded.generate([ask("stop here", max_tokens=30)]))["q"]
     told = ask("stop here", max_tokens=30).model_copy(update={"chat": False})
     uncut = dict(loaded.generate([told]))["q"]
@@ -201,7 +201,7 @@ def test_a_system_prompt_joins_the_user_turn_where_the_template_has_no_system_ro
 ) -> None:
     from transformers import AutoTokenizer
 
-    from starprobe.bench.backends.hf import render_chat
+    from starprobe.bench.models.hf import render_chat
 
     tokenizer = AutoTokenizer.from_pretrained(tiny_model)
     tokenizer.chat_template = (

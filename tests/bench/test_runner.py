@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 import starprobe.bench.runner
-from starprobe.bench.backends import BackendOptions, Request
 from starprobe.bench.files import read_jsonl
 from starprobe.bench.locking import only_writer
+from starprobe.bench.models import BackendOptions, Request
 from starprobe.bench.records import Generation, ModelInfo, ResponseError, Sampling
 from starprobe.bench.run_config import RunConfig, asked_of, not_asked, render_probes
 from starprobe.bench.runner import make_request, run
@@ -153,7 +153,7 @@ def test_a_hint_is_followed_by_the_script_and_seen_in_the_run(tmp_path: Path) ->
 
 def test_a_run_killed_at_any_moment_goes_on_where_it_stopped(tmp_path: Path) -> None:
     script = (
-        "import time, starprobe.bench.backends.scripted as s\n"
+        "import time, starprobe.bench.models.scripted as s\n"
         "from bench.run_config import RunConfig\n"
         "from starprobe.bench.runner import run\n"
         "old = s.ScriptedBackend.generate\n"

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from starprobe.bench.backends import BackendOptions
-from starprobe.bench.backends.base import Request
+from starprobe.bench.models import BackendOptions
+from starprobe.bench.models.base import Request
 from starprobe.bench.records import Generation, ModelInfo, Usage
 from starprobe.probes.loading import write_questions
 from starprobe.probes.numbers import NumbersSpec, make_numbers

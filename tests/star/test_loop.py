@@ -201,7 +201,7 @@ def test_pairs_are_trained_on_after_the_kept_rows(
     from safetensors.torch import load_file
 
     assert not any(".ref." in name for name in load_file(weights))
-    from starprobe.bench.backends import BackendOptions, load_backend
+    from starprobe.bench.models import BackendOptions, load_backend
 
     merged = load_backend(f"hf:{tmp_path / 't' / 'merged'}", BackendOptions(device="cpu"))
     apart = load_backend(training.model, BackendOptions(device="cpu"))

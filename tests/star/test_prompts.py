@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from starprobe.bench.backends import BackendOptions, load_backend
+from starprobe.bench.models import BackendOptions, load_backend
 from starprobe.probes.errors import InputError
 from starprobe.probes.loading import load_probe_set
 from starprobe.probes.rendering import render

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from starprobe.bench.backends import BackendOptions, Request, ScoringBackend, load_backend
+from starprobe.bench.models import BackendOptions, Request, ScoringBackend, load_backend
 from starprobe.probes.errors import InputError, MissingError
 from starprobe.probes.numbers import NumbersSpec, make_numbers
 from starprobe.star.config import StarConfig, make_config

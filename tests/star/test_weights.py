@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from starprobe.bench.backends import BackendOptions, load_backend
+from starprobe.bench.models import BackendOptions, load_backend
 from starprobe.star.config import make_config
 from starprobe.star.finetune import halve
 from starprobe.star.loop import train
@@ -153,7 +153,7 @@ def test_vllm_samples_with_each_iteration_s_weights_and_is_gone_while_they_are_t
 def test_a_model_of_full_fine_tuning_loads_in_vllm(
     wide_model: Path, numbers_file: Path, tutor: Any, tmp_path: Path
 ) -> None:
-    from tests.bench.backends.makers import request
+    from tests.bench.models.makers import request
 
     training = full(wide_model, numbers_file, tutor, tmp_path / "t")
     asked = [request("The answer is", chat=False, max_tokens=6)]

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from starprobe.bench.backends.base import Request
 from starprobe.bench.classifiers.base import Reading
 from starprobe.bench.classifiers.judge import (
     INSTRUCTIONS,
@@ -15,6 +14,7 @@ from starprobe.bench.classifiers.judge import (
     UnreadableJudgement,
     parse,
 )
+from starprobe.bench.models.base import Request
 from starprobe.bench.records import Generation, ModelInfo, ResponseError
 from starprobe.probes.schema import ShownOption
 

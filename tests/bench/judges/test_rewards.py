@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from starprobe.bench.backends.http_faults import Fault
 from starprobe.bench.judges.records import read_judgements
 from starprobe.bench.judges.reward_format import fit_url, read_scores, scores_of
 from starprobe.bench.judges.rewards import load_reward
 from starprobe.bench.judges.stage import JudgeConfig, judge_run
 from starprobe.bench.judges.summary import summarize
+from starprobe.bench.models.http_faults import Fault
 from starprobe.bench.records import Usage
 from starprobe.probes.errors import InputError, MissingError
 from tests.bench.judges.server import JudgeServer
@@ -189,7 +189,7 @@ def tiny_reward(tiny_model, tmp_path_factory):
 
 
 def test_a_local_reward_model_scores_responses_whatever_the_batch(tiny_reward, tmp_path):
-    from starprobe.bench.backends.options import BackendOptions
+    from starprobe.bench.models.options import BackendOptions
 
     found = []
     for size in (1, 4):
@@ -208,8 +208,8 @@ def test_a_local_score_is_the_model_s_own_logit(tiny_reward):
     import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-    from starprobe.bench.backends.base import Request
     from starprobe.bench.judges.rewards import SAMPLING, conversation
+    from starprobe.bench.models.base import Request
 
     prompt = make_prompt("q")
     response = make_response(prompt, text="a basket").model_copy(update={"usage": Usage()})

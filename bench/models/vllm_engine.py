@@ -12,9 +12,9 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from starprobe.bench.backends.base import plain_text
-from starprobe.bench.backends.reasoning import split_reasoning
 from starprobe.bench.line_process import heard, speaker
+from starprobe.bench.models.base import plain_text
+from starprobe.bench.models.reasoning import split_reasoning
 from starprobe.bench.records import FinishReason, Generation, ResponseError, Sampling, Usage
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class Engine:
         return key
 
     def _encode(self, request: dict[str, Any]) -> list[int]:
-        from starprobe.bench.backends.hf import render_chat
+        from starprobe.bench.models.hf import render_chat
 
         chat = self._has_chat() if request["chat"] is None else request["chat"]
         text = request["text"]

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import httpx2
 
-from starprobe.bench.backends.http_faults import Fault, broken, status_fault
-from starprobe.bench.backends.http_keys import is_local, public_url, redact
+from starprobe.bench.models.http_faults import Fault, broken, status_fault
+from starprobe.bench.models.http_keys import is_local, public_url, redact
 from starprobe.bench.records import ResponseError
 
 

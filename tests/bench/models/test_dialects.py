@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from starprobe.bench.backends import anthropic, ollama, openai
-from starprobe.bench.backends.http_dialect import Quirks
-from starprobe.bench.backends.http_faults import Fault
-from starprobe.bench.backends.reasoning import split_reasoning
-from tests.bench.backends.makers import request
+from starprobe.bench.models import anthropic, ollama, openai
+from starprobe.bench.models.http_dialect import Quirks
+from starprobe.bench.models.http_faults import Fault
+from starprobe.bench.models.reasoning import split_reasoning
+from tests.bench.models.makers import request
 
 
 def chat(message: Any, finish: str | None = "stop") -> dict[str, Any]:

@@ -13,12 +13,12 @@ from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from starprobe.bench.backends.base import Request, plain_text
-from starprobe.bench.backends.embedded import EMBEDDED, embedded_folder
-from starprobe.bench.backends.fingerprint import folder_fingerprint
-from starprobe.bench.backends.http_keys import public_url, redact
-from starprobe.bench.backends.options import BackendOptions
-from starprobe.bench.backends.reasoning import split_reasoning
+from starprobe.bench.models.base import Request, plain_text
+from starprobe.bench.models.embedded import EMBEDDED, embedded_folder
+from starprobe.bench.models.fingerprint import folder_fingerprint
+from starprobe.bench.models.http_keys import public_url, redact
+from starprobe.bench.models.options import BackendOptions
+from starprobe.bench.models.reasoning import split_reasoning
 from starprobe.bench.records import Generation, ModelInfo, ResponseError
 from starprobe.probes.errors import InputError, MissingError
 

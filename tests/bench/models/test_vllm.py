@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from starprobe.bench.backends import BackendOptions, load_backend, vllm
-from starprobe.bench.backends.base import Request
-from starprobe.bench.backends.vllm_engine import _groups
+from starprobe.bench.models import BackendOptions, load_backend, vllm
+from starprobe.bench.models.base import Request
+from starprobe.bench.models.vllm_engine import _groups
 from starprobe.probes.errors import InputError, MissingError
-from tests.bench.backends.makers import request
+from tests.bench.models.makers import request
 
 needs_vllm = pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed")
 
@@ -164,7 +164,7 @@ def test_the_real_engine_serves_an_adapter(tmp_path: Path) -> None:
     peft = pytest.importorskip("peft")
     from transformers import AutoModelForCausalLM
 
-    from starprobe.bench.backends.embedded import embedded_folder
+    from starprobe.bench.models.embedded import embedded_folder
 
     base = AutoModelForCausalLM.from_pretrained(str(embedded_folder("smollm2")))
     config = peft.LoraConfig(

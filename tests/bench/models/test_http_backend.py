@@ -9,12 +9,12 @@ from collections import Counter
 
 import pytest
 
-from starprobe.bench.backends import BackendOptions, load_backend
-from starprobe.bench.backends.http_backend import HttpBackend
+from starprobe.bench.models import BackendOptions, load_backend
+from starprobe.bench.models.http_backend import HttpBackend
 from starprobe.bench.records import Generation
 from starprobe.probes.errors import MissingError
-from tests.bench.backends.makers import QUICK, request
-from tests.bench.backends.misbehaving import MisbehavingServer, Script
+from tests.bench.models.makers import QUICK, request
+from tests.bench.models.misbehaving import MisbehavingServer, Script
 
 PASSING = (
     "429_seconds",
@@ -216,7 +216,7 @@ def test_a_refused_parameter_is_left_out_from_then_on() -> None:
 
         async def picky(body, headers, writer):  # type: ignore[no-untyped-def]
             if "temperature" in body:
-                from tests.bench.backends.misbehaving import http
+                from tests.bench.models.misbehaving import http
 
                 said = (
                     b'{"error": {"message": "Unsupported value: \'temperature\' does not support 0'

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from starprobe.bench.backends.http_faults import Fault, retry_after, server_message, status_fault
-from starprobe.bench.backends.http_gate import Gate
-from starprobe.bench.backends.http_keys import key_name, redact
-from starprobe.bench.backends.http_post import parse
+from starprobe.bench.models.http_faults import Fault, retry_after, server_message, status_fault
+from starprobe.bench.models.http_gate import Gate
+from starprobe.bench.models.http_keys import key_name, redact
+from starprobe.bench.models.http_post import parse
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 

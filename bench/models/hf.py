@@ -20,12 +20,12 @@ if "OMP_WAIT_POLICY" not in os.environ:
 
 import torch
 
-from starprobe.bench.backends.allocator import keep_freed_memory
-from starprobe.bench.backends.base import Request, plain_text
-from starprobe.bench.backends.decoding import Decoded, Decoder, Encoded
-from starprobe.bench.backends.embedded import EMBEDDED, embedded_folder, gguf_folder
-from starprobe.bench.backends.fingerprint import folder_fingerprint
-from starprobe.bench.backends.options import BackendOptions
+from starprobe.bench.models.allocator import keep_freed_memory
+from starprobe.bench.models.base import Request, plain_text
+from starprobe.bench.models.decoding import Decoded, Decoder, Encoded
+from starprobe.bench.models.embedded import EMBEDDED, embedded_folder, gguf_folder
+from starprobe.bench.models.fingerprint import folder_fingerprint
+from starprobe.bench.models.options import BackendOptions
 from starprobe.bench.records import Generation, ModelInfo, ResponseError, Usage
 from starprobe.probes.errors import InputError, MissingError
 from starprobe.probes.schema import Prompt

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from starprobe.bench.backends import embedded
-from starprobe.bench.backends.reach import reach
+from starprobe.bench.models import embedded
+from starprobe.bench.models.reach import reach
 from starprobe.probes.errors import InputError, MissingError
 
 

@@ -15,15 +15,15 @@ from pathlib import Path
 
 import pytest
 
-from starprobe.bench.backends import BackendOptions
 from starprobe.bench.budget import spent
 from starprobe.bench.files import Appender, read_jsonl
+from starprobe.bench.models import BackendOptions
 from starprobe.bench.records import Sampling
 from starprobe.bench.run_config import RunConfig
 from starprobe.bench.runner import run
 from starprobe.bench.storage import Run
 from starprobe.probes.errors import FolderError, InputError
-from tests.bench.backends.misbehaving import MisbehavingServer
+from tests.bench.models.misbehaving import MisbehavingServer
 
 ROOT = Path(__file__).resolve().parents[3]
 OPTIONS = BackendOptions(concurrency=8, timeout_s=5, retries=3, max_wait_s=0.02)

@@ -1,7 +1,7 @@
 """Decoding with transformers: shared prefixes, one seed a row, log-likelihoods.
 
 Knows nothing of prompts or runs: token ids and sampling in, text out. Rows go through the slots of
-`bench.backends.continuous`; models whose attention cannot be replaced are decoded batch by batch
+`bench.models.continuous`; models whose attention cannot be replaced are decoded batch by batch
 with transformers' own `generate`.
 """
 
@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from transformers import DynamicCache, LogitsProcessorList
 
-from starprobe.bench.backends.continuous import Continuous, Row, fits, supports
-from starprobe.bench.backends.prefixes import SHARED_AT_LEAST, common_prefix, grouped
-from starprobe.bench.backends.row_sampling import RowSampler
-from starprobe.bench.backends.stops import Stops
+from starprobe.bench.models.continuous import Continuous, Row, fits, supports
+from starprobe.bench.models.prefixes import SHARED_AT_LEAST, common_prefix, grouped
+from starprobe.bench.models.row_sampling import RowSampler
+from starprobe.bench.models.stops import Stops
 from starprobe.bench.records import FinishReason, Sampling
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ pytest.importorskip("lm_eval")
 from lm_eval.api.model import LM
 from lm_eval.api.registry import register_model
 
-from starprobe.bench.backends import BackendOptions, load_backend
+from starprobe.bench.models import BackendOptions, load_backend
 from starprobe.probes.errors import InputError
-from tests.bench.backends.makers import request
-from tests.bench.backends.misbehaving import MisbehavingServer
+from tests.bench.models.makers import request
+from tests.bench.models.misbehaving import MisbehavingServer
 
 
 @register_model("starprobe-echo")

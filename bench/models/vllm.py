@@ -15,12 +15,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from starprobe.bench.backends.base import Request
-from starprobe.bench.backends.embedded import EMBEDDED
-from starprobe.bench.backends.fingerprint import folder_fingerprint
-from starprobe.bench.backends.http_keys import redact
-from starprobe.bench.backends.options import BackendOptions
 from starprobe.bench.line_process import LineProcess
+from starprobe.bench.models.base import Request
+from starprobe.bench.models.embedded import EMBEDDED
+from starprobe.bench.models.fingerprint import folder_fingerprint
+from starprobe.bench.models.http_keys import redact
+from starprobe.bench.models.options import BackendOptions
 from starprobe.bench.records import Generation, ModelInfo, ResponseError
 from starprobe.probes.errors import InputError, MissingError
 from starprobe.probes.schema import Prompt
@@ -28,7 +28,7 @@ from starprobe.probes.schema import Prompt
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
-ENGINE = (sys.executable, "-m", "starprobe.bench.backends.vllm_engine")
+ENGINE = (sys.executable, "-m", "starprobe.bench.models.vllm_engine")
 """The command that runs the engine."""
 
 
@@ -52,7 +52,7 @@ class VllmBackend:
     """A model, or a LoRA adapter on one, in an engine of its own."""
 
     def __init__(self, name: str, options: BackendOptions) -> None:
-        from starprobe.bench.backends.hf import resolve
+        from starprobe.bench.models.hf import resolve
 
         self.name = f"vllm:{name}"
         self.options = options
@@ -97,7 +97,7 @@ class VllmBackend:
 
     def render(self, prompt: Prompt, chat: bool | None = None) -> str:
         """The string that the engine is asked with for this prompt."""
-        from starprobe.bench.backends.hf import render_chat
+        from starprobe.bench.models.hf import render_chat
 
         if chat is None:
             chat = self._tokenizer.chat_template is not None
@@ -148,7 +148,7 @@ def _engine_settings(source: Path | str, options: BackendOptions) -> dict[str, A
     Raises:
         InputError: an adapter whose base is not known.
     """
-    from starprobe.bench.backends.hf import resolve
+    from starprobe.bench.models.hf import resolve
 
     settings: dict[str, Any] = {
         "model": str(source),

@@ -11,8 +11,8 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from starprobe.bench.backends.base import Request
-from starprobe.bench.backends.options import BackendOptions
+from starprobe.bench.models.base import Request
+from starprobe.bench.models.options import BackendOptions
 from starprobe.bench.records import Generation, ModelInfo, Usage
 from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Prompt, ShownOption

@@ -6,8 +6,8 @@ import difflib
 from importlib import import_module
 from typing import NamedTuple, cast
 
-from starprobe.bench.backends.base import Backend, Request, ScoringBackend
-from starprobe.bench.backends.options import BackendOptions
+from starprobe.bench.models.base import Backend, Request, ScoringBackend
+from starprobe.bench.models.options import BackendOptions
 from starprobe.probes.errors import InputError, MissingError
 
 __all__ = [
@@ -22,13 +22,13 @@ __all__ = [
 ]
 
 BACKENDS = {
-    "hf": "starprobe.bench.backends.hf",
-    "vllm": "starprobe.bench.backends.vllm",
-    "openai": "starprobe.bench.backends.openai",
-    "anthropic": "starprobe.bench.backends.anthropic",
-    "ollama": "starprobe.bench.backends.ollama",
-    "lm-eval": "starprobe.bench.backends.lm_eval",
-    "scripted": "starprobe.bench.backends.scripted",
+    "hf": "starprobe.bench.models.hf",
+    "vllm": "starprobe.bench.models.vllm",
+    "openai": "starprobe.bench.models.openai",
+    "anthropic": "starprobe.bench.models.anthropic",
+    "ollama": "starprobe.bench.models.ollama",
+    "lm-eval": "starprobe.bench.models.lm_eval",
+    "scripted": "starprobe.bench.models.scripted",
 }
 """Backend -> the module that has its `make(name, url, options)`, imported when asked for."""
 
@@ -50,8 +50,8 @@ def parse_model(model: str) -> ModelName:
     Raises:
         InputError: no such backend, or no name.
     """
-    from starprobe.bench.backends import registry
-    from starprobe.bench.backends.embedded import EMBEDDED
+    from starprobe.bench.models import registry
+    from starprobe.bench.models.embedded import EMBEDDED
 
     if model in EMBEDDED:
         return ModelName("hf", model)

@@ -13,9 +13,9 @@ from starprobe.bench.records import Sampling
 
 torch = pytest.importorskip("torch", reason="the extra `local` is not installed")
 
-from starprobe.bench.backends.continuous import TELL_THEIR_WINDOW, fits, supports  # noqa: E402
-from starprobe.bench.backends.decoding import Decoder, Encoded  # noqa: E402
-from starprobe.bench.backends.prefixes import common_prefix, grouped  # noqa: E402
+from starprobe.bench.models.continuous import TELL_THEIR_WINDOW, fits, supports  # noqa: E402
+from starprobe.bench.models.decoding import Decoder, Encoded  # noqa: E402
+from starprobe.bench.models.prefixes import common_prefix, grouped  # noqa: E402
 
 SHAPE = {
     "vocab_size": 261,
@@ -109,7 +109,7 @@ def test_every_family_is_decoded_as_by_generate(tokenizer, kind: str, replaced: 
 
 
 def test_a_model_whose_attention_gives_other_scores_is_not_decoded_in_slots(monkeypatch) -> None:
-    from starprobe.bench.backends import slots
+    from starprobe.bench.models import slots
 
     whole = slots.StepPass.attend
     monkeypatch.setattr(slots.StepPass, "attend", lambda *given: 2 * whole(*given))

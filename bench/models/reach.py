@@ -8,10 +8,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from starprobe.bench.backends import EXTRAS, parse_model, registry
-from starprobe.bench.backends.embedded import EMBEDDED, embedded_pieces
-from starprobe.bench.backends.http_dialect import Dialect
-from starprobe.bench.backends.http_keys import is_local, key_name, needs_key, public_url
+from starprobe.bench.models import EXTRAS, parse_model, registry
+from starprobe.bench.models.embedded import EMBEDDED, embedded_pieces
+from starprobe.bench.models.http_dialect import Dialect
+from starprobe.bench.models.http_keys import is_local, key_name, needs_key, public_url
 from starprobe.probes.errors import UserError
 
 NEEDED = {"hf": "transformers", "vllm": "vllm", "lm-eval": "lm_eval"}
@@ -84,7 +84,7 @@ def _in_hub_cache(name: str) -> bool:
 def _server(backend: str, name: str, url: str | None) -> str:
     from importlib import import_module
 
-    dialect: Dialect = import_module(f"starprobe.bench.backends.{backend}").DIALECT
+    dialect: Dialect = import_module(f"starprobe.bench.models.{backend}").DIALECT
     entry = registry.find(backend, name, url)
     base = dialect.fit_url((url or (entry and entry.url) or dialect.url).partition("?")[0])
     variable = (entry.key if entry and entry.key else None) or key_name(base, dialect.key)

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
-from starprobe.bench.backends.row_sampling import draw
-from starprobe.bench.backends.slots import (
+from starprobe.bench.models.row_sampling import draw
+from starprobe.bench.models.slots import (
     ATTENTION,
     FillPass,
     Pass,

@@ -11,9 +11,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from starprobe.bench.backends.base import Request
-from starprobe.bench.backends.http_backend import HttpBackend
-from starprobe.bench.backends.http_dialect import (
+from starprobe.bench.models.base import Request
+from starprobe.bench.models.http_backend import HttpBackend
+from starprobe.bench.models.http_dialect import (
     Call,
     Dialect,
     Quirks,
@@ -23,9 +23,9 @@ from starprobe.bench.backends.http_dialect import (
     refused_parameter,
     without,
 )
-from starprobe.bench.backends.http_faults import broken
-from starprobe.bench.backends.options import BackendOptions
-from starprobe.bench.backends.reasoning import join, message_parts, split_reasoning
+from starprobe.bench.models.http_faults import broken
+from starprobe.bench.models.options import BackendOptions
+from starprobe.bench.models.reasoning import join, message_parts, split_reasoning
 from starprobe.bench.records import FinishReason, Generation, Usage
 
 FINISH: dict[str, FinishReason] = {"stop": "stop", "length": "length"}

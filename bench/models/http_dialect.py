@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
 
-from starprobe.bench.backends.base import Request
+from starprobe.bench.models.base import Request
 from starprobe.bench.records import FinishReason, Generation
 from starprobe.probes.schema import Message, Record
 
