@@ -9,9 +9,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from starprobe.bench.classifiers import load_classifier
     from starprobe.bench.metrics import compare, frame, measure, measure_run
     from starprobe.bench.models import load_backend
+    from starprobe.bench.readers import load_classifier
     from starprobe.bench.reading import classify, classify_run
     from starprobe.bench.run_config import RunConfig
     from starprobe.bench.runner import run
@@ -26,7 +26,7 @@ _PUBLIC = {
     "compare": "starprobe.bench.metrics:compare",
     "frame": "starprobe.bench.metrics:frame",
     "load_backend": "starprobe.bench.models:load_backend",
-    "load_classifier": "starprobe.bench.classifiers:load_classifier",
+    "load_classifier": "starprobe.bench.readers:load_classifier",
     "load_run": "starprobe.bench.storage:Run",
     "measure": "starprobe.bench.metrics:measure",
     "measure_run": "starprobe.bench.metrics:measure_run",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from starprobe.bench.classifiers import DEFAULT_CLASSIFIER, load_classifier
-from starprobe.bench.classifiers.base import Reading
 from starprobe.bench.models import Backend, BackendOptions, Request, load_backend
+from starprobe.bench.readers import DEFAULT_CLASSIFIER, load_classifier
+from starprobe.bench.readers.base import Reading
 from starprobe.bench.records import Generation, Response, Sampling, Verdict
 from starprobe.probes.errors import InputError, UserError
 from starprobe.probes.schema import Option, Prompt, Question

@@ -10,10 +10,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from starprobe.bench.classifiers import DEFAULT_CLASSIFIER, load_classifier
-from starprobe.bench.classifiers.base import Classifier, Reading
 from starprobe.bench.files import Appender
 from starprobe.bench.read_response import ReadResponse
+from starprobe.bench.readers import DEFAULT_CLASSIFIER, load_classifier
+from starprobe.bench.readers.base import Classifier, Reading
 from starprobe.bench.reading_pool import CHUNK, chunks, read_chunks
 from starprobe.bench.records import MULTI, Response, Verdict
 from starprobe.bench.storage import Run
@@ -56,7 +56,7 @@ def classify_responses(
     Args:
         prompts: prompt id -> prompt.
         responses: any order.
-        classifier: from `bench.classifiers.load_classifier`.
+        classifier: from `bench.readers.load_classifier`.
     """
     for batch in chunks(_readings(prompts, responses), CHUNK):
         for verdict, (_, prompt) in zip(

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from starprobe.bench.classifiers import DEFAULT_CLASSIFIER, load_classifier
-from starprobe.bench.classifiers.base import Reading
 from starprobe.bench.files import Appender, read_jsonl
+from starprobe.bench.readers import DEFAULT_CLASSIFIER, load_classifier
+from starprobe.bench.readers.base import Reading
 from starprobe.bench.reading_pool import CHUNK, chunks, read_chunks
 from starprobe.bench.records import FinishReason
 from starprobe.probes.errors import FolderError, InputError

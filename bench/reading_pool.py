@@ -9,8 +9,8 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from itertools import islice
 from typing import TypeVar
 
-from starprobe.bench.classifiers import load_classifier
-from starprobe.bench.classifiers.base import Classifier, Reading
+from starprobe.bench.readers import load_classifier
+from starprobe.bench.readers.base import Classifier, Reading
 from starprobe.bench.records import Verdict
 
 CHUNK = 256

@@ -173,8 +173,8 @@ class Run:
         Raises:
             InputError: that reader, or any, has not read this run yet.
         """
-        from starprobe.bench.classifiers import DEFAULT_CLASSIFIER
         from starprobe.bench.metrics import frame
+        from starprobe.bench.readers import DEFAULT_CLASSIFIER
 
         there = self.verdict_names()
         if classifier is None and there and DEFAULT_CLASSIFIER not in there:

@@ -15,8 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from starprobe.bench.classifiers import load_classifier
-from starprobe.bench.classifiers.base import Classifier, Reading
+from starprobe.bench.readers import load_classifier
+from starprobe.bench.readers.base import Classifier, Reading
 from starprobe.bench.reading_files import classify_file
 from starprobe.probes.schema import ShownOption
 

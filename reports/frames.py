@@ -141,7 +141,7 @@ def reader_of(runs: Sequence[Run], wanted: str | None = None) -> str:
     Raises:
         InputError: the reader that is asked for has not read one of them.
     """
-    from starprobe.bench.classifiers import DEFAULT_CLASSIFIER
+    from starprobe.bench.readers import DEFAULT_CLASSIFIER
 
     names = [set(run.verdict_names()) for run in runs]
     for run, there in zip(runs, names, strict=True):
@@ -162,7 +162,7 @@ def reader_of(runs: Sequence[Run], wanted: str | None = None) -> str:
 
 def reader_error(evidence: Evidence) -> ReaderError | None:
     """How the reader did on texts that people have labelled; None where that is not known."""
-    from starprobe.bench.classifiers import error_counts
+    from starprobe.bench.readers import error_counts
 
     readers = evidence.frame["classifier"].drop_duplicates()
     counts = error_counts(str(readers.iloc[0])) if len(readers) == 1 else None
@@ -173,7 +173,7 @@ def _verdicts(
     run: Run, name: str, responses: Iterable[Response], *, complete: bool
 ) -> dict[str, Verdict]:
     """The verdicts of this reader; the default one reads first what came in since it read."""
-    from starprobe.bench.classifiers import DEFAULT_CLASSIFIER
+    from starprobe.bench.readers import DEFAULT_CLASSIFIER
 
     verdicts = run.verdicts(name)
     missing = any(r.error is None and r.id not in verdicts for r in responses)

@@ -131,7 +131,7 @@ def _left_out(one: NotApplicable, secrets: Secrets) -> Any:
 
 def _reader(name: str) -> str:
     """The reader, and how it does on annotated responses of sources that it was not fitted on."""
-    from starprobe.bench.classifiers.learned import shipped
+    from starprobe.bench.readers.learned import shipped
 
     provenance = shipped()["provenance"]
     found = provenance["left_out"].get(name.partition("-")[0])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from starprobe.bench.classifiers.base import Classifier, Reading
+from starprobe.bench.readers.base import Classifier, Reading
 from starprobe.bench.records import MULTI, Outcome, Verdict
 from starprobe.probes.schema import Question, ShownOption
 from starprobe.star.numeric import closing_number, same_number

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 
-from starprobe.bench.classifiers import DEFAULT_CLASSIFIER, load_classifier
 from starprobe.bench.models.base import Backend, Request
+from starprobe.bench.readers import DEFAULT_CLASSIFIER, load_classifier
 from starprobe.probes.errors import FolderError
 from starprobe.probes.loading import load_probe_set
 from starprobe.probes.schema import ProbeSet, Question

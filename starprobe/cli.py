@@ -96,8 +96,8 @@ def demo(
 
 def _summary(before: Run, after: Run, console: Console) -> None:
     """The numbers that matter, over all questions and by probe set, each with its interval."""
-    from starprobe.bench.classifiers import DEFAULT_CLASSIFIER
     from starprobe.bench.metrics import compare, frame, measure
+    from starprobe.bench.readers import DEFAULT_CLASSIFIER
 
     frames = frame(before, DEFAULT_CLASSIFIER), frame(after, DEFAULT_CLASSIFIER)
     console.print("[bold]Plain questions, no reasons asked for[/] (95 % intervals):")

@@ -43,8 +43,8 @@ def ask(
     from rich.text import Text
 
     import starprobe.bench.asking as asking
-    from starprobe.bench.classifiers import DEFAULT_CLASSIFIER
     from starprobe.bench.commands.answers import side_by_side
+    from starprobe.bench.readers import DEFAULT_CLASSIFIER
     from starprobe.bench.records import Sampling
 
     prompt = asking.make_prompt(asking.make_question(question, option or [], hint), condition, hint)

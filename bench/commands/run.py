@@ -55,10 +55,10 @@ def run(
     """Ask every model every question under every condition."""
     from rich.console import Console
 
-    from starprobe.bench.classifiers import DEFAULT_CLASSIFIER
     from starprobe.bench.metrics import measure_run
     from starprobe.bench.metrics.tables import BRIEF, tables
     from starprobe.bench.models.options import make_options
+    from starprobe.bench.readers import DEFAULT_CLASSIFIER
     from starprobe.bench.reading import classify_run
     from starprobe.bench.records import Sampling
     from starprobe.bench.run_config import RunConfig, not_asked

@@ -41,8 +41,8 @@ def export(
     """
     from rich.console import Console
 
-    from starprobe.bench.classifiers import DEFAULT_CLASSIFIER
     from starprobe.bench.lm_eval_tasks import GROUP, ExportConfig, export_tasks
+    from starprobe.bench.readers import DEFAULT_CLASSIFIER
     from starprobe.bench.records import Sampling
 
     config = ExportConfig(

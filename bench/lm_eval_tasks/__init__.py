@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from starprobe.bench.classifiers import DEFAULT_CLASSIFIER
 from starprobe.bench.files import write_atomic, write_jsonl
 from starprobe.bench.lm_eval_tasks.scoring import METRICS, row_metrics
+from starprobe.bench.readers import DEFAULT_CLASSIFIER
 from starprobe.bench.records import Sampling
 from starprobe.probes.errors import FolderError
 from starprobe.probes.schema import ProbeSet, Prompt, Record
@@ -43,7 +43,7 @@ def export_tasks(out: Path | str, config: ExportConfig) -> list[str]:
         InputError: an unknown set, condition or reader.
         FolderError: the folder holds other things.
     """
-    from starprobe.bench.classifiers import load_classifier
+    from starprobe.bench.readers import load_classifier
     from starprobe.probes.loading import load_probe_set
     from starprobe.probes.rendering import render_set
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 from statistics import fmean
 
-from starprobe.bench.classifiers import load_classifier
-from starprobe.bench.classifiers.base import Classifier, Reading
+from starprobe.bench.readers import load_classifier
+from starprobe.bench.readers.base import Classifier, Reading
 from starprobe.bench.records import STYLES, Verdict
 from starprobe.probes.schema import Prompt
 

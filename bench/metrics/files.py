@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from starprobe.bench.classifiers.correction import error_counts
 from starprobe.bench.metrics.applicable import split
 from starprobe.bench.metrics.corrected import ReaderError
 from starprobe.bench.metrics.frames import frame
@@ -13,6 +12,7 @@ from starprobe.bench.metrics.gaps import contrasts
 from starprobe.bench.metrics.measuring import measure
 from starprobe.bench.metrics.readers import reader_agreement, reader_ranges
 from starprobe.bench.metrics.records import Failures, Judged, MetricsFile
+from starprobe.bench.readers.correction import error_counts
 from starprobe.bench.records import Metric
 from starprobe.bench.storage import Run
 from starprobe.probes.errors import InputError

@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import pytest
 
-from starprobe.bench.classifiers import load_classifier
+from starprobe.bench.readers import load_classifier
 from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Option, Question
 from starprobe.star import filters

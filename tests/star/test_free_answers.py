@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from starprobe.bench.classifiers import load_classifier
 from starprobe.bench.models import BackendOptions
 from starprobe.bench.models.base import Request
+from starprobe.bench.readers import load_classifier
 from starprobe.bench.records import Generation, ModelInfo, Usage
 from starprobe.probes.conditions import RATIONALE_STYLES
 from starprobe.probes.errors import InputError

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from starprobe.bench.classifiers import DEFAULT_CLASSIFIER, load_classifier
-from starprobe.bench.classifiers.base import Reading
+from starprobe.bench.readers import DEFAULT_CLASSIFIER, load_classifier
+from starprobe.bench.readers.base import Reading
 from starprobe.probes.errors import InputError
 from starprobe.probes.loading import load_probe_set
 from starprobe.probes.schema import Prompt, Question

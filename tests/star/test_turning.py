@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from starprobe.bench.classifiers import load_classifier
+from starprobe.bench.readers import load_classifier
 from starprobe.probes.errors import InputError
 from starprobe.probes.loading import load_probe_set
 from starprobe.probes.schema import Question

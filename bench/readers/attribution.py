@@ -1,0 +1,221 @@
+"""Which stretch of a response speaks of which option.
+
+Knows mentions and segments; does not judge what is said. A section that a label opens belongs to
+that option until the next one; a sentence that names options is cut into clauses, one a group of
+options; a sentence that names none goes on about the last subject where it reads so.
+"""
+
+from __future__ import annotations
+
+import re
+
+from starprobe.bench.readers.clauses import clauses_of, groups_of, members_of
+from starprobe.bench.readers.cues import (
+    CONCLUDES,
+    CONCLUSION,
+    DECLARATION,
+    DECLARING,
+    OTHERS,
+    REJECTS,
+)
+from starprobe.bench.readers.lexicon import CONTRAST, STOP, words_in
+from starprobe.bench.readers.mentions import FUZZY, LABEL, LEAD, TEXT, Document, Mention
+from starprobe.bench.readers.options import Options
+from starprobe.bench.readers.segments import Segment
+from starprobe.bench.readers.topics import (
+    BACK,
+    Topic,
+    carried,
+    is_pronoun,
+    lines_before,
+    next_topic,
+)
+from starprobe.bench.readers.units import (
+    DECLARES,
+    DRIFTS,
+    GOES_ON,
+    INSIDE,
+    OPENS,
+    SUBJECT,
+    Unit,
+)
+
+__all__ = ["DECLARES", "DRIFTS", "GOES_ON", "INSIDE", "OPENS", "SUBJECT", "Unit", "attribute"]
+
+
+_CLAUSE = re.compile(
+    r"[,;] ?(?:(?:and|while|but|whereas) )?[(\[]?(?:options? |choices? )?[(\[]?\Z", re.I
+)
+_CALLS = words_in("called known termed named")
+
+
+def attribute(document: Document, options: Options) -> list[Unit]:
+    """The units of a response, in order."""
+    units: list[Unit] = []
+    topic: Topic | None = None
+    for index, segment in enumerate(document.segments):
+        previous = topic
+        topic = _segment(document, options, index, segment, topic, units)
+        if topic is not None and topic.strong:
+            before = lines_before(previous, topic, segment)
+            if before != topic.before:
+                topic = topic._replace(before=before)
+    return units
+
+
+def _segment(
+    document: Document,
+    options: Options,
+    index: int,
+    segment: Segment,
+    topic: Topic | None,
+    units: list[Unit],
+) -> Topic | None:
+    mentions = document.mentions[index]
+    first, stop = document.bounds[index]
+    if first >= stop and not mentions:
+        return topic
+    topic = carried(document, segment, topic, first, mentions)
+    if not mentions:
+        return _unnamed(document, index, topic, units)
+    groups = groups_of(document, mentions, options.question)
+    head = groups[0]
+    leads = head[0].kind == LEAD or _glosses(document, segment, first, head[0])
+    if leads:
+        # A section's own sentence is cut only where another section or clause begins inside it.
+        groups = [group for group in groups if group is head or _takes_over(document, group[0])]
+        groups[0] = [mention for mention in head if mention.kind > FUZZY]
+    begins = leads or _begins(document, first, head[0].first)
+    if topic and topic.strong and not leads and not (begins and _other_subject(head, topic)):
+        units += _about(topic, first, stop, GOES_ON, index)
+        _inside(document, groups, topic, index, units)
+        return topic
+    only_lead = leads and segment.opens and _only_lead(document, segment, head)
+    declares = not only_lead and _declares(document, segment, first, stop)
+    for number, (group, clause) in enumerate(
+        zip(groups, clauses_of(document, groups, first, stop), strict=True)
+    ):
+        how = _how(document, group, clause[0], leads and number == 0, declares)
+        units += _named(group, clause, how, index, group[0].option in options.weak)
+    if len(groups) == 1 and not leads and topic is None:
+        units += _named_at_last(document, index, groups[0])
+    return next_topic(document, segment, groups, leads, begins, declares)
+
+
+def _takes_over(document: Document, mention: Mention) -> bool:
+    """A label that begins a section, or a clause of its own: "A is dry, B is wet"."""
+    before = document.text[max(0, mention.start - 20) : mention.start]
+    return mention.kind == LEAD or (mention.kind == LABEL and bool(_CLAUSE.search(before)))
+
+
+def _unnamed(
+    document: Document, index: int, topic: Topic | None, units: list[Unit]
+) -> Topic | None:
+    """A sentence that names no option may go on about the topic, or end it."""
+    segment, (first, stop) = document.segments[index], document.bounds[index]
+    text, start, end = document.text, segment.content, segment.end
+    if topic is None:
+        return None
+    if OTHERS.search(text, start, min(end, start + 60)):
+        return None
+    pronoun = is_pronoun(document, first)
+    if not topic.strong and not pronoun and CONCLUSION.match(text, start, end):
+        return None if segment.opens else topic
+    how = GOES_ON if topic.strong or topic.opening or pronoun else DRIFTS
+    units += _about(topic, first, stop, how, index)
+    return topic
+
+
+def _about(topic: Topic, first: int, stop: int, how: int, index: int) -> list[Unit]:
+    shared = len(topic.options)
+    return [
+        Unit(option, first, stop, how, shared, topic.kind, index, 1.0) for option in topic.options
+    ]
+
+
+def _named(
+    group: list[Mention], clause: tuple[int, int], how: int, index: int, weak: bool
+) -> list[Unit]:
+    """The units of one group; a declaration or a number is about what stands from it on only."""
+    begin, end = clause
+    if how == DECLARES or (how == INSIDE and weak):
+        begin = max(begin, min(mention.first for mention in group))
+    members = members_of(group)
+    return [
+        Unit(option, begin, end, how, len(members), mention.kind, index, mention.score)
+        for option, mention in members.items()
+    ]
+
+
+def _declares(document: Document, segment: Segment, first: int, stop: int) -> bool:
+    """It gives or announces the answer."""
+    text, start, end = document.text, segment.content, segment.end
+    if not DECLARING.isdisjoint(document.words[first:stop]) and DECLARATION.search(
+        text, start, end
+    ):
+        return True
+    return bool(CONCLUDES.match(text, start, end)) and not REJECTS.search(text, start, end)
+
+
+def _named_at_last(document: Document, index: int, group: list[Mention]) -> list[Unit]:
+    """The sentence before "This is called X", where it names no option: it is about X."""
+    first = document.bounds[index][0]
+    if index == 0 or document.mentions[index - 1] or document.words[first] not in BACK:
+        return []
+    members = members_of(group)
+    if len(members) > 1 or _CALLS.isdisjoint(document.words[first + 1 : group[0].first + 1]):
+        return []
+    begin, end = document.bounds[index - 1]
+    return [
+        Unit(option, begin, end, GOES_ON, 1, mention.kind, index - 1, 1.0)
+        for option, mention in members.items()
+    ]
+
+
+def _glosses(document: Document, segment: Segment, first: int, mention: Mention) -> bool:
+    """Such as "Basket: it can be carried": the text of an option as a heading."""
+    if not segment.opens or mention.first > first + 1 or mention.kind < TEXT:
+        return False
+    after = document.text[mention.end : mention.end + 8].lstrip(" )\"'*")
+    return after[:1] in (":", "|") or after[:2] in ("- ", "= ")
+
+
+def _begins(document: Document, first: int, at: int) -> bool:
+    """The mention is the subject: only a few small words stand before it."""
+    if at - first > 7:
+        return False
+    content = sum(not document.flags[token] & (STOP | CONTRAST) for token in range(first, at))
+    return content <= 1
+
+
+def _other_subject(group: list[Mention], topic: Topic) -> bool:
+    return not any(mention.option in topic.options for mention in group) and group[0].kind != FUZZY
+
+
+def _only_lead(document: Document, segment: Segment, group: list[Mention]) -> bool:
+    before = document.text[segment.content : group[0].start].lower()
+    return "answer" not in before and "correct" not in before
+
+
+def _how(document: Document, group: list[Mention], begin: int, leads: bool, declares: bool) -> int:
+    if leads and not declares:
+        return OPENS
+    if declares:
+        return DECLARES
+    return SUBJECT if _begins(document, begin, group[0].first) else INSIDE
+
+
+def _inside(
+    document: Document,
+    groups: list[list[Mention]],
+    topic: Topic,
+    index: int,
+    units: list[Unit],
+) -> None:
+    """Options named in another one's section: named there, by a label or the whole text."""
+    for group in groups:
+        for option, mention in members_of(group).items():
+            if option not in topic.options and mention.kind > FUZZY:
+                units.append(
+                    Unit(option, mention.first, mention.stop, INSIDE, 1, mention.kind, index, 1.0)
+                )
