@@ -8,6 +8,8 @@ options; a sentence that names none goes on about the last subject where it read
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from starprobe.bench.readers.clauses import clauses_of, groups_of, members_of
 from starprobe.bench.readers.cues import (
@@ -39,8 +41,22 @@ from starprobe.bench.readers.units import (
     SUBJECT,
     Unit,
 )
+from starprobe.bench.records import MULTI, FinishReason, Outcome
+from starprobe.probes.schema import ShownOption
 
-__all__ = ["DECLARES", "DRIFTS", "GOES_ON", "INSIDE", "OPENS", "SUBJECT", "Unit", "attribute"]
+__all__ = [
+    "DECLARES",
+    "DRIFTS",
+    "GOES_ON",
+    "INSIDE",
+    "OPENS",
+    "SUBJECT",
+    "Attributed",
+    "OptionEvidence",
+    "Unit",
+    "attribute",
+    "units_of",
+]
 
 
 _CLAUSE = re.compile(
@@ -49,7 +65,7 @@ _CLAUSE = re.compile(
 _CALLS = words_in("called known termed named")
 
 
-def attribute(document: Document, options: Options) -> list[Unit]:
+def units_of(document: Document, options: Options) -> list[Unit]:
     """The units of a response, in order."""
     units: list[Unit] = []
     topic: Topic | None = None
@@ -219,3 +235,82 @@ def _inside(
                 units.append(
                     Unit(option, mention.first, mention.stop, INSIDE, 1, mention.kind, index, 1.0)
                 )
+
+
+Span = tuple[int, int]
+"""[start, end) in characters of the response."""
+
+
+class OptionEvidence(NamedTuple):
+    """Where a response speaks of one option."""
+
+    mentions: tuple[Span, ...]
+    """Its label, its text, or most of its words."""
+    evidence: tuple[Span, ...]
+    """The stretches that are about it, in order and apart."""
+    new: bool
+    """At least one word in them is neither the option's, the question's nor mere judgement."""
+
+
+class Attributed(NamedTuple):
+    """A response with the stretches that speak of each option, and the answer that it states."""
+
+    options: tuple[OptionEvidence, ...]
+    """In the order of the options."""
+    segments: tuple[Span, ...]
+    """All sentences, items, rows and fields, in order and apart."""
+    end: int
+    """Where the response to this question ends; behind it a base model asks itself the next."""
+    answer: str | None
+    """The label stated; `multi` for several; None for none."""
+    outcome: Outcome
+    explicit: bool
+    """The answer, or that there is none, is stated outright."""
+
+
+def attribute(
+    stem: str,
+    shown: Sequence[ShownOption],
+    text: str,
+    finish_reason: FinishReason | None = None,
+) -> Attributed:
+    """What the response says where of each option, and what it states as its answer.
+
+    Never raises on any text; linear in its length.
+    """
+    from starprobe.bench.readers.answers import outcome_of, stated
+    from starprobe.bench.readers.derivation import derivation
+    from starprobe.bench.readers.evidence import gather, spans_of
+    from starprobe.bench.readers.mentions import find
+    from starprobe.bench.readers.options import prepare
+    from starprobe.bench.readers.turns import own_end
+
+    options = prepare(tuple(shown), stem)
+    end = own_end(text, options.question)
+    document = find(text[:end], options)
+    units = units_of(document, options)
+    said = stated(document, options)
+    if said.answer is not None:
+        units += derivation(document, options, units, said.answer)
+    found = gather(document, options, units)
+    mentions: list[list[Span]] = [[] for _ in shown]
+    for own in document.mentions:
+        for mention in own:
+            mentions[mention.option].append((mention.start, mention.end))
+    labels = [option.label for option in shown]
+    answer = MULTI if said.multi else None if said.answer is None else labels[said.answer]
+    return Attributed(
+        tuple(
+            OptionEvidence(
+                tuple(mentions[index]),
+                spans_of(document, found[index].units) if index in found else (),
+                index in found and any(count.novel for count in found[index].counts),
+            )
+            for index in range(len(shown))
+        ),
+        tuple((segment.start, segment.end) for segment in document.segments),
+        end,
+        answer,
+        outcome_of(text, document, options, said, finish_reason),
+        said.how != "none",
+    )

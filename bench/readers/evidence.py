@@ -8,7 +8,6 @@ from __future__ import annotations
 from operator import attrgetter
 from typing import NamedTuple
 
-from starprobe.bench.readers.attribution import DECLARES, INSIDE, OPENS, Unit
 from starprobe.bench.readers.lexicon import (
     ABSOLUTE,
     CAUSE,
@@ -27,6 +26,7 @@ from starprobe.bench.readers.lexicon import (
 )
 from starprobe.bench.readers.mentions import Document
 from starprobe.bench.readers.options import Options
+from starprobe.bench.readers.units import DECLARES, INSIDE, OPENS, Unit
 from starprobe.bench.readers.words import OPENING, openings
 
 _TRUTH = frozenset({"true", "false"})

@@ -18,7 +18,7 @@ from starprobe.bench.readers.answers import (
     outcome_of,
     stated,
 )
-from starprobe.bench.readers.attribution import DECLARES, INSIDE, Unit, attribute
+from starprobe.bench.readers.attribution import DECLARES, INSIDE, Unit, units_of
 from starprobe.bench.readers.base import Reading
 from starprobe.bench.readers.cues import ANNOUNCES
 from starprobe.bench.readers.derivation import derivation
@@ -89,7 +89,7 @@ def examine(reading: Reading) -> Examined:
     """Cut up, find, attribute and count. Never raises on any text."""
     options = prepare(reading.shown, reading.stem)
     document = find(reading.text[: own_end(reading.text, options.question)], options)
-    units = attribute(document, options)
+    units = units_of(document, options)
     answer = stated(document, options)
     if answer.answer is not None:
         units += derivation(document, options, units, answer.answer)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from starprobe.bench.readers.attribution import OPENS, attribute
+from starprobe.bench.readers.attribution import OPENS, units_of
 from starprobe.bench.readers.mentions import find
 from starprobe.bench.readers.options import prepare
 from starprobe.bench.readers.segments import split
@@ -123,7 +123,7 @@ def test_steps_with_numbers_are_no_labels_that_are_numbers() -> None:
 def test_a_section_belongs_to_the_option_that_opens_it() -> None:
     text = "A. swimming pool\nIt is wet. People swim there.\n\nB. basket\nIt has a handle."
     document = find(text, prepare(options(), STEM))
-    units = attribute(document, prepare(options(), STEM))
+    units = units_of(document, prepare(options(), STEM))
     by_option = {unit.option: [] for unit in units}
     for unit in units:
         by_option[unit.option].append(document.words[unit.first])
