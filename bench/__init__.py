@@ -9,10 +9,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from starprobe.bench.metrics import compare, frame, measure, measure_run
+    from starprobe.bench.metrics import compare, frame, measure
     from starprobe.bench.models import load_backend
     from starprobe.bench.readers import load_classifier
     from starprobe.bench.reading import classify, classify_run
+    from starprobe.bench.results import measure_run
     from starprobe.bench.run_config import RunConfig
     from starprobe.bench.runner import run
     from starprobe.bench.storage import Run
@@ -29,7 +30,7 @@ _PUBLIC = {
     "load_classifier": "starprobe.bench.readers:load_classifier",
     "load_run": "starprobe.bench.storage:Run",
     "measure": "starprobe.bench.metrics:measure",
-    "measure_run": "starprobe.bench.metrics:measure_run",
+    "measure_run": "starprobe.bench.results:measure_run",
     "run": "starprobe.bench.runner:run",
 }
 

@@ -117,7 +117,7 @@ def _judge(run: Run, config: BatteryConfig, console: Console) -> None:
 
 
 def _measure(run: Run, config: BatteryConfig, console: Console) -> None:
-    from starprobe.bench.metrics import measure_run
+    from starprobe.bench.results import measure_run
 
     measure_run(run.path)
 

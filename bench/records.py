@@ -173,3 +173,40 @@ class RunInfo(Record):
     hardware: dict[str, str]
     imported: bool = False
     """True where the responses were made elsewhere."""
+
+
+class Comparison(Record):
+    """One metric before and after, on the same questions in the same condition, order, repeat."""
+
+    metric: str
+    kind: Literal["rate", "mean"]
+    """A share of zeros and ones, or a mean of numbers."""
+    model_before: str
+    model_after: str
+    condition: str
+    before: float | None
+    after: float | None
+    difference: float | None
+    """After minus before."""
+    low: float | None
+    high: float | None
+    test: str
+    """The test's name; empty where there was nothing to test."""
+    p: float | None
+    p_adjusted: float | None
+    """Holm's adjustment over all comparisons that were made together."""
+    n: int
+    """Questions (clusters)."""
+    pairs: int
+    """Pairs of verdicts with a value on both sides."""
+    before_only: int | None = None
+    """Pairs true before and not after; None where the metric is a mean."""
+    after_only: int | None = None
+
+
+class NotApplicable(Record):
+    """A model and condition that cannot be measured."""
+
+    model: str
+    condition: str
+    reason: str

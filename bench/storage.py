@@ -8,17 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from starprobe.bench.files import Appender, read_jsonl, write_json, write_jsonl
 from starprobe.bench.records import RUN_FORMAT, Response, RunInfo, Verdict
-from starprobe.probes.errors import FolderError
+from starprobe.probes.errors import FolderError, InputError
 from starprobe.probes.schema import Prompt, Record
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 KNOWN = (
@@ -164,23 +161,6 @@ class Run:
         write_json(self.path / "metrics.json", metrics)
         return self.path / "metrics.json"
 
-    def frame(self, classifier: str | None = None) -> pd.DataFrame:
-        """One row a verdict, for pandas; `bench.metrics.frame` says what the columns are.
-
-        Args:
-            classifier: whose verdicts; by default the best reader's, or the only one's there are.
-
-        Raises:
-            InputError: that reader, or any, has not read this run yet.
-        """
-        from starprobe.bench.metrics import frame
-        from starprobe.bench.readers import DEFAULT_CLASSIFIER
-
-        there = self.verdict_names()
-        if classifier is None and there and DEFAULT_CLASSIFIER not in there:
-            classifier = there[0]
-        return frame(self, classifier or DEFAULT_CLASSIFIER)
-
     def _repr_html_(self) -> str:
         """A table, where a notebook shows the run."""
         from starprobe.bench.notebook import run_html
@@ -212,6 +192,30 @@ class Run:
                 yield kind.model_validate(row)
             except ValidationError as error:
                 raise FolderError(f"{path}, line {number}: {first_error(error)}") from None
+
+
+def chosen_reader(run: Run, asked: str | None = None) -> str:
+    """The name of the reader whose verdicts count: the one rule for all stages.
+
+    The one that is asked for; else the default reader; else the only one that has read the run.
+
+    Raises:
+        InputError: it has not read the run, nobody has, or several others have and none is asked
+            for.
+    """
+    from starprobe.bench.readers import DEFAULT_CLASSIFIER
+
+    there = run.verdict_names()
+    if asked is None:
+        asked = there[0] if len(there) == 1 else DEFAULT_CLASSIFIER
+    if asked in there:
+        return asked
+    if there:
+        raise InputError(
+            f"{run.path} has no verdicts of {asked!r}; name one of its readers with --reader: "
+            f"{', '.join(there)}"
+        )
+    raise InputError(f"{run.path} has no verdicts yet; run: starprobe classify {run.path}")
 
 
 def first_error(error: ValidationError) -> str:

@@ -34,10 +34,10 @@ from starprobe.bench.lm_eval_tasks import ExportConfig, export_tasks
 from starprobe.bench.lm_eval_tasks.scoring import score_responses
 from starprobe.bench.models import BackendOptions
 from starprobe.bench.models.embedded import embedded_folder
-from starprobe.bench.paired import mcnemar
 from starprobe.bench.reading import classify_run
 from starprobe.bench.records import Sampling, Verdict
 from starprobe.bench.runner import RunConfig, run
+from starprobe.bench.statistics.paired import mcnemar
 from starprobe.bench.storage import Run
 
 MODEL = "smollm2"

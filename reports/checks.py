@@ -7,10 +7,10 @@ from typing import Any
 
 from starprobe.bench.faithfulness.measure import faithfulness_metrics
 from starprobe.bench.faithfulness.trials import Trial
-from starprobe.bench.judges.agreement import Agreement
-from starprobe.bench.judges.records import Judgement, read_judgements
 from starprobe.bench.judges.summary import summarize
+from starprobe.bench.judges.votes import Judgement, read_judgements
 from starprobe.bench.records import Metric
+from starprobe.bench.statistics.agreement import Agreement
 from starprobe.bench.storage import Run
 from starprobe.reports import figures
 from starprobe.reports.frames import Evidence

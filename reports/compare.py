@@ -13,9 +13,9 @@ from markupsafe import Markup
 from starprobe.bench.files import write_atomic
 from starprobe.bench.metrics import compare as compare_frames
 from starprobe.bench.metrics import measure
-from starprobe.bench.metrics.applicable import split
-from starprobe.bench.metrics.records import Comparison
-from starprobe.bench.paired import holm
+from starprobe.bench.metrics.measure import split
+from starprobe.bench.records import Comparison
+from starprobe.bench.statistics.paired import holm
 from starprobe.probes.errors import InputError
 from starprobe.reports import figures, sentences
 from starprobe.reports.checks import check_panels

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from starprobe.bench.metrics.comparing import PAIR_KEYS, paired_rows
+from starprobe.bench.metrics.compare import PAIR_KEYS, paired_rows
 from starprobe.reports import palette, sentences
 from starprobe.reports.tables import Cell, Row, Table, link
 

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from starprobe.bench.metrics.corrected import ReaderError
 from starprobe.bench.metrics.frames import row, tabulate
 from starprobe.bench.names import short_names
 from starprobe.bench.records import Response, Verdict
+from starprobe.bench.statistics.corrected import ReaderError
 from starprobe.bench.storage import Run
 from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Prompt

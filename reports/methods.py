@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from starprobe.bench.metrics.records import NotApplicable
-from starprobe.bench.records import Metric, RunInfo
+from starprobe.bench.records import Metric, NotApplicable, RunInfo
 from starprobe.bench.storage import Run
 from starprobe.probes.errors import UserError
 from starprobe.reports.frames import Evidence

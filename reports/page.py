@@ -15,7 +15,7 @@ from markupsafe import Markup
 
 from starprobe.bench.files import write_atomic
 from starprobe.bench.metrics import measure
-from starprobe.bench.metrics.applicable import split
+from starprobe.bench.metrics.measure import split
 from starprobe.reports import browser, embed, palette, sentences
 from starprobe.reports.checks import check_panels
 from starprobe.reports.frames import Evidence, Order, gather, reader_error, without_collector

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from starprobe.bench.metrics.corrected import ReaderError, corrected_rate
 from starprobe.bench.metrics.definitions import numbers, right_of_all
 from starprobe.bench.records import STYLES, Style
-from starprobe.bench.statistics import Estimate, rate
+from starprobe.bench.statistics.corrected import ReaderError, corrected_rate
+from starprobe.bench.statistics.intervals import Estimate, rate
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 from starprobe.bench.metrics.definitions import BY_NAME
-from starprobe.bench.metrics.records import Comparison
-from starprobe.bench.records import Metric
+from starprobe.bench.records import Comparison, Metric
 from starprobe.reports.sentences import percent
 
 Hide = Callable[[str], Any]

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from starprobe.bench.metrics.definitions import BY_NAME
-from starprobe.bench.metrics.measuring import estimate
-from starprobe.bench.metrics.records import Comparison
-from starprobe.bench.statistics import Estimate
+from starprobe.bench.metrics.measure import estimate
+from starprobe.bench.records import Comparison
+from starprobe.bench.statistics.intervals import Estimate
 from starprobe.reports import sentences
 from starprobe.reports.tables import signed
 

@@ -16,15 +16,14 @@ import numpy as np
 
 from starprobe.bench.files import write_jsonl
 from starprobe.bench.lm_eval_tasks.evaluating import DocumentScore, evaluate, task_manager
-from starprobe.bench.metrics import compare
-from starprobe.bench.metrics.comparing import adjust, comparison
-from starprobe.bench.metrics.records import Comparison
+from starprobe.bench.metrics import compare, frame
+from starprobe.bench.metrics.compare import adjust, comparison
 from starprobe.bench.models import BackendOptions
-from starprobe.bench.paired import paired_mean, paired_rate
 from starprobe.bench.reading import classify_run
-from starprobe.bench.records import Sampling
+from starprobe.bench.records import Comparison, Sampling
 from starprobe.bench.run_config import RunConfig
 from starprobe.bench.runner import run
+from starprobe.bench.statistics.paired import paired_mean, paired_rate
 from starprobe.bench.storage import Run
 from starprobe.probes.catalog import find_built_in
 from starprobe.probes.loading import load_probe_set
@@ -82,7 +81,7 @@ def by_runs(work: Work, name: str) -> list[Comparison]:
     before, after = (asked(work, name, number) for number in (0, work.training.best or 0))
     return [
         row.model_copy(update={"metric": f"{name}: {row.metric}"})
-        for row in compare(before.frame(), after.frame(), METRICS)
+        for row in compare(frame(before), frame(after), METRICS)
     ]
 
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from starprobe.bench.judges.consensus import consensus
-from starprobe.bench.judges.records import Judgement
 from starprobe.bench.judges.summary import count_judges
+from starprobe.bench.judges.votes import Judgement, consensus
 from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Question
 from starprobe.star.config import KeepBy, StarConfig

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from starprobe.bench.judges.panel import Case
-from starprobe.bench.judges.records import Judgement
-from starprobe.bench.judges.rubrics import Rubric, get_rubric
+from starprobe.bench.judges.panel import Case, Rubric, get_rubric
 from starprobe.bench.judges.stage import Asked, JudgeConfig, ask_judges, ask_rewards
+from starprobe.bench.judges.votes import Judgement
 from starprobe.bench.models import BackendOptions, parse_model
 from starprobe.bench.records import Response
 from starprobe.probes.errors import MissingError

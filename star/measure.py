@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from starprobe.bench.records import MULTI
-from starprobe.bench.statistics import wilson
+from starprobe.bench.statistics.intervals import wilson
 from starprobe.probes.schema import Question
 from starprobe.star.filters import fingerprint
 from starprobe.star.numeric import last_number, same_number

@@ -9,9 +9,8 @@ from typing import Literal, get_args
 
 from pydantic import Field
 
-from starprobe.bench.judges.records import JudgeCount
-from starprobe.bench.metrics.records import Comparison
-from starprobe.bench.records import MULTI, FinishReason, Outcome, Style
+from starprobe.bench.judges.votes import JudgeCount
+from starprobe.bench.records import MULTI, Comparison, FinishReason, Outcome, Style
 from starprobe.probes.schema import Record
 from starprobe.star.config import FilterName
 

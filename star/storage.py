@@ -19,7 +19,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from starprobe.bench.files import Appender, read_jsonl, write_atomic, write_json, write_jsonl
-from starprobe.bench.judges.records import Judgement, read_judgements
+from starprobe.bench.judges.votes import Judgement, read_judgements
 from starprobe.probes.errors import FolderError
 from starprobe.probes.schema import Record
 from starprobe.star.config import FREE, StarConfig

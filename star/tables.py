@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from starprobe.bench.metrics.records import Comparison
+from starprobe.bench.records import Comparison
 from starprobe.star.explain import ABOUT
 from starprobe.star.records import REASONS, Exam, Interval, IterationMetrics
 

@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from starprobe.bench.metrics.comparing import adjust, comparison
-from starprobe.bench.metrics.records import Comparison
-from starprobe.bench.paired import paired_rate
+from starprobe.bench.metrics.compare import adjust, comparison
+from starprobe.bench.records import Comparison
+from starprobe.bench.statistics.paired import paired_rate
 from starprobe.star.filters import decide
 from starprobe.star.measure import answered_numbers
 from starprobe.star.phases import Phases

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from starprobe.bench.importers import import_outputs
     from starprobe.bench.judges.stage import judge_run as judge
     from starprobe.bench.metrics import compare, frame
-    from starprobe.bench.metrics import measure_run as metrics
     from starprobe.bench.reading import classify, classify_run
+    from starprobe.bench.results import measure_run as metrics
     from starprobe.bench.run_config import RunConfig
     from starprobe.bench.runner import run
     from starprobe.bench.storage import Run
@@ -36,7 +36,7 @@ _HOMES = {
     "judge": "bench.judges.stage:judge_run",
     "load_probe_set": "probes:load_probe_set",
     "make_config": "star:make_config",
-    "metrics": "bench.metrics:measure_run",
+    "metrics": "bench.results:measure_run",
     "run": "bench.runner:run",
     "train": "star:train",
     "write_comparison": "reports:write_comparison",

@@ -36,9 +36,9 @@ def faithfulness(
     from rich.console import Console
 
     from starprobe.bench.faithfulness.stage import FaithfulnessConfig, faithfulness_run
-    from starprobe.bench.metrics.tables import metric_tables
     from starprobe.bench.models.options import BackendOptions
     from starprobe.bench.progress import steps
+    from starprobe.bench.tables import metric_tables
 
     config = FaithfulnessConfig(
         models=tuple(model or ()),

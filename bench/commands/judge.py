@@ -37,9 +37,9 @@ def judge(
     from rich.console import Console
 
     from starprobe.bench.judges.stage import JudgeConfig, judge_run
-    from starprobe.bench.judges.tables import tables
     from starprobe.bench.models.options import BackendOptions
     from starprobe.bench.progress import steps
+    from starprobe.bench.tables import judge_tables
 
     config = JudgeConfig(
         judges=_names(judges),
@@ -53,7 +53,7 @@ def judge(
     with steps() as step:
         found = judge_run(folder, config, step)
     console = Console()
-    for table in tables(found):
+    for table in judge_tables(found):
         console.print(table)
     for count in found.judges:
         if count.first_error is not None:

@@ -37,10 +37,10 @@ def metrics(
     """Measure a run and show every metric with its interval; writes DIR/metrics.json."""
     from rich.console import Console
 
-    from starprobe.bench.metrics import measure_run
-    from starprobe.bench.metrics.tables import Wanted, tables
+    from starprobe.bench.results import measure_run
+    from starprobe.bench.tables import Wanted, tables
 
-    found = measure_run(folder)
+    found = measure_run(folder, reader)
     rows = [row for metrics in found.readers.values() for row in metrics] + [*found.faithfulness]
     wanted = Wanted(
         readers=_known("reader", [reader] if reader else [], found.readers),

@@ -37,8 +37,8 @@ def plan(
     """Work out how many questions show a difference, and how many narrow an interval."""
     from rich.console import Console
 
-    from starprobe.bench.planning import Design, questions_for_width
-    from starprobe.bench.planning import plan as work_out
+    from starprobe.bench.statistics.power import Design, questions_for_width
+    from starprobe.bench.statistics.power import plan as work_out
 
     found = work_out(
         Design(

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 import numpy as np
 
 from starprobe.bench.faithfulness.trials import FRACTIONS, Trial
-from starprobe.bench.metrics.measuring import as_metric
+from starprobe.bench.metrics.measure import as_metric
 from starprobe.bench.records import Metric, Response
-from starprobe.bench.statistics import Floats, mean, rate
+from starprobe.bench.statistics.intervals import Floats, mean, rate
 from starprobe.probes.schema import Prompt
 
 EVERY = "all"

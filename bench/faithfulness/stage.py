@@ -20,7 +20,7 @@ from starprobe.bench.faithfulness.trials import (
 from starprobe.bench.models import BackendOptions, load_backend
 from starprobe.bench.models.base import Backend
 from starprobe.bench.records import Metric
-from starprobe.bench.storage import Run
+from starprobe.bench.storage import Run, chosen_reader
 from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Record
 
@@ -34,7 +34,7 @@ class FaithfulnessConfig(Record):
     models: tuple[str, ...] = ()
     """By default all of the run."""
     reader: str | None = None
-    """Whose verdicts say what was answered; by default the first there is."""
+    """Whose verdicts say what was answered; by default `chosen_reader`'s."""
     limit: int | None = None
     """Only so many responses a model, drawn by the seed."""
     seed: int = 0
@@ -106,7 +106,7 @@ def _models(run: Run, config: FaithfulnessConfig) -> list[str]:
 
 
 def _test(run: Run, backend: Backend, model: str, config: FaithfulnessConfig, step: Step) -> None:
-    reader = config.reader or run.verdict_names()[0]
+    reader = chosen_reader(run, config.reader)
     found = cases(run.prompts(), run.responses(), run.verdicts(reader), model)
     if config.limit is not None and config.limit < len(found):
         found = random.Random(config.seed).sample(found, config.limit)

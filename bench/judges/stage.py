@@ -8,14 +8,21 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
-from starprobe.bench.judges.panel import Case, judge, pair_cases, single_cases, waiting
-from starprobe.bench.judges.records import Judgement, read_judgements
+from starprobe.bench.judges.panel import (
+    Case,
+    Rubric,
+    get_rubric,
+    judge,
+    pair_cases,
+    single_cases,
+    waiting,
+)
 from starprobe.bench.judges.rewards import ASKED, load_reward, reward
-from starprobe.bench.judges.rubrics import Rubric, get_rubric
 from starprobe.bench.judges.summary import Summary, summarize
+from starprobe.bench.judges.votes import Judgement, read_judgements
 from starprobe.bench.models import BackendOptions, load_backend
 from starprobe.bench.scoring import score
-from starprobe.bench.storage import Run
+from starprobe.bench.storage import Run, chosen_reader
 from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Record
 
@@ -62,12 +69,11 @@ def judge_run(
     return summary(run, config.count_self)
 
 
-def summary(run: Run, count_self: bool = True) -> Summary:
-    """What the judgements of a run amount to, held against the key by the first of its readers."""
+def summary(run: Run, count_self: bool = True, reader: str | None = None) -> Summary:
+    """What the judgements of a run amount to, held against the key as read by `chosen_reader`."""
     found = read_judgements(run.judgements())
     prompts, responses = run.prompts(), run.responses()
-    readers = run.verdict_names()
-    verdicts = run.verdicts(readers[0]).values() if readers else ()
+    verdicts = run.verdicts(chosen_reader(run, reader)).values() if run.verdict_names() else ()
     correct = {
         verdict.id: score(verdict, prompts[responses[verdict.id].prompt_id]).correct
         for verdict in verdicts

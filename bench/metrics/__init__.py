@@ -1,12 +1,8 @@
-"""Verdicts -> numbers with intervals: `frame` joins a run, `measure` and `compare` count.
+"""Verdicts -> numbers with intervals: `frame` joins a run, `measure` and `compare` count."""
 
-`measure_run` does it for a run folder and writes metrics.json.
-"""
-
-from starprobe.bench.metrics.comparing import compare
-from starprobe.bench.metrics.files import measure_run
+from starprobe.bench.metrics.compare import compare
 from starprobe.bench.metrics.frames import frame, to_frame
-from starprobe.bench.metrics.measuring import measure
-from starprobe.bench.metrics.records import Comparison, MetricsFile
+from starprobe.bench.metrics.measure import measure
+from starprobe.bench.records import Comparison
 
-__all__ = ["Comparison", "MetricsFile", "compare", "frame", "measure", "measure_run", "to_frame"]
+__all__ = ["Comparison", "compare", "frame", "measure", "to_frame"]

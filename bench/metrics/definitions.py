@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 
 from starprobe.bench.records import STYLES
-from starprobe.bench.statistics import Floats
+from starprobe.bench.statistics.intervals import Floats
 
 if TYPE_CHECKING:
     import pandas as pd

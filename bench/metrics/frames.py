@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from starprobe.bench.records import MULTI, Response, Verdict
 from starprobe.bench.scoring import score
-from starprobe.bench.storage import Run
-from starprobe.probes.errors import InputError
+from starprobe.bench.storage import Run, chosen_reader
 from starprobe.probes.schema import Prompt, Record
 
 if TYPE_CHECKING:
@@ -65,8 +64,8 @@ COLUMNS: dict[str, str] = {
 pandas' own strings have no lone surrogates, and models write them."""
 
 
-def frame(run: Run, classifier: str) -> pd.DataFrame:
-    """One row for each verdict of this reader; columns and dtypes are `COLUMNS`.
+def frame(run: Run, reader: str | None = None) -> pd.DataFrame:
+    """One row for each verdict of `chosen_reader`'s; columns and dtypes are `COLUMNS`.
 
     `answer`, `key`, `hinted` and `favoured` are option ids, the `_label` columns the letters shown,
     `position` and `key_position` the places (from 1) of the answer given and of the key. `answer`
@@ -76,15 +75,10 @@ def frame(run: Run, classifier: str) -> pd.DataFrame:
     `favoured` the only option argued for.
 
     Raises:
-        InputError: the run has no verdicts of that reader.
+        InputError: that reader has not read the run, or nobody has.
     """
-    names = run.verdict_names()
-    if classifier not in names:
-        raise InputError(
-            f"{run.path} has no verdicts of {classifier!r} (it has: {', '.join(names) or 'none'}); "
-            f"run: starprobe classify {run.path} --classifier {classifier}"
-        )
-    prompts, responses, verdicts = run.prompts(), run.responses(), run.verdicts(classifier)
+    reader = chosen_reader(run, reader)
+    prompts, responses, verdicts = run.prompts(), run.responses(), run.verdicts(reader)
     models = {model.name: place for place, model in enumerate(run.info.models)}
     places = {prompt_id: place for place, prompt_id in enumerate(prompts)}
     # Responses were written as they finished; the frame has the order in which they were asked.

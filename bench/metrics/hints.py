@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from starprobe.bench.metrics.comparing import paired_rows
+from starprobe.bench.metrics.compare import paired_rows
+from starprobe.bench.metrics.contrasts import hinted_pairs
 from starprobe.bench.metrics.definitions import numbers
-from starprobe.bench.metrics.pairing import hinted_pairs
 from starprobe.bench.records import Metric
-from starprobe.bench.statistics import (
+from starprobe.bench.statistics.intervals import (
     NOTHING,
     Estimate,
     Floats,

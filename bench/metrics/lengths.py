@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from starprobe.bench.metrics.definitions import numbers
-from starprobe.bench.statistics import (
+from starprobe.bench.statistics.intervals import (
     NOTHING,
     Estimate,
     Floats,

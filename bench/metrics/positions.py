@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from starprobe.bench.metrics.definitions import numbers, right_of_all
-from starprobe.bench.statistics import (
+from starprobe.bench.statistics.intervals import (
     NOTHING,
     Estimate,
     Floats,

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from starprobe.bench.paired import holm
 from starprobe.bench.signs.ratios import Ratio, likelihood_ratio
 from starprobe.bench.signs.roc import Roc, roc
 from starprobe.bench.signs.variance import seed_rate
 from starprobe.bench.signs.words import Verdict, informative, sentence, summary, verdict
-from starprobe.bench.statistics import Floats
+from starprobe.bench.statistics.intervals import Floats
+from starprobe.bench.statistics.paired import holm
 from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Record
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from starprobe.bench.signs.variance import Compared, contrast_parts, margin, touches
-from starprobe.bench.statistics import LEVEL, Floats
+from starprobe.bench.statistics.intervals import LEVEL, Floats
 
 
 class Difference(Compared):

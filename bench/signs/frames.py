@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from starprobe.bench.metrics.pairing import elicited_only, spontaneous
+from starprobe.bench.metrics.contrasts import elicited_only, spontaneous
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,7 +14,7 @@ from starprobe.bench.signs.variance import (
     margin,
     touches,
 )
-from starprobe.bench.statistics import LEVEL, Floats
+from starprobe.bench.statistics.intervals import LEVEL, Floats
 
 
 class Ratio(Compared):

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from starprobe.bench.metrics.corrected import ReaderError, corrected_rate
 from starprobe.bench.metrics.definitions import numbers
 from starprobe.bench.metrics.lengths import matched_length
 from starprobe.bench.signs.analysis import STAR, Contrast, analyse
+from starprobe.bench.statistics.corrected import ReaderError, corrected_rate
 from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Record
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from starprobe.bench.statistics import LEVEL, wilson
+from starprobe.bench.statistics.intervals import LEVEL, wilson
 from starprobe.probes.schema import Record
 
 

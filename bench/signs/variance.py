@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from starprobe.bench.statistics import LEVEL, Estimate, Floats, wilson
+from starprobe.bench.statistics.intervals import LEVEL, Estimate, Floats, wilson
 from starprobe.probes.schema import Record
 
 METHOD = "random effects of seeds and questions"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import plotly.graph_objects as go
 
 from starprobe.bench.metrics.definitions import numbers, right_of_all
-from starprobe.bench.statistics import mean, rate
+from starprobe.bench.statistics.intervals import mean, rate
 from starprobe.reports.figures.drawing import (
     bars,
     estimate_columns,

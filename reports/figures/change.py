@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from starprobe.bench.metrics.comparing import PAIR_KEYS, paired_rows
+from starprobe.bench.metrics.compare import PAIR_KEYS, paired_rows
 from starprobe.bench.records import STYLES
 from starprobe.reports.figures.drawing import layout
 from starprobe.reports.palette import STYLE_COLOURS, STYLE_WORDS

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import plotly.graph_objects as go
 
 from starprobe.bench.faithfulness.measure import EVERY
-from starprobe.bench.judges.agreement import Agreement
-from starprobe.bench.judges.records import Judgement
+from starprobe.bench.judges.votes import Judgement
 from starprobe.bench.records import Metric
+from starprobe.bench.statistics.agreement import Agreement
 from starprobe.reports.figures.drawing import bars, groups, in_order, layout, percent, plain
 from starprobe.reports.palette import colour_of, symbol_of
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import plotly.graph_objects as go
 
-from starprobe.bench.statistics import Estimate, Floats
+from starprobe.bench.statistics.intervals import Estimate, Floats
 from starprobe.reports.visible import visible
 
 if TYPE_CHECKING:

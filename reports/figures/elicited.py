@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import plotly.graph_objects as go
 
 from starprobe.bench.metrics.definitions import numbers
-from starprobe.bench.statistics import rate
+from starprobe.bench.statistics.intervals import rate
 from starprobe.reports.figures.drawing import (
     bars,
     estimate_columns,

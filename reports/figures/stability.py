@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 
 from starprobe.bench.metrics.positions import disagreements
 from starprobe.bench.records import Metric
-from starprobe.bench.statistics import rate, rate_of
+from starprobe.bench.statistics.intervals import rate, rate_of
 from starprobe.reports.figures.drawing import (
     bars,
     estimate_columns,

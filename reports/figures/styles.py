@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from starprobe.bench.records import STYLES
-from starprobe.bench.statistics import rate
+from starprobe.bench.statistics.intervals import rate
 from starprobe.reports.figures.drawing import (
     estimate_columns,
     groups,

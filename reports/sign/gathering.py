@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from starprobe.bench.metrics.pairing import spontaneous
+from starprobe.bench.metrics.contrasts import spontaneous
 from starprobe.bench.signs import label
 from starprobe.bench.storage import Run
 from starprobe.probes.errors import InputError

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from starprobe.bench.metrics.pairing import elicited_only
+from starprobe.bench.metrics.contrasts import elicited_only
 from starprobe.bench.models import parse_model
 from starprobe.bench.storage import Run
 from starprobe.probes.errors import FolderError, InputError

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import starprobe.bench
+from starprobe.bench.metrics import frame
 from starprobe.bench.reading import classify_run
 from starprobe.bench.runner import RunConfig, run
 from starprobe.probes.errors import InputError
@@ -19,7 +20,7 @@ CONFIG = RunConfig(
 def test_a_run_gives_a_frame_of_its_only_reader(tmp_path: Path) -> None:
     run(CONFIG, tmp_path / "run")
     classify_run(tmp_path / "run", "rules")
-    table = starprobe.bench.load_run(tmp_path / "run").frame()
+    table = frame(starprobe.bench.load_run(tmp_path / "run"))
     assert len(table) == 12
     assert {"model", "condition", "coverage", "style"} <= set(table.columns)
 
@@ -27,7 +28,7 @@ def test_a_run_gives_a_frame_of_its_only_reader(tmp_path: Path) -> None:
 def test_a_run_that_nobody_has_read_says_so(tmp_path: Path) -> None:
     folder = run(CONFIG, tmp_path / "run")
     with pytest.raises(InputError):
-        folder.frame()
+        frame(folder)
 
 
 def test_a_notebook_shows_models_and_conditions(tmp_path: Path) -> None:

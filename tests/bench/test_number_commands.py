@@ -45,7 +45,7 @@ def test_metrics_shows_values_with_intervals_and_writes_the_file(app, run):
 def test_metrics_of_an_unknown_reader_names_those_there_are(app, run):
     done = RUNNER.invoke(app, ["metrics", str(run.path), "--reader", "oracle"])
     assert isinstance(done.exception, InputError)
-    assert "no reader 'oracle' here; there is: rules" in str(done.exception)
+    assert "no verdicts of 'oracle'" in str(done.exception)
 
 
 def test_models_that_do_not_fit_beside_each_other_stand_below_each_other(app, tmp_path):

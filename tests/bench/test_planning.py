@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from starprobe.bench.paired import mcnemar
-from starprobe.bench.planning import (
+from starprobe.bench.statistics.intervals import wilson
+from starprobe.bench.statistics.paired import mcnemar
+from starprobe.bench.statistics.power import (
     Design,
     discordant_shares,
     mcnemar_power,
     plan,
     questions_for_width,
 )
-from starprobe.bench.statistics import wilson
 from starprobe.probes.errors import InputError
 
 

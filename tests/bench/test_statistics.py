@@ -5,8 +5,7 @@ import itertools
 import numpy as np
 import pytest
 
-from starprobe.bench.paired import holm, mcnemar, paired_mean, paired_rate, sign_flip
-from starprobe.bench.statistics import (
+from starprobe.bench.statistics.intervals import (
     NOTHING,
     effective_size,
     mean,
@@ -15,6 +14,7 @@ from starprobe.bench.statistics import (
     sums_by_cluster,
     wilson,
 )
+from starprobe.bench.statistics.paired import holm, mcnemar, paired_mean, paired_rate, sign_flip
 
 SIMULATIONS = 1500
 PROMISED = (0.93, 0.97)
@@ -79,7 +79,7 @@ def test_resampling_is_seeded_and_blocks_do_not_change_its_shape(monkeypatch):
     columns = np.column_stack([np.arange(50.0), np.ones(50)])
     assert np.array_equal(resample(columns, 300, seed=4), resample(columns, 300, seed=4))
     assert not np.array_equal(resample(columns, 300, seed=4), resample(columns, 300, seed=5))
-    monkeypatch.setattr("starprobe.bench.statistics._CELLS", 1000)
+    monkeypatch.setattr("starprobe.bench.statistics.intervals._CELLS", 1000)
     blocked = resample(columns, 300, seed=4)
     assert blocked.shape == (300, 2) and np.all(blocked[:, 1] == 50)
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from starprobe.bench.metrics.records import Comparison
 from starprobe.bench.records import (
+    Comparison,
     ModelInfo,
     Outcome,
     Response,

@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from starprobe.bench.judges.records import Judgement
-from starprobe.bench.judges.rubrics import RUBRICS
+from starprobe.bench.judges.panel import RUBRICS
+from starprobe.bench.judges.votes import Judgement
 from starprobe.bench.metrics import frame as frame_of
 from starprobe.bench.metrics.positions import position_metrics
-from starprobe.bench.statistics import rate
+from starprobe.bench.statistics.intervals import rate
 from starprobe.bench.storage import Run
 from starprobe.reports import figures, sentences
 from starprobe.reports.checks import check_panels

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from starprobe.bench.statistics import NOTHING
+from starprobe.bench.statistics.intervals import NOTHING
 from starprobe.reports.sentences import BREAKS, RARELY, TIMES, Standing, headline, rest
 
 UNSURE = "too few questions to tell"

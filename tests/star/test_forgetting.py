@@ -88,8 +88,8 @@ def test_base_and_chosen_are_asked_both_ways_and_never_again(
     (training.path / "forgetting.json").unlink()
     again = train(config, tmp_path / "t", load=tutor).forgetting()
     assert again == found
-    from starprobe.bench.metrics import compare
+    from starprobe.bench.metrics import compare, frame
     from starprobe.bench.storage import Run
 
     sides = [Run(training.forgetting_folder / "science" / f"iteration_00{i}") for i in (0, 1)]
-    assert compare(sides[0].frame(), sides[1].frame(), ["accuracy"])[0].n == 3
+    assert compare(frame(sides[0]), frame(sides[1]), ["accuracy"])[0].n == 3

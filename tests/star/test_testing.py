@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from starprobe.bench.paired import mcnemar
-from starprobe.bench.statistics import wilson
+from starprobe.bench.statistics.intervals import wilson
+from starprobe.bench.statistics.paired import mcnemar
 from starprobe.probes.errors import FolderError, InputError
 from starprobe.probes.loading import load_probe_set, write_questions
 from starprobe.probes.numbers import NumbersSpec, make_numbers

@@ -364,7 +364,7 @@ def test_a_key_that_is_none_of_the_options_is_counted(tmp_path: Path) -> None:
 
 
 def test_a_run_that_was_imported_can_be_measured(tmp_path: Path) -> None:
-    from starprobe.bench.metrics import measure_run
+    from starprobe.bench.results import measure_run
 
     path = write_lines(tmp_path / "x.jsonl", *(row(id=f"r{i}", model=f"m{i}") for i in range(3)))
     run = import_outputs(path, tmp_path / "run").run

@@ -5,8 +5,13 @@ import numpy as np
 import pytest
 from statsmodels.stats.inter_rater import aggregate_raters, fleiss_kappa
 
-from starprobe.bench.judges.agreement import agreement, count_choices, gwet_ac1, krippendorff_alpha
-from starprobe.bench.judges.consensus import majority
+from starprobe.bench.judges.votes import majority
+from starprobe.bench.statistics.agreement import (
+    agreement,
+    count_choices,
+    gwet_ac1,
+    krippendorff_alpha,
+)
 
 CHOICES = ("RIGHT", "WRONG", "NONE")
 

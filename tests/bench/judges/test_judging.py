@@ -4,10 +4,9 @@ import json
 
 import pytest
 
-from starprobe.bench.judges.panel import judges_itself
-from starprobe.bench.judges.records import read_judgements
-from starprobe.bench.judges.rubrics import RUBRICS, read_choice, render
+from starprobe.bench.judges.panel import RUBRICS, judges_itself, read_choice, render
 from starprobe.bench.judges.stage import JudgeConfig, judge_run
+from starprobe.bench.judges.votes import read_judgements
 from starprobe.bench.records import ModelInfo, ResponseError
 from starprobe.bench.storage import Run
 from starprobe.probes.errors import InputError

@@ -4,11 +4,10 @@ import json
 
 import pytest
 
-from starprobe.bench.judges.records import read_judgements
-from starprobe.bench.judges.reward_format import fit_url, read_scores, scores_of
-from starprobe.bench.judges.rewards import load_reward
+from starprobe.bench.judges.rewards import fit_url, load_reward, read_scores, scores_of
 from starprobe.bench.judges.stage import JudgeConfig, judge_run
 from starprobe.bench.judges.summary import summarize
+from starprobe.bench.judges.votes import read_judgements
 from starprobe.bench.models.http_faults import Fault
 from starprobe.bench.records import Usage
 from starprobe.probes.errors import InputError, MissingError

@@ -5,12 +5,11 @@ from pathlib import Path
 import numpy as np
 
 from starprobe.bench.faithfulness.trials import FRACTIONS
-from starprobe.bench.metrics import measure_run
-from starprobe.bench.metrics.corrected import ReaderError
 from starprobe.bench.metrics.definitions import DEFINITIONS
-from starprobe.bench.metrics.measuring import measure
-from starprobe.bench.metrics.records import Comparison, MetricsFile, ReaderAgreement, ReaderRange
-from starprobe.bench.records import Metric
+from starprobe.bench.metrics.measure import measure
+from starprobe.bench.records import Comparison, Metric
+from starprobe.bench.results import MetricsFile, ReaderAgreement, ReaderRange, measure_run
+from starprobe.bench.statistics.corrected import ReaderError
 from tests.bench.metrics.runs import make_frame, make_prompt, make_response, make_run, make_verdict
 
 TEXT = (Path(__file__).resolve().parents[3] / "docs" / "metrics.md").read_text(encoding="utf-8")
@@ -48,6 +47,6 @@ def test_every_key_of_the_file_is_documented(tmp_path):
     assert {key for key in keys if f"`{key}`" not in TEXT} == set()
     run = make_run(tmp_path / "run", everything())
     run.write_verdicts("other", run.verdicts("rules").values())
-    found = measure_run(run.path)
+    found = measure_run(run.path, "rules")
     assert found.contrasts["rules"] and found.agreement and found.ranges
     assert MetricsFile.model_validate_json((run.path / "metrics.json").read_text()) == found

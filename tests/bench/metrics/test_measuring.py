@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from starprobe.bench.metrics import compare, frame, measure, measure_run, to_frame
+from starprobe.bench.metrics import compare, frame, measure, to_frame
 from starprobe.bench.records import MULTI, Metric, ResponseError
-from starprobe.bench.statistics import wilson
+from starprobe.bench.results import measure_run
+from starprobe.bench.statistics.intervals import wilson
 from starprobe.probes.errors import InputError
 from tests.bench.metrics.runs import (
     Triple,
@@ -63,7 +64,7 @@ def test_the_frame_has_the_order_of_the_questions_and_not_of_the_answers(tmp_pat
 
 def test_an_unread_run_is_refused_with_the_command_that_reads_it(tmp_path: Path):
     run = make_run(tmp_path / "run", four())
-    with pytest.raises(InputError, match=r"no verdicts of 'learned'.*starprobe classify"):
+    with pytest.raises(InputError, match=r"no verdicts of 'learned'.*--reader: rules"):
         frame(run, "learned")
 
 

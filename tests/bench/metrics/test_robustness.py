@@ -4,19 +4,18 @@ import numpy as np
 import pytest
 
 from starprobe.bench.metrics import measure
-from starprobe.bench.metrics.corrected import (
+from starprobe.bench.metrics.contrasts import contrasts, is_elicited, is_hinted, twins, without
+from starprobe.bench.metrics.hints import acknowledges, channels, hint_metrics
+from starprobe.bench.metrics.lengths import matched_length
+from starprobe.bench.metrics.positions import _shuffled_totals, _std_by_chance, position_metrics
+from starprobe.bench.records import Usage
+from starprobe.bench.results import reader_agreement, reader_ranges
+from starprobe.bench.statistics.corrected import (
     ReaderError,
     corrected_rate,
     lang_reiczigel,
     rogan_gladen,
 )
-from starprobe.bench.metrics.gaps import contrasts
-from starprobe.bench.metrics.hints import acknowledges, channels, hint_metrics
-from starprobe.bench.metrics.lengths import matched_length
-from starprobe.bench.metrics.pairing import is_elicited, is_hinted, twins, without
-from starprobe.bench.metrics.positions import _shuffled_totals, _std_by_chance, position_metrics
-from starprobe.bench.metrics.readers import reader_agreement, reader_ranges
-from starprobe.bench.records import Usage
 from tests.bench.metrics.runs import make_frame, make_prompt, make_response, make_verdict
 
 ALL = {"o1": "for", "o2": "against", "o3": "against", "o4": "against"}

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from starprobe.bench.metrics.corrected import ReaderError
 from starprobe.bench.signs import label
 from starprobe.bench.signs.robustness import at_matched_length, corrected, variant
+from starprobe.bench.statistics.corrected import ReaderError
 from tests.bench.metrics.runs import make_frame, make_prompt, make_response, make_verdict
 
 REASONED = {f"o{number}": "against" for number in range(1, 5)}

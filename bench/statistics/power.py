@@ -10,7 +10,7 @@ from math import ceil, sqrt
 
 import numpy as np
 
-from starprobe.bench.statistics import LEVEL, Floats, wilson
+from starprobe.bench.statistics.intervals import LEVEL, Floats, wilson
 from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Record
 

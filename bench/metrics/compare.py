@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Literal
 from starprobe.bench.metrics.definitions import BY_NAME, HEADLINES, Definition
 from starprobe.bench.metrics.lengths import NAME as MATCHED
 from starprobe.bench.metrics.lengths import matched_length
-from starprobe.bench.metrics.records import Comparison
-from starprobe.bench.paired import Paired, holm, paired_mean, paired_rate
+from starprobe.bench.records import Comparison
+from starprobe.bench.statistics.paired import Paired, holm, paired_mean, paired_rate
 from starprobe.probes.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
+
 
 DEFAULT = (*HEADLINES, MATCHED)
 PAIR_KEYS = ("question_id", "condition", "order", "repeat")

@@ -1,19 +1,19 @@
-"""Which conditions belong together.
-
-An elicited one with its spontaneous twin, a hinted one with its unhinted twin: by their names and
-the definitions of `probes.conditions`; a user's own says its twin itself.
-"""
+"""Which conditions belong together, and what one adds to the other."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from starprobe.bench.metrics.compare import adjust, comparison, paired, paired_rows
+from starprobe.bench.metrics.definitions import BY_NAME
+from starprobe.bench.records import Comparison
 from starprobe.probes.conditions import Condition, get_condition
 from starprobe.probes.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
+
 
 PLAIN = "plain"
 
@@ -97,3 +97,29 @@ def elicited_only(name: str) -> bool:
     except InputError:
         return False
     return condition.elicited and not condition.hinted
+
+
+KEYS = ("question_id", "order", "repeat")
+METRICS = ("full_breakdown", "coverage", "accuracy", "tokens")
+
+
+def contrasts(frame: pd.DataFrame) -> list[Comparison]:
+    """Elicited minus spontaneous, and hinted minus unhinted, for each model of the frame.
+
+    The condition of a row reads `plain -> scratchpad`; p is adjusted over all rows.
+    """
+    return adjust(list(_contrasts(frame)))
+
+
+def _contrasts(frame: pd.DataFrame) -> Iterator[Comparison]:
+    for model, table in frame.groupby("model", sort=False):
+        for before, after in elicited_pairs(table) + hinted_pairs(table):
+            one, two = paired_rows(
+                table[table["condition"] == before], table[table["condition"] == after], KEYS
+            )
+            if not len(one):
+                continue
+            for name in METRICS:
+                cell = str(model), str(model), f"{before} -> {after}"
+                both = paired(BY_NAME[name], one, two)
+                yield comparison(name, BY_NAME[name].kind, cell, both)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from starprobe.bench.statistics import (
+from starprobe.bench.statistics.intervals import (
     NOTHING,
     Estimate,
     Floats,
@@ -132,3 +132,12 @@ def gwet_ac1(counts: Floats) -> float | None:
     shares = (kept / kept.sum(axis=1, keepdims=True)).mean(axis=0)
     by_chance = float((shares * (1 - shares)).sum() / (counts.shape[1] - 1))
     return (raw - by_chance) / (1 - by_chance)
+
+
+def kappa(one: np.ndarray, two: np.ndarray) -> float | None:
+    """Cohen's kappa; None where there is nothing, or both always say the same one thing."""
+    from sklearn.metrics import cohen_kappa_score
+
+    if not len(one) or len(set(one) | set(two)) < 2:
+        return None
+    return float(cohen_kappa_score(one, two))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from starprobe.bench.statistics import (
+from starprobe.bench.statistics.intervals import (
     LEVEL,
     NOTHING,
     Estimate,

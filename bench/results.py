@@ -1,0 +1,220 @@
+"""A run folder in, metrics.json out: everything that was worked out of a run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from pydantic import Field
+
+from starprobe.bench.faithfulness.measure import faithfulness_metrics
+from starprobe.bench.faithfulness.trials import Trial
+from starprobe.bench.judges.stage import summary
+from starprobe.bench.judges.votes import JudgeCount
+from starprobe.bench.metrics.contrasts import contrasts
+from starprobe.bench.metrics.definitions import numbers
+from starprobe.bench.metrics.frames import frame
+from starprobe.bench.metrics.measure import measure, split
+from starprobe.bench.readers.correction import error_counts
+from starprobe.bench.records import Comparison, Metric, NotApplicable
+from starprobe.bench.statistics.agreement import Agreement, kappa
+from starprobe.bench.statistics.corrected import ReaderError
+from starprobe.bench.statistics.intervals import rate
+from starprobe.bench.statistics.paired import mcnemar
+from starprobe.bench.storage import Run, chosen_reader
+from starprobe.probes.schema import Record
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+METRICS_FORMAT = 1
+"""Version of metrics.json."""
+
+
+class Judged(Record):
+    """What judges and reward models make of a run, without the rows of each response."""
+
+    judges: tuple[JudgeCount, ...]
+    """How many each was shown, could not be read for, and failed on; votes on its own responses."""
+    agreement: dict[str, Agreement]
+    """Rubric -> agreement of the panel."""
+    metrics: tuple[Metric, ...]
+    """Consensus, scores and lengths, by model and condition."""
+    rewards: tuple[Comparison, ...]
+    """Differences of scores within a prompt, and of the length beside them."""
+
+
+class Failures(Record):
+    """Requests of one model and condition that got no response at all."""
+
+    model: str
+    condition: str
+    failed: int
+    requests: int
+
+
+class ReaderAgreement(Record):
+    """Two readers on the same responses."""
+
+    readers: tuple[str, str]
+    responses: int
+    same: float | None
+    """Share of responses on which they agree whether every option is reasoned about."""
+    kappa_full_breakdown: float | None
+    """Cohen's kappa; None where both always say the same."""
+    kappa_style: float | None
+    first_only: int
+    """Responses in which only the first sees a full breakdown."""
+    second_only: int
+    p: float | None
+    """Exact McNemar over responses."""
+
+
+class ReaderRange(Record):
+    """The headline of one model and condition under every reader."""
+
+    model: str
+    condition: str
+    full_breakdown: dict[str, float]
+    range: float
+    """Highest less lowest."""
+
+
+class MetricsFile(Record):
+    """metrics.json: everything that `measure_run` works out."""
+
+    format: int = METRICS_FORMAT
+    readers: dict[str, tuple[Metric, ...]]
+    """Reader's name, as in verdicts.NAME.jsonl -> its metrics."""
+    contrasts: dict[str, tuple[Comparison, ...]] = Field(default_factory=dict)
+    """Reader's name -> elicited against spontaneous, hinted against unhinted."""
+    agreement: tuple[ReaderAgreement, ...] = ()
+    ranges: tuple[ReaderRange, ...] = ()
+    failures: tuple[Failures, ...] = ()
+    not_applicable: tuple[NotApplicable, ...] = ()
+    faithfulness: tuple[Metric, ...] = ()
+    """Of the trials in faithfulness.jsonl."""
+    judged: Judged | None = None
+    """Of judgements.jsonl; None where nobody judged."""
+
+
+def reader_agreement(frames: Mapping[str, pd.DataFrame]) -> list[ReaderAgreement]:
+    """Cohen's kappa of each pair of readers on full breakdown and on style, same responses.
+
+    The McNemar test treats responses as independent: it asks whether one reader sees more full
+    breakdowns than the other in these responses, not in models at large.
+    """
+    found = []
+    for (one, first), (two, second) in combinations(frames.items(), 2):
+        joined = first.merge(second, on="response_id", suffixes=("", "_2"))
+        a, b = numbers(joined, "full"), numbers(joined, "full_2")
+        both = ~(np.isnan(a) | np.isnan(b))
+        a, b = a[both], b[both]
+        first_only, second_only = int(np.sum((a == 1) & (b == 0))), int(np.sum((a == 0) & (b == 1)))
+        found.append(
+            ReaderAgreement(
+                readers=(one, two),
+                responses=len(a),
+                same=float(np.mean(a == b)) if len(a) else None,
+                kappa_full_breakdown=kappa(a, b),
+                kappa_style=kappa(joined["style"].to_numpy(), joined["style_2"].to_numpy()),
+                first_only=first_only,
+                second_only=second_only,
+                p=mcnemar(first_only, second_only) if len(a) else None,
+            )
+        )
+    return found
+
+
+def reader_ranges(frames: Mapping[str, pd.DataFrame]) -> list[ReaderRange]:
+    """The full-breakdown rate of each model and condition under each reader."""
+    found: dict[tuple[str, str], dict[str, float]] = {}
+    for reader, read in frames.items():
+        for (model, condition), table in read.groupby(["model", "condition"], sort=False):
+            share = rate(numbers(table, "full"), table["question_id"].to_numpy())
+            if share.value is not None:
+                found.setdefault((str(model), str(condition)), {})[reader] = share.value
+    return [
+        ReaderRange(
+            model=model,
+            condition=condition,
+            full_breakdown=by_reader,
+            range=max(by_reader.values()) - min(by_reader.values()),
+        )
+        for (model, condition), by_reader in found.items()
+        if len(by_reader) > 1
+    ]
+
+
+def measure_run(path: Path | str, reader: str | None = None) -> MetricsFile:
+    """The metrics of every reader that has read this run; writes metrics.json.
+
+    Raises:
+        FolderError: no run folder.
+        InputError: nobody has read it yet, or it is not clear whose verdicts count.
+    """
+    run = Run(path)
+    chosen, names = chosen_reader(run, reader), run.verdict_names()
+    halves = {name: split(frame(run, name)) for name in names}
+    frames = {name: kept for name, (kept, _) in halves.items()}
+    found = MetricsFile(
+        readers={name: tuple(measure(table, reader_error(name))) for name, table in frames.items()},
+        contrasts={name: tuple(contrasts(table)) for name, table in frames.items()},
+        agreement=tuple(reader_agreement(frames)),
+        ranges=tuple(reader_ranges(frames)),
+        failures=tuple(failures(run)),
+        not_applicable=tuple(halves[names[0]][1]),
+        faithfulness=tuple(faithfulness(run)),
+        judged=judged(run, chosen),
+    )
+    run.write_metrics(found.model_dump(mode="json"))
+    return found
+
+
+def faithfulness(run: Run) -> list[Metric]:
+    """The metrics of the trials that the run holds; none where there are none."""
+    trials = [Trial.model_validate(row) for row in run.faithfulness()]
+    return faithfulness_metrics(trials, run.responses(), run.prompts()) if trials else []
+
+
+def judged(run: Run, reader: str | None = None) -> Judged | None:
+    """What the judgements that the run holds amount to; None where there are none."""
+    found = summary(run, reader=reader)
+    if not found.judges:
+        return None
+    return Judged(
+        judges=found.judges,
+        agreement=found.agreement,
+        metrics=found.metrics,
+        rewards=found.rewards,
+    )
+
+
+def reader_error(name: str) -> ReaderError | None:
+    """How this reader did on labelled texts it was not fitted on; None where nobody counted."""
+    counts = error_counts(name)
+    return None if counts is None else ReaderError(**counts._asdict())
+
+
+def failures(run: Run) -> list[Failures]:
+    """Requests that ended in an error, for each model and condition that has any."""
+    prompts = run.prompts()
+    failed: Counter[tuple[str, str]] = Counter()
+    requests: Counter[tuple[str, str]] = Counter()
+    for response in run.responses().values():
+        if response.prompt_id not in prompts:
+            continue
+        cell = response.model, prompts[response.prompt_id].condition
+        requests[cell] += 1
+        failed[cell] += response.error is not None
+    return [
+        Failures(model=model, condition=condition, failed=count, requests=requests[cell])
+        for cell, count in failed.items()
+        if count
+        for model, condition in (cell,)
+    ]

@@ -1,0 +1,1 @@
+"""Intervals, paired tests, power and agreement: numbers in, numbers out; no records of a run."""
