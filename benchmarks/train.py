@@ -168,9 +168,9 @@ def _plain_training(model: Any, tokenizer: Any, config: StarConfig, folder: Path
     from peft import get_peft_model
     from transformers import DataCollatorForSeq2Seq, Trainer, TrainingArguments
 
-    from starprobe.star.examples import encode
+    from starprobe.star.folder import records
     from starprobe.star.records import TrainRow
-    from starprobe.star.storage import records
+    from starprobe.star.rows import encode
     from starprobe.star.weights import lora
 
     stored = records(folder / "ours" / "iteration_001" / "train.jsonl", TrainRow)

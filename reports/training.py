@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from starprobe.reports.figures import training as curves
 from starprobe.reports.panels import Panel
+from starprobe.star.folder import Training
 from starprobe.star.records import Exam, IterationMetrics
-from starprobe.star.storage import Training
 from starprobe.star.tables import differences
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from starprobe.star.config import StarConfig, make_config, presets
-from starprobe.star.storage import Training
+from starprobe.star.folder import Training
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,7 +26,7 @@ def train(config: StarConfig, out: Path | str, console: Console | None = None) -
         UserError: what the user can cure; nothing is lost by it.
     """
     from starprobe.star.loop import train as run
-    from starprobe.star.watching import RichWatcher
+    from starprobe.star.progress import RichWatcher
 
     if console is None:
         return run(config, out)

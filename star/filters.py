@@ -12,11 +12,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
 from starprobe.bench.records import MULTI
-from starprobe.star.claims import false_claims
 from starprobe.star.config import StarConfig
-from starprobe.star.numeric import key_number, numbers_of
-from starprobe.star.reading import Read, closes_well, working
+from starprobe.star.read import Read, closes_well, working
 from starprobe.star.records import Reason, Sample
+from starprobe.star.verify import false_claims, key_number, numbers_of
 
 LENGTH_FACTOR = 3.0
 """A rationale this many times longer or shorter than the median kept one is an outlier."""

@@ -1,29 +1,324 @@
 """Training rows -> trained weights: a fine-tune from its job, alone or as one of several processes.
 
 Rows come in as token ids, so that the trained prompt is exactly the one that is asked, and none is
-ever cut. A fine-tune that was killed goes on from its last snapshot.
+ever cut. Their order is fixed before training, the same for any number of processes; a fine-tune
+that was killed goes on from its last snapshot. Pairs: DPO with the likelihood of the right answer
+(Iterative RPO, Pang et al. 2024, equation 2).
 """
 
 from __future__ import annotations
 
+import copy
 import gc
+import os
+import random
 import shutil
 import time
 from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from starprobe.probes.errors import InputError, MissingError
-from starprobe.star import limits
 from starprobe.star.config import StarConfig
-from starprobe.star.examples import Encoded, encode
-from starprobe.star.jobs import Job
-from starprobe.star.records import TrainingStats, TrainRow
+from starprobe.star.folder import records, replace_folder
+from starprobe.star.records import Job, TrainingStats, TrainRow
+from starprobe.star.rows import Encoded, encode
 from starprobe.star.sampling import Watcher
 from starprobe.star.snapshots import keeper, last_whole
-from starprobe.star.stored import records, replace_folder
-from starprobe.star.trainers import Material, make_trainer, material, teller
-from starprobe.star.weights import load_model, load_tokenizer, on_cpu
+from starprobe.star.weights import (
+    enough_memory,
+    is_adapter,
+    load_model,
+    load_tokenizer,
+    lora,
+    on_cpu,
+    padding_free,
+    writing,
+)
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+BATCHES_SORTED = 50
+"""Rows are sorted by length within so many batches of a shuffled epoch, not over all of it."""
+
+
+def row_order(lengths: Sequence[int], batch: int, steps: int, seed: int) -> list[int]:
+    """Row numbers for so many whole batches, one behind the other.
+
+    Every row comes once before any comes again, but where a batch is left open at the end of an
+    epoch: the next one's first rows fill it. The batch of the longest row comes first: what does
+    not fit into memory shows at once.
+    """
+    rng = random.Random(f"rows|{seed}")
+    batches: list[list[int]] = []
+    left: list[int] = []
+    while len(batches) < steps:
+        fresh = list(range(len(lengths)))
+        rng.shuffle(fresh)
+        if left:
+            fresh.sort(key=set(left).__contains__)
+            taken = batch - len(left)
+            left, fresh = left + fresh[:taken], fresh[taken:]
+            if len(left) < batch:
+                continue
+            batches.append(left)
+            rng.shuffle(fresh)
+        whole = len(fresh) // batch * batch
+        batches += _alike(fresh[:whole], lengths, batch, rng)
+        left = fresh[whole:]
+    longest = max(range(steps), key=lambda i: max(lengths[row] for row in batches[i]))
+    batches[0], batches[longest] = batches[longest], batches[0]
+    return [row for rows in batches[:steps] for row in rows]
+
+
+def step_count(rows: int, batch: int, epochs: float) -> int:
+    """Steps that show every row so many times, the last batch filled up."""
+    return max(1, -int(-rows * epochs // batch))
+
+
+def _alike(
+    rows: Sequence[int], lengths: Sequence[int], batch: int, rng: random.Random
+) -> list[list[int]]:
+    """Batches of like length, shuffled."""
+    found: list[list[int]] = []
+    for start in range(0, len(rows), BATCHES_SORTED * batch):
+        window = sorted(rows[start : start + BATCHES_SORTED * batch], key=lambda i: -lengths[i])
+        made = [window[i : i + batch] for i in range(0, len(window), batch)]
+        rng.shuffle(made)
+        found += made
+    return found
+
+
+class Material(NamedTuple):
+    """Rows as token ids, and in which order they are trained on."""
+
+    rows: Sequence[Encoded]
+    order: Sequence[int]
+    steps: int
+
+    @property
+    def tokens(self) -> list[int]:
+        """Tokens trained on after so many steps, none at first."""
+        batch = len(self.order) // self.steps
+        lengths = [len(self.rows[i].input_ids) for i in self.order]
+        parts = [sum(lengths[i : i + batch]) for i in range(0, len(lengths), batch)]
+        return list(accumulate(parts, initial=0))
+
+
+def material(rows: Sequence[Encoded], config: StarConfig, iteration: int) -> Material:
+    """The rows of an iteration with their order."""
+    steps = steps_of(config, iteration, len(rows))
+    lengths = [len(row.input_ids) for row in rows]
+    order = row_order(lengths, config.train_batch_size, steps, config.seed + iteration)
+    return Material(rows, order, steps)
+
+
+def steps_of(config: StarConfig, iteration: int, rows: int) -> int:
+    """Optimizer steps of an iteration: grown from the first one's, or by epochs."""
+    if config.steps is not None:
+        return max(1, round(config.steps * config.step_growth ** (iteration - 1)))
+    return step_count(rows, config.train_batch_size, config.epochs)
+
+
+def arguments(config: StarConfig, iteration: int, steps: int, out: Path) -> dict[str, Any]:
+    """What SFTConfig is made of, and DPOConfig in part.
+
+    Raises:
+        InputError: the batch cannot be shared out among the processes.
+    """
+    cpu, world = on_cpu(config), world_size()
+    if config.train_batch_size % world:
+        raise InputError(
+            f"train_batch_size={config.train_batch_size} cannot be shared out evenly among the "
+            f"{world} processes that were launched"
+        )
+    share = config.train_batch_size // world
+    at_once = config.rows_at_once or share
+    return {
+        "output_dir": str(out),
+        "max_steps": steps,
+        # Of one process: all of them together make the batch that one would.
+        "per_device_train_batch_size": at_once,
+        "gradient_accumulation_steps": share // at_once,
+        "train_sampling_strategy": "sequential",
+        "max_length": None,
+        # Sharded weights are recomputed by FSDP itself, if its configuration says so.
+        "gradient_checkpointing": not cpu and not sharded(),
+        # On a CPU only where asked for: not all of them multiply in it.
+        "bf16": not cpu or config.dtype == "bfloat16",
+        "use_cpu": cpu,
+        "dataloader_pin_memory": not cpu,
+        # Every step: a loss logged over several could not be gone on with in the middle.
+        "logging_steps": 1,
+        "save_strategy": "no",
+        "report_to": "none",
+        "disable_tqdm": True,
+        "seed": config.seed + iteration,
+    }
+
+
+def make_trainer(
+    model: PreTrainedModel,
+    tokenizer: PreTrainedTokenizerBase,
+    found: Material,
+    config: StarConfig,
+    iteration: int,
+    out: Path,
+) -> Any:
+    """TRL's trainer over rows already tokenised.
+
+    Args:
+        model: to be trained.
+        tokenizer: its own.
+        found: what on.
+        config: how.
+        iteration: from 1.
+        out: where it may keep what it needs to go on.
+    """
+    from datasets import Dataset
+    from trl import SFTConfig, SFTTrainer
+
+    flash = padding_free(config, on_cpu(config))
+    settings = SFTConfig(
+        **arguments(config, iteration, found.steps, out),
+        learning_rate=config.learning_rate,
+        lr_scheduler_type=config.scheduler,
+        warmup_steps=config.warmup,
+        max_grad_norm=1.0,
+        weight_decay=0.0,
+        packing=False,
+        padding_free=flash,
+    )
+    # Datasets print a progress bar of their own and cache under the home folder; lists do neither.
+    columns = {
+        "input_ids": [row.input_ids for row in found.rows],
+        "labels": [row.labels for row in found.rows],
+    }
+    trainer = SFTTrainer(
+        model=model,
+        args=settings,
+        train_dataset=Dataset.from_dict(columns).select(found.order),
+        processing_class=tokenizer,
+        peft_config=lora(config) if config.tuning != "full" and not is_adapter(model) else None,
+    )
+    silence(trainer)
+    if on_cpu(config):
+        from starprobe.star.cheaper_loss import score_answers_only
+
+        trained = trainer.model
+        score_answers_only(trained.get_base_model() if is_adapter(trained) else trained)
+    return trainer
+
+
+def silence(trainer: Any) -> None:
+    """Without a progress bar the trainer prints every log as a dict: we show our own."""
+    from transformers import PrinterCallback
+
+    trainer.remove_callback(PrinterCallback)
+
+
+def teller(trainer: Any, tokens: Sequence[int], watcher: Watcher) -> Any:
+    """A callback that tells the watcher of every step, its loss and its token accuracy.
+
+    Args:
+        trainer: goes on counting tokens where a killed one stopped.
+        tokens: trained on after so many steps; all 0 where they are not counted.
+        watcher: of the first process.
+    """
+    from transformers import TrainerCallback
+
+    class Teller(TrainerCallback):
+        """Tells of every step."""
+
+        def on_train_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            # TRL counts from 0 after a resume.
+            if tokens[-1] and hasattr(trainer, "_total_train_tokens"):
+                trainer._total_train_tokens = tokens[state.global_step]
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:
+            step = state.global_step
+            watcher.advance(1, tokens[step] - tokens[step - 1])
+
+        def on_log(self, args: Any, state: Any, control: Any, logs: Any, **kwargs: Any) -> None:
+            if "loss" in logs:
+                watcher.note(told(logs))
+
+    return Teller()
+
+
+def told(logs: dict[str, float]) -> str:
+    """A step's loss and token accuracy for people."""
+    text = f"loss {float(logs['loss']):.2f}"
+    accuracy = logs.get("mean_token_accuracy")
+    return text if accuracy is None else f"{text}, tokens right {100 * float(accuracy):.0f} %"
+
+
+def world_size() -> int:
+    """Processes that train together, as torchrun and `accelerate launch` tell each."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def sharded() -> bool:
+    """Whether the launcher asked for FSDP."""
+    from accelerate.utils import parse_flag_from_env
+
+    return bool(parse_flag_from_env("ACCELERATE_USE_FSDP"))
+
+
+def prefer(model: Any, tokenizer: Any, rows: Sequence[TrainRow], job: Job, watcher: Watcher) -> Any:
+    """The trainer after one pass over the pairs; None where there are none.
+
+    Args:
+        model: fine-tuned; changed in place.
+        tokenizer: its own.
+        rows: those with a `rejected` answer are pairs.
+        job: `pair_beta`, `pair_learning_rate`, batch size and seed.
+        watcher: is told of every step.
+    """
+    pairs = [row for row in rows if row.rejected is not None]
+    if not pairs:
+        return None
+    from datasets import Dataset
+    from trl import DPOConfig, DPOTrainer
+
+    config, out = job.config, job.snapshots / "pairs"
+    steps = step_count(len(pairs), config.train_batch_size, 1)
+    lengths = [len(row.prompt) + len(row.completion) for row in pairs]
+    order = row_order(lengths, config.train_batch_size, steps, job.seed)
+    settings = DPOConfig(
+        **arguments(config, job.iteration, steps, out),
+        loss_type=["sigmoid", "sft"],
+        loss_weights=[1.0, 1.0],
+        beta=config.pair_beta,
+        learning_rate=config.pair_learning_rate,
+    )
+    trainer = DPOTrainer(
+        model=model,
+        # Of an adapter the trainer keeps a copy itself.
+        ref_model=None if is_adapter(model) else copy.deepcopy(model),
+        args=settings,
+        train_dataset=Dataset.from_list([pair_row(pairs[i], tokenizer) for i in order]),
+        processing_class=tokenizer,
+    )
+    silence(trainer)
+    of = job.fingerprint(rows)
+    snapshot = last_whole(out, of)
+    trainer.add_callback(teller(trainer, [0] * (steps + 1), watcher))
+    trainer.add_callback(keeper(of, config.checkpoint_minutes, at_end=False))
+    watcher.start("pairs", steps, snapshot.step if snapshot else 0)
+    trainer.train(resume_from_checkpoint=str(snapshot.path) if snapshot else None)
+    return trainer
+
+
+def pair_row(row: TrainRow, tokenizer: Any) -> dict[str, str]:
+    """A pair as DPOTrainer takes it; the beginning-of-text token is its own to add."""
+    prompt, bos = row.prompt, tokenizer.bos_token
+    if bos and getattr(tokenizer, "add_bos_token", False):
+        prompt = prompt.removeprefix(bos)
+    return {"prompt": prompt, "chosen": row.completion, "rejected": row.rejected or ""}
+
 
 POINTS = 25
 """Of the loss curve that is kept, at most about so many."""
@@ -54,12 +349,10 @@ def finetune(job: Job, watcher: Watcher) -> TrainingStats:
     trainer.add_callback(teller(trainer, found.tokens, watcher))
     trainer.add_callback(keeper(of, job.config.checkpoint_minutes, job.config.pairs, spent))
     watcher.start("training", found.steps, snapshot.step if snapshot else 0)
-    with limits.writing(job.target.parent), limits.training():
+    with writing(job.target.parent), enough_memory():
         trainer.train(resume_from_checkpoint=str(snapshot.path) if snapshot else None)
         state, last = trainer.state, trainer
         if job.config.pairs:
-            from starprobe.star.preference import prefer
-
             last = prefer(trainer.model, tokenizer, rows, job, watcher) or trainer
         save(last, tokenizer, job)
     stats = _stats(state, found, len(rows) - len(fitting), spent())

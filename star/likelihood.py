@@ -13,11 +13,11 @@ from starprobe.bench.models.base import ScoringBackend
 from starprobe.probes.schema import Question
 from starprobe.probes.worked_examples import closing
 from starprobe.star.config import StarConfig
-from starprobe.star.examples import answer_sentence, completion
 from starprobe.star.filters import dropped
 from starprobe.star.prompts import training_prompt
-from starprobe.star.reading import before_closing
+from starprobe.star.read import before_closing
 from starprobe.star.records import Sample
+from starprobe.star.rows import answer_sentence, completion
 
 
 class Gain(NamedTuple):

@@ -6,29 +6,83 @@ A stage whose file is there is not run again.
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from starprobe.bench.files import write_atomic
 from starprobe.bench.locking import only_writer
 from starprobe.bench.models import load_backend
 from starprobe.probes.errors import InputError
-from starprobe.star.checkpoints import card, merge
 from starprobe.star.config import StarConfig
-from starprobe.star.fitting import fit, rows_of
-from starprobe.star.forgetting import check_forgetting, look_ahead
-from starprobe.star.gate import best_of, why_stop
-from starprobe.star.gathering import gather
-from starprobe.star.judged import judging_numbers
-from starprobe.star.judging import rehearse
-from starprobe.star.measure import counts, sampling_numbers
+from starprobe.star.evaluate import check_forgetting, look_ahead, take_test, validate
+from starprobe.star.export import card, merge
+from starprobe.star.folder import Iteration, Phases, Training
+from starprobe.star.judging import judging_numbers, rehearse
+from starprobe.star.launch import finetuned
+from starprobe.star.measure import best_of, counts, sampling_numbers, why_stop
 from starprobe.star.models import BackendLoader, Models, base_weights
-from starprobe.star.phases import Phases
-from starprobe.star.records import IterationMetrics
+from starprobe.star.records import IterationMetrics, Job, Sample, TrainingStats, TrainRow
+from starprobe.star.rows import (
+    balanced,
+    direct_rows,
+    rejected_for,
+    renderer,
+    supervised_rows,
+    train_rows,
+)
+from starprobe.star.sample import gather
 from starprobe.star.sampling import Silent, Watcher
-from starprobe.star.storage import Training
-from starprobe.star.testing import take_test
-from starprobe.star.validating import validate
 from starprobe.star.work import Work
+
+
+def rows_of(
+    work: Work, iteration: Iteration, samples: Sequence[Sample], rationalized: Sequence[Sample]
+) -> list[TrainRow]:
+    """What is trained on, fixed in train.jsonl."""
+    if not iteration.has("train.jsonl"):
+        render = renderer(work.sampler(iteration.number))
+        if work.config.method != "star":
+            make = direct_rows if work.config.method == "direct" else supervised_rows
+            chosen = [work.questions[name] for name in work.splits.train]
+            made = make(chosen, work.config, render)
+        else:
+            kept = [one for one in (*samples, *rationalized) if one.kept]
+            if work.config.turns:
+                kept = balanced(kept, work.questions, work.config)
+            rejected = rejected_for(samples) if work.config.pairs else {}
+            made = train_rows(kept, work.questions, work.config, render, rejected)
+        iteration.write("train.jsonl", made)
+    return iteration.train_rows()
+
+
+def fit(work: Work, iteration: Iteration, phases: Phases) -> TrainingStats:
+    """Fine-tunes, unless that is done; the sampling model is closed before."""
+    job = job_of(work, iteration)
+    stats = iteration.training()
+    if stats is None or not iteration.adapter.exists():
+        work.models.close()
+        with phases.timed("training"):
+            stats = finetuned(job, work.watcher)
+        phases.count("training", stats.tokens)
+        iteration.write("training.json", stats)
+    shutil.rmtree(job.snapshots, ignore_errors=True)
+    return stats
+
+
+def job_of(work: Work, iteration: Iteration) -> Job:
+    """The iteration's fine-tune."""
+    previous = None
+    if work.config.restart == "previous" and iteration.number > 1:
+        previous = work.training.iteration(iteration.number - 1).adapter
+    return Job(
+        rows=iteration.path / "train.jsonl",
+        base=base_weights(work.config.model),
+        config=work.config,
+        iteration=iteration.number,
+        target=iteration.adapter,
+        previous=previous,
+    )
 
 
 def train(

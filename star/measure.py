@@ -1,4 +1,7 @@
-"""Samples -> the numbers of an iteration. Pure: samples in, values out."""
+"""Samples -> the numbers of an iteration, and which iteration is best.
+
+Pure: records in, values out.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +14,12 @@ from typing import Any
 from starprobe.bench.records import MULTI
 from starprobe.bench.statistics.intervals import wilson
 from starprobe.probes.schema import Question
+from starprobe.star.config import StarConfig
 from starprobe.star.filters import fingerprint
-from starprobe.star.numeric import last_number, same_number
 from starprobe.star.questions import keyed
-from starprobe.star.reading import closes_well, shown_options
-from starprobe.star.records import Interval, Sample
+from starprobe.star.read import closes_well, shown_options
+from starprobe.star.records import Interval, IterationMetrics, Sample
+from starprobe.star.verify import last_number, same_number
 
 GOOD = ("kept", "cap", "duplicate")
 """Fates of samples that are good enough to be trained on."""
@@ -182,3 +186,35 @@ def _closes(sample: Sample, question: Question) -> bool:
     if sample.answer is None or sample.answer == MULTI:
         return False
     return closes_well(sample.text, shown_options(sample, question), sample.answer)
+
+
+def accuracy_of(metrics: IterationMetrics) -> float | None:
+    """Validation accuracy; None where none was held out."""
+    return metrics.accuracy.value if metrics.accuracy else None
+
+
+def best_of(done: Sequence[IterationMetrics]) -> int:
+    """The trained iteration of the highest validation accuracy, the earlier one of equals.
+
+    The last one where nothing was held out; 0 where nothing was trained.
+    """
+    trained = [metrics for metrics in done if metrics.iteration > 0]
+    if not trained:
+        return 0
+    if all(accuracy_of(metrics) is None for metrics in trained):
+        return trained[-1].iteration
+    return max(trained, key=lambda one: (accuracy_of(one) or 0.0, -one.iteration)).iteration
+
+
+def why_stop(done: Sequence[IterationMetrics], config: StarConfig) -> str | None:
+    """Why no further iteration is worth it; None to go on."""
+    trained = [metrics for metrics in done if metrics.iteration > 0]
+    if not trained or accuracy_of(trained[-1]) is None:
+        return None
+    since = trained[-1].iteration - best_of(done)
+    if since < config.patience:
+        return None
+    return (
+        f"no better validation accuracy for {since} iterations: the loop stops with iteration "
+        f"{best_of(done)}"
+    )

@@ -1,24 +1,125 @@
 """What the model is asked while it teaches itself: sampling, rationalization and training prompts.
 
-All are made by `probes.rendering`; here is only which condition, order and seed each one has.
+All are made by `probes.rendering`; here is only which condition, order, seed and worked examples
+each one has. Examples are those of probes, or a TOML file with a table `[[example]]` each: the
+fields of `probes.worked_examples.WorkedExample` and a `kind`, shown before questions of that kind.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
+import tomllib
+from functools import cache
+from importlib.resources import files
+from pathlib import Path
+
+from pydantic import ValidationError, model_validator
 
 from starprobe.bench.models.base import Request
 from starprobe.bench.records import Sampling
 from starprobe.probes.conditions import Condition, get_condition
+from starprobe.probes.errors import InputError
 from starprobe.probes.orders import arrange
 from starprobe.probes.rendering import STOP, render
 from starprobe.probes.schema import Message, Prompt, Question
-from starprobe.probes.worked_examples import rationale
+from starprobe.probes.worked_examples import (
+    Domain,
+    WorkedExample,
+    domain_of,
+    rationale,
+    worked_examples,
+)
 from starprobe.star.config import StarConfig
-from starprobe.star.exemplars import exemplars, shown_for
-from starprobe.star.numeric import key_number
 from starprobe.star.records import Generated, Source
+from starprobe.star.verify import key_number
+
+BUILT_IN = ("probes", "numbers", "word_problems")
+
+
+class Exemplar(WorkedExample):
+    """A worked example for questions of one kind."""
+
+    domain: Domain = "numbers"
+    kind: str = ""
+    """Empty: for questions of any kind of its domain."""
+    options: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _whole(self) -> Exemplar:
+        if len(self.reasons) != len(self.options):
+            raise ValueError(f"{len(self.options)} options and {len(self.reasons)} reasons")
+        return self
+
+    def as_question(self) -> Question:
+        """The same as a question; the answer of one without options is its text."""
+        if self.options:
+            return super().as_question()
+        return Question(id=self.id, stem=self.question, answer_text=self.answer)
+
+
+def exemplars(name: str) -> tuple[WorkedExample, ...]:
+    """The examples of this name: a built-in one, or a file.
+
+    `probes` are those that the probes show too, and word problems for questions without options.
+
+    Raises:
+        InputError: no such file, or one that does not hold examples; names the field.
+    """
+    if name == "probes":
+        with_options = worked_examples("commonsense") + worked_examples("numbers")
+        return with_options + _load("word_problems")
+    return _load(name)
+
+
+@cache
+def _load(name: str) -> tuple[WorkedExample, ...]:
+    try:
+        if name in BUILT_IN:
+            text = (
+                files("starprobe.star").joinpath("data", f"{name}.toml").read_text(encoding="utf-8")
+            )
+        else:
+            text = Path(name).read_text(encoding="utf-8")
+        tables = tomllib.loads(text).get("example", [])
+        found = tuple(Exemplar(**table) for table in tables)
+        for one in found:
+            one.as_question()
+    except OSError as error:
+        raise InputError(
+            f"examples={name}: cannot be read ({error.strerror}); built in are "
+            f"{', '.join(BUILT_IN)}"
+        ) from None
+    except (tomllib.TOMLDecodeError, TypeError, ValueError) as error:
+        raise InputError(f"examples={name}: {_reason(error)}") from None
+    if not found:
+        raise InputError(f"examples={name}: holds no [[example]]")
+    return found
+
+
+def shown_for(
+    question: Question, examples: tuple[WorkedExample, ...], count: int
+) -> tuple[WorkedExample, ...]:
+    """The examples to show before a question: of its kind where there are any, else its domain.
+
+    Those with options where it has some, those without where it has none, as far as there are any.
+    """
+    alike = [one for one in examples if bool(one.options) == bool(question.options)]
+    examples = tuple(alike) or examples
+    kind = question.metadata.get("kind")
+    of_kind = [one for one in examples if kind and getattr(one, "kind", "") == kind]
+    domain = domain_of(question)
+    of_domain = [one for one in examples if one.domain == domain]
+    return tuple((of_kind or of_domain or list(examples))[:count])
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        detail = error.errors(include_url=False)[0]
+        return f"field {'.'.join(str(part) for part in detail['loc'])!r}: {detail['msg']}"
+    return str(error)
+
 
 MARK = " (CORRECT)"
 """Behind the right option in a rationalization prompt (Zelikman et al. 2022, figure 2)."""

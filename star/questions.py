@@ -10,9 +10,9 @@ from starprobe.probes.loading import load_probe_set
 from starprobe.probes.schema import ProbeSet, Question
 from starprobe.probes.similarity import overlap
 from starprobe.star.config import StarConfig
-from starprobe.star.exemplars import exemplars
-from starprobe.star.numeric import key_number
-from starprobe.star.storage import Splits
+from starprobe.star.folder import Splits
+from starprobe.star.prompts import exemplars
+from starprobe.star.verify import key_number
 
 VALIDATION_AT_MOST = 0.3
 """Of the questions, however many are asked for."""

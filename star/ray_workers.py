@@ -56,7 +56,7 @@ class RayWorker:
         """Waits until its model is loaded."""
         import ray
 
-        from starprobe.star.launching import user_error
+        from starprobe.star.launch import user_error
 
         try:
             row: dict[str, Any] = json.loads(ray.get(self._loading))

@@ -5,14 +5,18 @@ What a training folder stores and reports read; knows neither models nor files.
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
 from typing import Literal, get_args
 
 from pydantic import Field
 
+from starprobe.bench.files import dump_line
 from starprobe.bench.judges.votes import JudgeCount
 from starprobe.bench.records import MULTI, Comparison, FinishReason, Outcome, Style
 from starprobe.probes.schema import Record
-from starprobe.star.config import FilterName
+from starprobe.star.config import FilterName, StarConfig
 
 Source = Literal["sampled", "rationalized"]
 Reason = Literal[
@@ -29,6 +33,7 @@ __all__ = [
     "Generated",
     "Interval",
     "IterationMetrics",
+    "Job",
     "Judging",
     "Reason",
     "Sample",
@@ -257,3 +262,41 @@ class IterationMetrics(Answered):
     """Phase -> tokens generated or trained on."""
     note: str = ""
     """Why the loop stopped here, where it did."""
+
+
+class Job(Record):
+    """Everything that decides the weights."""
+
+    rows: Path
+    """An iteration's train.jsonl."""
+    base: str
+    """What `from_pretrained` takes."""
+    config: StarConfig
+    iteration: int
+    """From 1; steps and seed go by it."""
+    target: Path
+    """The folder of the adapter, or of the model where all weights are trained."""
+    previous: Path | None = None
+    """Weights of the iteration before, to go on from instead of the base."""
+
+    @property
+    def seed(self) -> int:
+        """Of this iteration's training."""
+        return self.config.seed + self.iteration
+
+    @property
+    def snapshots(self) -> Path:
+        """Where the state of a fine-tune under way is kept, beside its target."""
+        return self.target.parent / "checkpoints"
+
+    def fingerprint(self, rows: Iterable[TrainRow]) -> str:
+        """Of what is trained on and how: a snapshot of anything else is not gone on from."""
+        how = self.config.model_dump_json(exclude=_FREE)
+        digest = hashlib.sha256(f"{how}|{self.base}|{self.iteration}".encode())
+        for row in rows:
+            digest.update(dump_line(row))
+        return digest.hexdigest()[:16]
+
+
+_FREE = {"iterations", "checkpoint_minutes"}
+"""Fields whose change does not make a snapshot another fine-tune's."""

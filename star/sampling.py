@@ -8,8 +8,8 @@ from typing import Protocol
 from starprobe.bench.models.base import Backend, Request
 from starprobe.bench.records import Generation
 from starprobe.probes.errors import MissingError
+from starprobe.star.folder import Iteration
 from starprobe.star.records import Generated
-from starprobe.star.storage import Iteration
 
 MAX_ERRORS = 0.5
 """A larger share of failed requests is no accident: the loop stops instead of going on."""

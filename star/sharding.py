@@ -21,7 +21,7 @@ from starprobe.bench.records import Generation, ModelInfo
 from starprobe.probes.errors import InputError, MissingError
 from starprobe.probes.schema import Prompt
 from starprobe.star.config import StarConfig
-from starprobe.star.launching import gpus, user_error
+from starprobe.star.launch import gpus, user_error
 
 Row = Mapping[str, Any]
 

@@ -10,13 +10,13 @@ from starprobe.bench.readers import DEFAULT_CLASSIFIER, load_classifier
 from starprobe.probes.errors import FolderError
 from starprobe.probes.loading import load_probe_set
 from starprobe.probes.schema import ProbeSet, Question
+from starprobe.star.folder import Iteration, Splits, Training
 from starprobe.star.measure import solved_questions
 from starprobe.star.models import Models
 from starprobe.star.questions import held_back, split
-from starprobe.star.reading import Read, read
+from starprobe.star.read import Read, read
 from starprobe.star.records import Generated
 from starprobe.star.sampling import Watcher, generate_missing
-from starprobe.star.storage import Iteration, Splits, Training
 
 
 class Work:

@@ -16,7 +16,7 @@ import typer
 import starprobe.bench.commands
 import starprobe.probes.commands
 import starprobe.reports.commands
-import starprobe.star.commands
+import starprobe.star.cli
 from starprobe.probes.ending import run_command
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def _percent(value: float | None, low: float | None, high: float | None) -> str:
 for package in (
     starprobe.probes.commands,
     starprobe.bench.commands,
-    starprobe.star.commands,
+    starprobe.star.cli,
     starprobe.reports.commands,
 ):
     package.register(app)

@@ -16,7 +16,7 @@ from starprobe.bench.models import parse_model
 from starprobe.bench.storage import Run
 from starprobe.probes.errors import FolderError, InputError
 from starprobe.star.config import StarConfig
-from starprobe.star.storage import Training
+from starprobe.star.folder import Training
 
 BASE, PROMPTED = "base", "prompted"
 SUPERVISED = "sft"

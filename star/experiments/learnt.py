@@ -24,7 +24,7 @@ from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Record
 from starprobe.star.experiments.config import BASE, Experiment, Unit, units
 from starprobe.star.experiments.unit import asked_of, done
-from starprobe.star.storage import Training
+from starprobe.star.folder import Training
 
 if TYPE_CHECKING:
     import pandas as pd

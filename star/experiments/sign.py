@@ -34,7 +34,7 @@ from starprobe.star.experiments.config import (
 from starprobe.star.experiments.jobs import Finished, run_jobs
 from starprobe.star.experiments.unit import done
 from starprobe.star.models import base_weights
-from starprobe.star.supervised import check_worked
+from starprobe.star.rows import check_worked
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 PAGE = "sign.html"

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from starprobe.bench.files import write_atomic
 from starprobe.probes.errors import FolderError, InputError, UserError
 from starprobe.star.experiments.config import Experiment, Unit, units
-from starprobe.star.stored import read_record
+from starprobe.star.folder import read_record
 
 if TYPE_CHECKING:
     from rich.console import Console

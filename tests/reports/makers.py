@@ -22,8 +22,8 @@ from starprobe.bench.records import (
 from starprobe.bench.storage import Run
 from starprobe.probes.schema import Message, Prompt, ShownOption
 from starprobe.star.config import StarConfig
+from starprobe.star.folder import Training
 from starprobe.star.records import Exam, Interval, IterationMetrics, Scored, TrainingStats
-from starprobe.star.storage import Training
 
 THINGS = (
     "a basket", "a tool shed", "a paper map", "the cellar", "a glass jar", "an old ladder",

@@ -19,7 +19,7 @@ from starprobe.reports.checks import check_panels
 from starprobe.reports.frames import Evidence, gather
 from starprobe.reports.panels import columns, panels
 from starprobe.reports.training import training_story
-from starprobe.star.storage import Training
+from starprobe.star.folder import Training
 from tests.reports.makers import EAGER, MIXED, TERSE, make_run
 
 

@@ -102,8 +102,8 @@ def test_training_steps_have_the_same_losses(
     tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from starprobe.star.config import make_config
-    from starprobe.star.examples import Encoded
-    from starprobe.star.trainers import make_trainer, material
+    from starprobe.star.finetune import make_trainer, material
+    from starprobe.star.rows import Encoded
     from starprobe.star.weights import load_model, load_tokenizer
 
     config = make_config(f"hf:{tiny_model}", "numbers", overrides={"device": "cpu", "steps": 6})

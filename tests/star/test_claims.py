@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from starprobe.probes.worked_examples import rationale
-from starprobe.star.claims import claims, false_claims
-from starprobe.star.exemplars import exemplars
+from starprobe.star.prompts import exemplars
+from starprobe.star.verify import claims, false_claims
 
 LABELS = {"o1": "A", "o2": "B", "o3": "C", "o4": "D"}
 

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from starprobe.bench.storage import Run
 from starprobe.cli import app
-from starprobe.star.storage import Training
+from starprobe.star.folder import Training
 
 SETTINGS = (
     "limit=8", "validation=2", "steps=2", "train_batch_size=2", "lora_r=2", "lora_alpha=4",

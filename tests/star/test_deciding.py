@@ -9,14 +9,21 @@ import pytest
 from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Option, ProbeSet, Question
 from starprobe.star.config import make_config
-from starprobe.star.gate import best_of, why_stop
 from starprobe.star.likelihood import gain
-from starprobe.star.measure import distinct, majority_right, pass_at_k, sampling_numbers, share
-from starprobe.star.numeric import closing_number, same_number
-from starprobe.star.pairs import rejected_for
+from starprobe.star.measure import (
+    best_of,
+    distinct,
+    majority_right,
+    pass_at_k,
+    sampling_numbers,
+    share,
+    why_stop,
+)
 from starprobe.star.questions import contaminated, split
 from starprobe.star.records import IterationMetrics, Sample
-from starprobe.star.schedule import questions_to_ask, replay
+from starprobe.star.rows import rejected_for
+from starprobe.star.sample import questions_to_ask, replay
+from starprobe.star.verify import closing_number, same_number
 
 CONFIG = make_config("smollm2", "numbers:train")
 

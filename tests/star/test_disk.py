@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from starprobe.probes.errors import FolderError
+from starprobe.star.folder import Training
 from starprobe.star.loop import train
-from starprobe.star.storage import Training
 from tests.star.forked import Nursery
 from tests.star.test_kill import SETTINGS, assert_same
 from tests.star.test_loop import small

@@ -12,14 +12,13 @@ from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Option, Question
 from starprobe.star import filters
 from starprobe.star.config import FilterName, make_config
-from starprobe.star.explain import ABOUT
-from starprobe.star.gathering import gather
+from starprobe.star.folder import Phases, Training
 from starprobe.star.models import Models
-from starprobe.star.phases import Phases
-from starprobe.star.reading import Read, closes_well, closing, read
+from starprobe.star.read import Read, closes_well, closing, read
 from starprobe.star.records import REASONS, Generated, Sample
+from starprobe.star.sample import gather
 from starprobe.star.sampling import Silent
-from starprobe.star.storage import Training
+from starprobe.star.tables import ABOUT
 from starprobe.star.work import Work
 from tests.star.test_loop import small
 

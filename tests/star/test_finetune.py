@@ -12,10 +12,8 @@ import pytest
 
 from starprobe.probes.errors import InputError, MissingError
 from starprobe.star.config import StarConfig, make_config
-from starprobe.star.finetune import curve, finetune
-from starprobe.star.jobs import Job
-from starprobe.star.records import TrainRow
-from starprobe.star.row_order import row_order, step_count
+from starprobe.star.finetune import curve, finetune, row_order, step_count
+from starprobe.star.records import Job, TrainRow
 from starprobe.star.sampling import Silent
 from starprobe.star.snapshots import Mark, keep, last_whole
 
@@ -238,9 +236,9 @@ def test_fewer_rows_at_once_give_the_same(job: Callable[..., Job]) -> None:
 def test_too_little_memory_is_told_in_one_line() -> None:
     import torch
 
-    from starprobe.star import limits
+    from starprobe.star.weights import enough_memory
 
-    with pytest.raises(MissingError, match="rows_at_once=1"), limits.training():
+    with pytest.raises(MissingError, match="rows_at_once=1"), enough_memory():
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.\nmore")
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from starprobe.bench.lm_eval_tasks.evaluating import DocumentScore, scores_of
 from starprobe.probes.errors import InputError
-from starprobe.star.checkpoints import card
 from starprobe.star.config import make_config
-from starprobe.star.forgetting import by_documents, is_ours, look_ahead
+from starprobe.star.evaluate import by_documents, is_ours, look_ahead
+from starprobe.star.export import card
 from starprobe.star.loop import train
 from starprobe.star.tables import differences
 from tests.star.test_loop import small

@@ -18,20 +18,17 @@ from starprobe.probes.errors import InputError
 from starprobe.probes.loading import write_questions
 from starprobe.probes.schema import Option, Prompt, Question
 from starprobe.probes.worked_examples import rationale
-from starprobe.star.claims import claims
 from starprobe.star.config import make_config
-from starprobe.star.examples import answer_sentence
-from starprobe.star.exemplars import exemplars, shown_for
 from starprobe.star.filters import decide, derives_another, leaks, single_filters
 from starprobe.star.likelihood import pairs_for
 from starprobe.star.loop import train
 from starprobe.star.measure import answered_numbers
-from starprobe.star.numeric import closing_number, last_number
-from starprobe.star.prompts import ask, training_prompt
+from starprobe.star.prompts import ask, exemplars, shown_for, training_prompt
 from starprobe.star.questions import keyed
-from starprobe.star.reading import read
+from starprobe.star.read import read
 from starprobe.star.records import Sample
-from starprobe.star.turning import turned
+from starprobe.star.rows import answer_sentence, turned
+from starprobe.star.verify import claims, closing_number, last_number
 from tests.star.test_loop import small
 
 SOLUTION = "She picks 3 x 8 = 24 plums and eats 5, so 24 - 5 = 19 are left.\n#### 19"

@@ -14,12 +14,11 @@ from starprobe.bench.records import ResponseError
 from starprobe.probes.errors import InputError, MissingError
 from starprobe.probes.loading import load_probe_set, write_questions
 from starprobe.star.config import StarConfig, make_config
-from starprobe.star.explain import explain
 from starprobe.star.filters import apply_filters
-from starprobe.star.judged import by_consensus, by_reward, decided_by, judging_numbers, score_of
+from starprobe.star.judging import by_consensus, by_reward, decided_by, judging_numbers, score_of
 from starprobe.star.loop import train
-from starprobe.star.pairs import rejected_for
-from starprobe.star.tables import judged
+from starprobe.star.rows import rejected_for
+from starprobe.star.tables import explain, judged
 from tests.bench.judges.server import JudgeServer, chat
 from tests.star.conftest import Tutor
 from tests.star.test_deciding import question, sample

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from starprobe.star.storage import Training
+from starprobe.star.folder import Training
 from tests.star.forked import Nursery
 
 KILLS = 20

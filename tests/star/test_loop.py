@@ -9,8 +9,8 @@ import pytest
 
 from starprobe.probes.errors import FolderError, InputError
 from starprobe.star.config import StarConfig, make_config
+from starprobe.star.folder import Training
 from starprobe.star.loop import train
-from starprobe.star.storage import Training
 
 SMALL = {
     "iterations": 2, "samples": 2, "limit": 10, "validation": 4, "shots": 1, "steps": 2, "cap": 1,
@@ -214,7 +214,7 @@ def test_pairs_are_trained_on_after_the_kept_rows(
     [
         "starprobe.star.finetune.save",
         "starprobe.star.finetune._stats",
-        "starprobe.star.validating.ask_validation",
+        "starprobe.star.evaluate.ask_validation",
     ],
 )
 def test_a_loop_stopped_while_it_trains_goes_on_to_the_same_weights(
@@ -230,7 +230,7 @@ def test_a_loop_stopped_while_it_trains_goes_on_to_the_same_weights(
         raise Killed
 
     with monkeypatch.context() as patch:
-        if stage == "starprobe.star.validating.ask_validation":
+        if stage == "starprobe.star.evaluate.ask_validation":
             train(config.model_copy(update={"method": "base"}), tmp_path / "base", load=tutor)
             (tmp_path / "cut").mkdir()
             (tmp_path / "base" / "iteration_000").rename(tmp_path / "cut" / "iteration_000")

@@ -11,10 +11,9 @@ from starprobe.probes.errors import InputError
 from starprobe.probes.loading import load_probe_set
 from starprobe.probes.rendering import render
 from starprobe.star.config import make_config, parse_settings, presets
-from starprobe.star.examples import completion, encode
-from starprobe.star.exemplars import exemplars, shown_for
-from starprobe.star.prompts import ask, training_prompt
+from starprobe.star.prompts import ask, exemplars, shown_for, training_prompt
 from starprobe.star.records import TrainRow
+from starprobe.star.rows import completion, encode
 
 QUESTIONS = load_probe_set("numbers:train:n=8").questions
 

@@ -14,13 +14,11 @@ from starprobe.bench.readers.base import Reading
 from starprobe.probes.errors import InputError
 from starprobe.probes.loading import load_probe_set
 from starprobe.probes.schema import Prompt, Question
-from starprobe.star.checkpoints import card
 from starprobe.star.config import StarConfig, make_config
-from starprobe.star.exemplars import exemplars
+from starprobe.star.export import card
 from starprobe.star.loop import train
-from starprobe.star.prompts import order_of, training_prompt
-from starprobe.star.supervised import supervised_rows, worked_answer
-from starprobe.star.worked_numbers import worked_like_examples
+from starprobe.star.prompts import exemplars, order_of, training_prompt
+from starprobe.star.rows import supervised_rows, worked_answer, worked_like_examples
 
 NUMBERS = load_probe_set("numbers:train:n=24").questions
 CAPITALS = Question(

@@ -13,13 +13,13 @@ from starprobe.bench.statistics.paired import mcnemar
 from starprobe.probes.errors import FolderError, InputError
 from starprobe.probes.loading import load_probe_set, write_questions
 from starprobe.probes.numbers import NumbersSpec, make_numbers
-from starprobe.star.checkpoints import card
 from starprobe.star.config import make_config
+from starprobe.star.evaluate import compared
+from starprobe.star.export import card
+from starprobe.star.folder import Training
 from starprobe.star.loop import train
 from starprobe.star.questions import held_back
-from starprobe.star.storage import Training
 from starprobe.star.tables import differences
-from starprobe.star.testing import compared
 from tests.star.conftest import Tutor
 from tests.star.test_deciding import sample
 from tests.star.test_loop import small

@@ -13,9 +13,9 @@ from starprobe.probes.schema import Question
 from starprobe.star.config import StarConfig, make_config
 from starprobe.star.filters import decide
 from starprobe.star.prompts import ask, training_prompt
-from starprobe.star.reading import read
+from starprobe.star.read import read
 from starprobe.star.records import Generated, Sample
-from starprobe.star.turning import balanced, turned
+from starprobe.star.rows import balanced, turned
 
 QUESTIONS = {one.id: one for one in load_probe_set("numbers:train:n=12").questions}
 

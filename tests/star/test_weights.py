@@ -181,7 +181,7 @@ def test_qlora_trains_on_a_gpu(
 def test_sharded_full_fine_tuning_on_a_gpu_is_that_of_one_process(
     wide_model: Path, numbers_file: Path, tutor: Any, tmp_path: Path
 ) -> None:
-    from starprobe.star.launching import launch_file
+    from starprobe.star.launch import launch_file
 
     changed = {"tuning": "full", "device": "auto", "iterations": 1, "learning_rate": 1e-3}
     one = train(small(wide_model, numbers_file, **changed), tmp_path / "one", load=tutor)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from starprobe.star.config import StarConfig
-from starprobe.star.storage import Training
+from starprobe.star.folder import Training
 from tests.reports.makers import Shape, make_run
 
 RATES = {"star_paper": 0.05, "star_option_by_option": 0.9, "sft_option_by_option": 0.92}

@@ -15,7 +15,7 @@ import pytest
 
 from starprobe.bench.storage import Run
 from starprobe.probes.schema import Prompt
-from starprobe.star.storage import Training
+from starprobe.star.folder import Training
 from tests.conftest import byte_tokenizer
 
 ANSWER = "The answer is (B)"

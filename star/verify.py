@@ -1,7 +1,8 @@
-"""Statements about numbers that a text makes and that can be checked without knowing the question.
+"""What can be checked of a text without a model: its closing number, and the equations in it.
 
-Right answers from wrong steps are what a trainer must not learn; steps of these forms can be told
-(the idea of the equation check in Yuan et al. 2023, section 3, and of verified self-improvement).
+GSM8K writes its key behind `####`; commas in thousands, currency and units are taken off. Right
+answers from wrong steps are what a trainer must not learn; steps of some forms can be told (the
+equation check of Yuan et al. 2023, section 3).
 """
 
 from __future__ import annotations
@@ -11,6 +12,65 @@ import re
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from typing import NamedTuple
+
+_NUMBER = r"(?:(?<![\d)])[-−](?=[\d$]))?(?:\$ ?)?\d[\d,]*(?:\.\d+)?(?:/\d+)?"
+_LEFT_SIDE = r"(?:(?:[^\n=.]|\.(?=\d)){0,60}= *)*"
+"""`5 + 3 = ` in `The answer is 5 + 3 = 8.`"""
+_CLOSING = re.compile(
+    rf"(?:answer is:?|####|\\boxed\{{)\s*{_LEFT_SIDE}[^\d\n−-]{{0,12}}({_NUMBER})", re.IGNORECASE
+)
+_ANY = re.compile(_NUMBER)
+
+
+def closing_number(text: str) -> str | None:
+    r"""The number of the last closing sentence (`The answer is 42.`); None where there is none.
+
+    `#### 42` and `\boxed{42}` close a text as well.
+    """
+    found = _CLOSING.findall(text)
+    return _plain(found[-1]) if found else None
+
+
+def last_number(text: str) -> str | None:
+    """The last number of a text, whatever stands around it."""
+    found = numbers_of(text)
+    return found[-1] if found else None
+
+
+def key_number(text: str) -> str | None:
+    """The number of an answer key: behind `####`, or the last one of the text."""
+    return last_number(text.rpartition("####")[2])
+
+
+def numbers_of(text: str) -> list[str]:
+    """Every number of a text, in order, without commas and currency."""
+    return [_plain(found) for found in _ANY.findall(text)]
+
+
+def same_number(found: str, key: str) -> bool:
+    """Whether a number found equals an answer key's."""
+    wanted = key_number(key)
+    if wanted is None:
+        return False
+    left, right = _value(found), _value(wanted)
+    return left is not None and left == right
+
+
+def _plain(text: str) -> str:
+    """One way of writing a number: no commas, currency, or noughts behind the point."""
+    bare = text.replace(",", "").replace("$", "").replace(" ", "").replace("−", "-")
+    value = _value(bare)
+    if value is None or "/" in bare:
+        return bare
+    return str(value.numerator) if value.denominator == 1 else bare.rstrip("0")
+
+
+def _value(text: str) -> Fraction | None:
+    try:
+        return Fraction(text)
+    except (ValueError, ZeroDivisionError):
+        return None
+
 
 _N = r"(-?\d+(?:\.\d+)?)"
 _SUM = re.compile(rf"(?<![\d.])((?:{_N} *[-+x×*/÷] *)+{_N}) *= *{_N}(?![\d.]*\d)")

@@ -1,4 +1,4 @@
-"""The training folder: the only module that knows its file names.
+"""The training folder: the only module that knows its file names, and how each is read and kept.
 
 config.json  questions.json  best  iteration_NNN/{samples.raw.jsonl, judgements.jsonl,
 reasked.raw.jsonl, samples.jsonl, rationalized.raw.jsonl, rationalized.jsonl, train.jsonl,
@@ -12,14 +12,20 @@ holds the validation of the model before training.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from starprobe.bench.files import Appender, read_jsonl, write_atomic, write_json, write_jsonl
 from starprobe.bench.judges.votes import Judgement, read_judgements
+from starprobe.bench.models.fingerprint import folder_fingerprint
 from starprobe.probes.errors import FolderError
 from starprobe.probes.schema import Record
 from starprobe.star.config import FREE, StarConfig
@@ -32,8 +38,108 @@ from starprobe.star.records import (
     TrainingStats,
     TrainRow,
 )
-from starprobe.star.seals import Seal, broken, seal
-from starprobe.star.stored import read_record, records, whole_records
+
+AnyRecord = TypeVar("AnyRecord", bound=Record)
+
+
+def records(path: Path, kind: type[AnyRecord]) -> list[AnyRecord]:
+    """The rows of one of our files; none where it is not there.
+
+    Raises:
+        FolderError: a row is not of this kind: the file was changed behind our back.
+    """
+    found = []
+    for number, row in enumerate(read_jsonl(path), start=1):
+        try:
+            found.append(kind.model_validate(row))
+        except ValidationError as error:
+            raise FolderError(f"{path}, line {number}: {_first(error)}") from None
+    return found
+
+
+def whole_records(path: Path, kind: type[AnyRecord]) -> list[AnyRecord]:
+    """The rows of a file that was written whole.
+
+    Raises:
+        FolderError: it was cut off, or a row is not of this kind.
+    """
+    with suppress(OSError), path.open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        if file.read() != b"\n":
+            raise FolderError(
+                f"{path} is cut off: it was changed or the disk is damaged; remove it to have it "
+                f"made again"
+            )
+    return records(path, kind)
+
+
+def replace_folder(made: Path, target: Path) -> None:
+    """Puts a finished folder in its place, whole; what stood there goes."""
+    if target.exists():
+        shutil.rmtree(target)
+    made.rename(target)
+
+
+def read_record(path: Path, kind: type[AnyRecord]) -> AnyRecord | None:
+    """One of our JSON files; None where it is not there.
+
+    Raises:
+        FolderError: it is not of this kind.
+    """
+    if not path.exists():
+        return None
+    try:
+        return kind.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        raise FolderError(f"{path}: {_first(error)}") from None
+
+
+def _first(error: ValidationError) -> str:
+    detail: Any = error.errors(include_url=False)[0]
+    field = ".".join(str(part) for part in detail["loc"]) or "the record"
+    return f"{field}: {detail['msg']} (got {detail['input']!r:.80})"
+
+
+SEALED = (
+    "samples.jsonl",
+    "rationalized.jsonl",
+    "train.jsonl",
+    "training.json",
+    "validation.jsonl",
+    "metrics.json",
+    "adapter",
+)
+"""What no later stage writes to."""
+
+
+class Seal(Record):
+    """DONE: file or folder -> a fingerprint of what it holds."""
+
+    files: dict[str, str]
+
+
+def seal(folder: Path) -> Seal:
+    """The seal of an iteration's folder as it is."""
+    found = {name: fingerprint(folder / name) for name in SEALED}
+    return Seal(files={name: digest for name, digest in found.items() if digest is not None})
+
+
+def broken(folder: Path, files: Mapping[str, str]) -> str | None:
+    """Which file was changed behind our back, and how; None where none was."""
+    for name, digest in files.items():
+        now = fingerprint(folder / name)
+        if now != digest:
+            return f"{folder / name} {'is gone' if now is None else 'was changed'}"
+    return None
+
+
+def fingerprint(path: Path) -> str | None:
+    """Of a file or a folder of weights; None where it is not there."""
+    if path.is_dir():
+        return folder_fingerprint(path)
+    if not path.is_file():
+        return None
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
 
 class Splits(Record):
@@ -283,3 +389,46 @@ class Training:
 
 def _visible(path: Path) -> Iterable[Path]:
     return (entry for entry in path.iterdir() if not entry.name.startswith("."))
+
+
+Counter = Callable[[Sequence[Generated]], None]
+
+
+class Spent(Record):
+    """phases.json."""
+
+    seconds: dict[str, float]
+    tokens: dict[str, int]
+
+
+class Phases:
+    """What an iteration has cost so far."""
+
+    def __init__(self, iteration: Iteration) -> None:
+        self._path = iteration.path / "phases.json"
+        stored = read_record(self._path, Spent) or Spent(seconds={}, tokens={})
+        self.seconds = dict(stored.seconds)
+        self.tokens = dict(stored.tokens)
+
+    @contextmanager
+    def timed(self, phase: str) -> Iterator[Counter]:
+        """Adds the block's seconds, also where it is interrupted; yields a counter of tokens."""
+        start = time.perf_counter()
+
+        def count(rows: Sequence[Generated]) -> None:
+            self.tokens[phase] = sum(row.tokens or 0 for row in rows)
+
+        try:
+            yield count
+        finally:
+            spent = time.perf_counter() - start
+            self.seconds[phase] = round(self.seconds.get(phase, 0.0) + spent, 2)
+            self._store()
+
+    def count(self, phase: str, tokens: int) -> None:
+        """Takes down the tokens of a phase."""
+        self.tokens[phase] = tokens
+        self._store()
+
+    def _store(self) -> None:
+        write_json(self._path, Spent(seconds=self.seconds, tokens=self.tokens))

@@ -1,14 +1,16 @@
-"""What training may have unlearnt: base against chosen iteration on questions of another kind.
+"""Held-out questions asked of trained weights: validation, the test, and what may be unlearnt.
 
-Our own sets are asked for the answer alone, by bench's runner, into runs that `starprobe compare`
-opens; tasks of the lm-evaluation-harness by the harness itself. Paired by question, as the test is.
+Validation chooses. The test is asked once, after the choice, of the base and the chosen iteration
+(with `test_every` of all, to draw the curve that papers show). Forgetting asks questions of another
+kind: our own sets by bench's loop, tasks of the lm-evaluation-harness by the harness itself.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -28,11 +30,115 @@ from starprobe.bench.storage import Run
 from starprobe.probes.catalog import find_built_in
 from starprobe.probes.loading import load_probe_set
 from starprobe.star.config import StarConfig
+from starprobe.star.filters import decide
+from starprobe.star.folder import Iteration, Phases, records
+from starprobe.star.measure import answered_numbers
 from starprobe.star.models import base_weights
-from starprobe.star.records import Forgetting
-from starprobe.star.stored import records
+from starprobe.star.prompts import PLAIN, ask_validation
+from starprobe.star.read import read
+from starprobe.star.records import Exam, Forgetting, Sample, Scored
+from starprobe.star.sampling import generate_missing
 from starprobe.star.weights import on_cpu
 from starprobe.star.work import Work
+
+
+def validate(
+    work: Work, iteration: Iteration, weights: Path | None, phases: Phases
+) -> dict[str, object]:
+    """The validation numbers of some weights; empty where no question is held out."""
+    held = work.splits.validation
+    if not held:
+        return {}
+    if not iteration.has("validation.jsonl"):
+        asked = [
+            ask_validation(work.questions[name], work.config, index)
+            for index, name in enumerate(held)
+        ]
+        with phases.timed("validating") as count:
+            backend = work.models.get(weights)
+            rows = generate_missing(iteration, "validation", asked, backend, work.watcher)
+            count(rows)
+        samples = [decide(one, ()) for one in work.reads(rows)]
+        iteration.write("validation.jsonl", samples)
+    return answered_numbers(iteration.validation(), work.questions)
+
+
+COMPARED: dict[str, Callable[[Sample], float]] = {
+    "accuracy": lambda one: float(one.correct is True),
+    "outcome_answered": lambda one: float(one.outcome == "answered"),
+    "full_breakdown": lambda one: math.nan if one.coverage is None else float(one.coverage == 1),
+}
+"""Metrics by their names in bench, from a sample."""
+
+
+def take_test(work: Work) -> None:
+    """Asks what has not been asked, and writes test.json; nothing where no test is wanted.
+
+    Raises:
+        FolderError: the test questions changed since the training began.
+    """
+    test, training = work.test, work.training
+    if test is None:
+        return
+    best = training.best or 0
+    done = [one.iteration for one in training.iterations()]
+    wanted = done if work.config.test_every else [0, best]
+    asked = {number: ask_of(work, training.iteration(number)) for number in dict.fromkeys(wanted)}
+    questions = {one.id: one for one in test.questions}
+    names = (work.config.model, training.iteration(best).path.name)
+    tested = Exam(
+        test=work.config.test,
+        hash=test.hash,
+        best=best,
+        scored=tuple(
+            Scored(iteration=number, **answered_numbers(samples, questions))
+            for number, samples in asked.items()
+        ),
+        comparisons=compared(asked[0], asked[best], names) if best else (),
+    )
+    if tested != training.tested():
+        training.write_tested(tested)
+
+
+def ask_of(work: Work, iteration: Iteration) -> list[Sample]:
+    """One model's responses to the test questions, read; kept in the iteration's folder."""
+    if work.test is not None and not iteration.has("test.jsonl"):
+        questions = {one.id: one for one in work.test.questions}
+        asked = [
+            ask_validation(one, work.config, index, "t")
+            for index, one in enumerate(work.test.questions)
+        ]
+        with Phases(iteration).timed("testing") as count:
+            backend = work.models.get(iteration.adapter if iteration.number else None)
+            rows = generate_missing(iteration, "test", asked, backend, work.watcher)
+            count(rows)
+        reads = [read(row, questions[row.question_id], work.classifier) for row in rows]
+        iteration.write("test.jsonl", [decide(one, ()) for one in reads])
+    return iteration.test()
+
+
+def compared(
+    before: Sequence[Sample], after: Sequence[Sample], names: tuple[str, str]
+) -> tuple[Comparison, ...]:
+    """Two models on the same questions: right, answered, and where there are options, all weighed.
+
+    Args:
+        before: the responses of the one.
+        after: those of the other.
+        names: what the two are called.
+    """
+    later = {sample.question_id: sample for sample in after}
+    pairs = [(one, later[one.question_id]) for one in before if one.question_id in later]
+    clusters = np.array([one.question_id for one, _ in pairs])
+    found = []
+    for name, value in COMPARED.items():
+        first = np.array([value(one) for one, _ in pairs])
+        second = np.array([value(other) for _, other in pairs])
+        row = comparison(name, "rate", (*names, PLAIN), paired_rate(first, second, clusters))
+        if row.pairs:
+            found.append(row)
+    return tuple(adjust(found))
+
 
 DIRECT = "direct"
 MAX_TOKENS = 32

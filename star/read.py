@@ -11,8 +11,8 @@ from typing import NamedTuple
 from starprobe.bench.readers.base import Classifier, Reading
 from starprobe.bench.records import MULTI, Outcome, Verdict
 from starprobe.probes.schema import Question, ShownOption
-from starprobe.star.numeric import closing_number, same_number
 from starprobe.star.records import Generated
+from starprobe.star.verify import closing_number, same_number
 
 _CLOSING = re.compile(
     r"\bthe (?:final |correct |right )?answer is:? *\(?([A-Za-z]|\d{1,2}|[ivx]{1,4})\)? *[:.,-]?"

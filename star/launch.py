@@ -1,29 +1,32 @@
-"""Starts a fine-tune: in this process, or as processes of its own that a launcher starts.
+"""Fine-tunes in processes of their own: started here, and what such a process does.
 
-Of its own where several train together, and where the sampling model is in a process of its own
-(vLLM): then this one never holds memory of a GPU.
+`python -m starprobe.star.launch JOB` is one of them, alone or under torchrun or `accelerate
+launch`; it reads its job, trains, and tells its owner. One process on this machine trains without
+any of it.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+import threading
+import traceback
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from starprobe.bench.files import write_json
-from starprobe.bench.line_process import LineProcess
+from starprobe.bench.line_process import LineProcess, heard, speaker
 from starprobe.bench.models import parse_model
 from starprobe.probes import errors
 from starprobe.probes.errors import InputError, UserError
 from starprobe.star.config import StarConfig
-from starprobe.star.jobs import Job
-from starprobe.star.records import TrainingStats
-from starprobe.star.sampling import Watcher
+from starprobe.star.finetune import finetune
+from starprobe.star.records import Job, TrainingStats
+from starprobe.star.sampling import Silent, Watcher
 
-WORKER = "starprobe.star.finetune_worker"
+WORKER = "starprobe.star.launch"
 LAUNCHED = (
     "RANK", "WORLD_SIZE", "LOCAL_", "GROUP_", "ROLE_", "MASTER_", "TORCHELASTIC_", "TORCH_NCCL_",
     "ACCELERATE_", "FSDP_",
@@ -93,7 +96,7 @@ def launch_file(config: StarConfig) -> Path:
             raise InputError(f"accelerate_config={config.accelerate_config}: there is no such file")
         return path
     name = "fsdp2" if config.tuning == "full" else "ddp"
-    return Path(str(files("starprobe.star").joinpath("launch", f"{name}.yaml")))
+    return Path(str(files("starprobe.star").joinpath("data", f"{name}.yaml")))
 
 
 def environment(config: StarConfig) -> dict[str, str]:
@@ -187,3 +190,36 @@ class Relay:
     def say(self, text: str) -> None:
         """A line for people."""
         self._send({"say": [text]})
+
+
+def main() -> None:
+    """Trains the job that it is started with; its owner gone, it ends."""
+    send = speaker()
+    threading.Thread(target=lambda: list(heard()), daemon=True).start()
+    job = Job.model_validate_json(Path(sys.argv[1]).read_bytes())
+    first = int(os.environ.get("RANK", "0")) == 0
+    try:
+        stats = finetune(job, Relay(send) if first else Silent())
+    except UserError as error:
+        send({"error": str(error), "kind": type(error).__name__})
+        _leave(1)
+    except Exception:
+        send({"failed": traceback.format_exc()})
+        _leave(1)
+    if first:
+        send({"stats": stats.model_dump(mode="json")})
+    _leave(0)
+
+
+def _leave(code: int) -> NoReturn:
+    if "RANK" in os.environ:
+        from torch import distributed
+
+        if code == 0 and distributed.is_initialized():
+            distributed.destroy_process_group()
+    sys.stdout.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -11,7 +11,7 @@ from starprobe.probes.errors import InputError
 
 if TYPE_CHECKING:
     from starprobe.star.config import StarConfig
-    from starprobe.star.storage import Training
+    from starprobe.star.folder import Training
 
 EPILOG = (
     "Example: starprobe train --model smollm2 --questions numbers:train --preset rest "
@@ -48,7 +48,7 @@ def train(
 ) -> None:
     """Teach a model with STaR: sample, check, rationalize, filter, fine-tune, repeat."""
     from starprobe.star.config import make_config, parse_settings
-    from starprobe.star.launching import launched
+    from starprobe.star.launch import launched
 
     if explain is not None:
         return _explain(*explain)
@@ -105,8 +105,8 @@ def _show(config: StarConfig) -> None:
 
 
 def _explain(folder: Path, question: str) -> None:
-    from starprobe.star.explain import explain
-    from starprobe.star.storage import Training
+    from starprobe.star.folder import Training
+    from starprobe.star.tables import explain
 
     for line in explain(Training(folder), question):
         typer.echo(line)

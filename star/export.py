@@ -10,10 +10,9 @@ from starprobe.bench.environment import hardware, versions
 from starprobe.bench.files import write_atomic
 from starprobe.probes.errors import FolderError
 from starprobe.star.config import StarConfig
+from starprobe.star.folder import Training, replace_folder
 from starprobe.star.models import base_weights
 from starprobe.star.records import Exam, Forgetting, Interval, IterationMetrics
-from starprobe.star.storage import Training
-from starprobe.star.stored import replace_folder
 from starprobe.star.tables import differences
 
 CARD = """\
