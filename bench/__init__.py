@@ -9,29 +9,29 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from starprobe.bench.ask import run
     from starprobe.bench.metrics import compare, frame, measure
     from starprobe.bench.models import load_backend
+    from starprobe.bench.read import classify, classify_run
     from starprobe.bench.readers import load_classifier
-    from starprobe.bench.reading import classify, classify_run
     from starprobe.bench.results import measure_run
     from starprobe.bench.run_config import RunConfig
-    from starprobe.bench.runner import run
-    from starprobe.bench.storage import Run
-    from starprobe.bench.storage import Run as load_run
+    from starprobe.bench.run_folder import Run
+    from starprobe.bench.run_folder import Run as load_run
 
 _PUBLIC = {
-    "Run": "starprobe.bench.storage:Run",
+    "Run": "starprobe.bench.run_folder:Run",
     "RunConfig": "starprobe.bench.run_config:RunConfig",
-    "classify": "starprobe.bench.reading:classify",
-    "classify_run": "starprobe.bench.reading:classify_run",
+    "classify": "starprobe.bench.read:classify",
+    "classify_run": "starprobe.bench.read:classify_run",
     "compare": "starprobe.bench.metrics:compare",
     "frame": "starprobe.bench.metrics:frame",
     "load_backend": "starprobe.bench.models:load_backend",
     "load_classifier": "starprobe.bench.readers:load_classifier",
-    "load_run": "starprobe.bench.storage:Run",
+    "load_run": "starprobe.bench.run_folder:Run",
     "measure": "starprobe.bench.metrics:measure",
     "measure_run": "starprobe.bench.results:measure_run",
-    "run": "starprobe.bench.runner:run",
+    "run": "starprobe.bench.ask:run",
 }
 
 __all__ = [

@@ -18,7 +18,7 @@ from starprobe.probes.schema import Record
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from starprobe.bench.storage import Run
+    from starprobe.bench.run_folder import Run
 
 READERS = ("learned", "rules")
 """Two that err differently: a headline without its range over readers says less than it seems."""
@@ -61,7 +61,7 @@ def run_battery(config: BatteryConfig, out: Path | str, console: Console) -> Run
 
 
 def _ask(config: BatteryConfig, out: Path | str, console: Console) -> Run:
-    from starprobe.bench.runner import run
+    from starprobe.bench.ask import run
 
     asked = RunConfig(
         models=config.models, plan=config.plan, sampling=config.sampling, options=config.options
@@ -73,7 +73,7 @@ def _ask(config: BatteryConfig, out: Path | str, console: Console) -> Run:
 
 
 def _read(run: Run, config: BatteryConfig, console: Console) -> None:
-    from starprobe.bench.reading import classify_run
+    from starprobe.bench.read import classify_run
 
     for name in READERS:
         classify_run(run, name)

@@ -1,4 +1,4 @@
-"""Files that lose nothing: appended line by line, or replaced whole.
+"""Files that lose nothing: appended line by line, or replaced whole; one writer in a folder.
 
 A process killed while it appends leaves at most one torn last line; readers drop it, and the next
 append starts after cutting it off.
@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from filelock import FileLock, Timeout
 from pydantic import BaseModel
 
 from starprobe.probes.errors import FolderError
@@ -157,3 +158,36 @@ def _cannot_write(path: Path, error: OSError) -> str:
         f"cannot write {path}: {error.strerror or error}; free some space or name another "
         f"--out folder, and run the same command again: it goes on where it stopped"
     )
+
+
+def may_write(path: Path) -> bool:
+    """Whether a folder is a run, empty or not there yet."""
+    if not path.exists():
+        return True
+    return path.is_dir() and ((path / "run.json").is_file() or not any(path.iterdir()))
+
+
+class only_writer:
+    """A block in which this process alone writes to a run folder.
+
+    Raises:
+        FolderError: another process is writing to it now.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._lock = FileLock(path / ".lock", timeout=0)
+
+    def __enter__(self) -> None:
+        """Takes the lock."""
+        try:
+            self._lock.acquire()
+        except Timeout:
+            raise FolderError(
+                f"another process is writing to {self._path}; wait for it, or name another --out"
+            ) from None
+
+    def __exit__(self, *_: object) -> None:
+        """Gives it back."""
+        self._lock.release()

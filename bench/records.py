@@ -22,6 +22,8 @@ STYLES: tuple[Style, ...] = (
 )
 MULTI = "multi"
 """The `answer` of a verdict that found more than one."""
+DEFAULT_READER = "learned"
+"""The reader that reads where none is named."""
 RUN_FORMAT = 1
 """Version of the run folder's layout."""
 

@@ -13,19 +13,19 @@ from pydantic import Field
 
 from starprobe.bench.faithfulness.measure import faithfulness_metrics
 from starprobe.bench.faithfulness.trials import Trial
+from starprobe.bench.frames import frame
 from starprobe.bench.judges.stage import summary
 from starprobe.bench.judges.votes import JudgeCount
 from starprobe.bench.metrics.contrasts import contrasts
 from starprobe.bench.metrics.definitions import numbers
-from starprobe.bench.metrics.frames import frame
 from starprobe.bench.metrics.measure import measure, split
 from starprobe.bench.readers.correction import error_counts
 from starprobe.bench.records import Comparison, Metric, NotApplicable
+from starprobe.bench.run_folder import Run, chosen_reader
 from starprobe.bench.statistics.agreement import Agreement, kappa
 from starprobe.bench.statistics.corrected import ReaderError
 from starprobe.bench.statistics.intervals import rate
 from starprobe.bench.statistics.paired import mcnemar
-from starprobe.bench.storage import Run, chosen_reader
 from starprobe.probes.schema import Record
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from rich.table import Table
 
 from starprobe.bench.judges.summary import Summary
 from starprobe.bench.metrics.definitions import HEADLINES
-from starprobe.bench.names import short_names
 from starprobe.bench.records import Comparison, Metric
 from starprobe.bench.results import MetricsFile
+from starprobe.bench.run_folder import short_names
 
 
 class Wanted(NamedTuple):

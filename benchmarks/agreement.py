@@ -29,16 +29,16 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
+from starprobe.bench.ask import RunConfig, run
 from starprobe.bench.importers import import_outputs
 from starprobe.bench.lm_eval_tasks import ExportConfig, export_tasks
 from starprobe.bench.lm_eval_tasks.scoring import score_responses
 from starprobe.bench.models import BackendOptions
 from starprobe.bench.models.embedded import embedded_folder
-from starprobe.bench.reading import classify_run
+from starprobe.bench.read import classify_run
 from starprobe.bench.records import Sampling, Verdict
-from starprobe.bench.runner import RunConfig, run
+from starprobe.bench.run_folder import Run
 from starprobe.bench.statistics.paired import mcnemar
-from starprobe.bench.storage import Run
 
 MODEL = "smollm2"
 READER = "learned"

@@ -20,9 +20,9 @@ from typing import Any
 from rich.console import Console
 
 import starprobe.bench.models.http_backend as http_backend
+from starprobe.bench.ask import RunConfig, run
 from starprobe.bench.models import BackendOptions, Request, load_backend
 from starprobe.bench.records import Sampling
-from starprobe.bench.runner import RunConfig, run
 from starprobe.probes.loading import load_probe_set
 from starprobe.probes.rendering import render_set
 

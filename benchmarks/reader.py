@@ -15,9 +15,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from starprobe.bench.read import classify_file
 from starprobe.bench.readers import load_classifier
 from starprobe.bench.readers.base import Classifier, Reading
-from starprobe.bench.reading_files import classify_file
 from starprobe.probes.schema import ShownOption
 
 THINGS = ("basket", "swimming pool", "dog show", "backyard", "own home", "bicycle", "suitcase")

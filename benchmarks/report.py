@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from starprobe.bench.records import Response, Verdict  # noqa: E402
-from starprobe.bench.storage import Run  # noqa: E402
+from starprobe.bench.run_folder import Run  # noqa: E402
 from tests.reports.makers import EAGER, MIXED, TERSE, one, prompt_of, questions, run_info  # noqa: E402
 
 LIMITS = {

@@ -1,10 +1,10 @@
 """What we ask: probe sets, conditions, and the prompts made of them."""
 
+from starprobe.probes.checks import overlap
 from starprobe.probes.conditions import Condition, get_condition, load_conditions
 from starprobe.probes.loading import load_probe_set
 from starprobe.probes.rendering import render, render_set
 from starprobe.probes.schema import Message, Option, ProbeSet, Prompt, Question, ShownOption
-from starprobe.probes.similarity import overlap
 
 __all__ = [
     "Condition",

@@ -12,11 +12,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from starprobe.probes.catalog import BUILT_IN, find_built_in
 from starprobe.probes.conditions import ALPHABETS
 from starprobe.probes.errors import InputError
 from starprobe.probes.numbers import numbers_set
 from starprobe.probes.schema import Option, ProbeSet, Question
+from starprobe.probes.sets import BUILT_IN, find_built_in
 
 _OWN_FIELDS = ("id", "question", "options", "answer")
 

@@ -10,8 +10,8 @@ from starprobe.bench.faithfulness.trials import Trial
 from starprobe.bench.judges.summary import summarize
 from starprobe.bench.judges.votes import Judgement, read_judgements
 from starprobe.bench.records import Metric
+from starprobe.bench.run_folder import Run
 from starprobe.bench.statistics.agreement import Agreement
-from starprobe.bench.storage import Run
 from starprobe.reports import figures
 from starprobe.reports.frames import Evidence
 from starprobe.reports.panels import Panel

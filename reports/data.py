@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from starprobe.bench.files import write_atomic
-from starprobe.bench.metrics.frames import key
+from starprobe.bench.frames import key
 from starprobe.reports.frames import gather
 from starprobe.reports.panels import panels
 

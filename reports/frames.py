@@ -13,19 +13,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from starprobe.bench.metrics.frames import row, tabulate
-from starprobe.bench.names import short_names
-from starprobe.bench.records import Response, Verdict
+from starprobe.bench.frames import row, tabulate
+from starprobe.bench.records import DEFAULT_READER, Response, Verdict
+from starprobe.bench.run_folder import Run, chosen_reader, short_names
 from starprobe.bench.statistics.corrected import ReaderError
-from starprobe.bench.storage import Run
 from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Prompt
 from starprobe.reports.naming import in_run_order, shown_name, telling_names
 
 if TYPE_CHECKING:
     import pandas as pd
-
-PREFERRED_READERS = ("learned", "rules")
 
 
 class Exchange(NamedTuple):
@@ -135,29 +132,14 @@ def gather(
 def reader_of(runs: Sequence[Run], wanted: str | None = None) -> str:
     """The name of the reader whose verdicts to show: one for all runs, or nothing is comparable.
 
-    The default reader, else one that has read them all, else again the default one, which then
-    reads them now.
+    That of `chosen_reader`; where nobody has read them all, the default one, which reads them now.
 
     Raises:
-        InputError: the reader that is asked for has not read one of them.
+        InputError: the reader that is asked for has not read one of them, or it must be named.
     """
-    from starprobe.bench.readers import DEFAULT_CLASSIFIER
-
-    names = [set(run.verdict_names()) for run in runs]
-    for run, there in zip(runs, names, strict=True):
-        if wanted is not None and wanted not in there:
-            raise InputError(
-                f"{run.path} has no verdicts of the reader {wanted!r} (there: "
-                f"{', '.join(sorted(there)) or 'none'}); run "
-                f"`starprobe classify {run.path} --classifier {wanted}` first"
-            )
-    if wanted is not None:
-        return wanted
-    shared = set.intersection(*names)
-    return next(
-        (name for name in (DEFAULT_CLASSIFIER, *PREFERRED_READERS) if name in shared),
-        min(shared, default=DEFAULT_CLASSIFIER),
-    )
+    if wanted is None and not set.intersection(*(set(run.verdict_names()) for run in runs)):
+        return DEFAULT_READER
+    return chosen_reader(runs, wanted)
 
 
 def reader_error(evidence: Evidence) -> ReaderError | None:
@@ -173,13 +155,11 @@ def _verdicts(
     run: Run, name: str, responses: Iterable[Response], *, complete: bool
 ) -> dict[str, Verdict]:
     """The verdicts of this reader; the default one reads first what came in since it read."""
-    from starprobe.bench.readers import DEFAULT_CLASSIFIER
-
     verdicts = run.verdicts(name)
     missing = any(r.error is None and r.id not in verdicts for r in responses)
-    if not (complete and missing and name == DEFAULT_CLASSIFIER):
+    if not (complete and missing and name == DEFAULT_READER):
         return verdicts
-    from starprobe.bench.reading import classify_run
+    from starprobe.bench.read import classify_run
 
     classify_run(run)
     return run.verdicts(name)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from starprobe.bench.records import Metric, NotApplicable, RunInfo
-from starprobe.bench.storage import Run
+from starprobe.bench.run_folder import Run
 from starprobe.probes.errors import UserError
 from starprobe.reports.frames import Evidence
 from starprobe.reports.secrets import Secrets

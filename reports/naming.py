@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from starprobe.bench.metrics.frames import key
-from starprobe.bench.storage import Run
+from starprobe.bench.frames import key
+from starprobe.bench.run_folder import Run
 
 SIDE = " · "
 """Between a word that tells runs apart and the name of a model."""

@@ -16,19 +16,19 @@ from typing import Literal
 
 import numpy as np
 
+from starprobe.bench.ask import run
 from starprobe.bench.files import write_jsonl
 from starprobe.bench.lm_eval_tasks.evaluating import DocumentScore, evaluate, task_manager
 from starprobe.bench.metrics import compare, frame
 from starprobe.bench.metrics.compare import adjust, comparison
 from starprobe.bench.models import BackendOptions
-from starprobe.bench.reading import classify_run
+from starprobe.bench.read import classify_run
 from starprobe.bench.records import Comparison, Sampling
 from starprobe.bench.run_config import RunConfig
-from starprobe.bench.runner import run
+from starprobe.bench.run_folder import Run
 from starprobe.bench.statistics.paired import paired_mean, paired_rate
-from starprobe.bench.storage import Run
-from starprobe.probes.catalog import find_built_in
 from starprobe.probes.loading import load_probe_set
+from starprobe.probes.sets import find_built_in
 from starprobe.star.config import StarConfig
 from starprobe.star.filters import decide
 from starprobe.star.folder import Iteration, Phases, records

@@ -6,8 +6,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from starprobe.bench.environment import hardware, versions
 from starprobe.bench.files import write_atomic
+from starprobe.bench.run_folder import hardware, versions
 from starprobe.probes.errors import FolderError
 from starprobe.star.config import StarConfig
 from starprobe.star.folder import Training, replace_folder

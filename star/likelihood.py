@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from starprobe.bench.models.base import ScoringBackend
+from starprobe.probes.examples import closing
 from starprobe.probes.schema import Question
-from starprobe.probes.worked_examples import closing
 from starprobe.star.config import StarConfig
 from starprobe.star.filters import dropped
 from starprobe.star.prompts import training_prompt

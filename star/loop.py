@@ -10,8 +10,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from starprobe.bench.files import write_atomic
-from starprobe.bench.locking import only_writer
+from starprobe.bench.files import only_writer, write_atomic
 from starprobe.bench.models import load_backend
 from starprobe.probes.errors import InputError
 from starprobe.star.config import StarConfig

@@ -20,16 +20,15 @@ from starprobe.bench.models.base import Request
 from starprobe.bench.records import Sampling
 from starprobe.probes.conditions import Condition, get_condition
 from starprobe.probes.errors import InputError
-from starprobe.probes.orders import arrange
-from starprobe.probes.rendering import STOP, render
-from starprobe.probes.schema import Message, Prompt, Question
-from starprobe.probes.worked_examples import (
+from starprobe.probes.examples import (
     Domain,
     WorkedExample,
     domain_of,
     rationale,
     worked_examples,
 )
+from starprobe.probes.rendering import STOP, arrange, render
+from starprobe.probes.schema import Message, Prompt, Question
 from starprobe.star.config import StarConfig
 from starprobe.star.records import Generated, Source
 from starprobe.star.verify import key_number

@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Sequence
 
+from starprobe.probes.checks import overlap
 from starprobe.probes.errors import InputError
 from starprobe.probes.loading import load_probe_set
 from starprobe.probes.schema import ProbeSet, Question
-from starprobe.probes.similarity import overlap
 from starprobe.star.config import StarConfig
 from starprobe.star.folder import Splits
 from starprobe.star.prompts import exemplars

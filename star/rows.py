@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 
 from starprobe.bench.models.base import Backend
 from starprobe.probes.errors import InputError
-from starprobe.probes.number_kinds import worked
-from starprobe.probes.orders import arrange
+from starprobe.probes.examples import WorkedExample, closing, rationale
+from starprobe.probes.numbers import worked
+from starprobe.probes.rendering import arrange
 from starprobe.probes.schema import Prompt, Question
-from starprobe.probes.worked_examples import WorkedExample, closing, rationale
 from starprobe.star.config import StarConfig
 from starprobe.star.prompts import order_of, training_prompt
 from starprobe.star.records import Sample, TrainRow

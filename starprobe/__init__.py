@@ -11,33 +11,32 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from starprobe.bench.asking import ask
+    from starprobe.bench.ask import ask, run
     from starprobe.bench.importers import import_outputs
     from starprobe.bench.judges.stage import judge_run as judge
     from starprobe.bench.metrics import compare, frame
-    from starprobe.bench.reading import classify, classify_run
+    from starprobe.bench.read import classify, classify_run
     from starprobe.bench.results import measure_run as metrics
     from starprobe.bench.run_config import RunConfig
-    from starprobe.bench.runner import run
-    from starprobe.bench.storage import Run
+    from starprobe.bench.run_folder import Run
     from starprobe.probes import load_probe_set
     from starprobe.reports import write_comparison, write_report
     from starprobe.star import make_config, train
 
 _HOMES = {
-    "Run": "bench.storage:Run",
+    "Run": "bench.run_folder:Run",
     "RunConfig": "bench.run_config:RunConfig",
-    "ask": "bench.asking:ask",
-    "classify": "bench.reading:classify",
-    "classify_run": "bench.reading:classify_run",
+    "ask": "bench.ask:ask",
+    "classify": "bench.read:classify",
+    "classify_run": "bench.read:classify_run",
     "compare": "bench.metrics:compare",
-    "frame": "bench.metrics:frame",
+    "frame": "bench.frames:frame",
     "import_outputs": "bench.importers:import_outputs",
     "judge": "bench.judges.stage:judge_run",
     "load_probe_set": "probes:load_probe_set",
     "make_config": "star:make_config",
     "metrics": "bench.results:measure_run",
-    "run": "bench.runner:run",
+    "run": "bench.ask:run",
     "train": "star:train",
     "write_comparison": "reports:write_comparison",
     "write_report": "reports:write_report",

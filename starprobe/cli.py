@@ -13,16 +13,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-import starprobe.bench.commands
-import starprobe.probes.commands
+import starprobe.bench.cli
+import starprobe.probes.cli
 import starprobe.reports.commands
 import starprobe.star.cli
-from starprobe.probes.ending import run_command
+from starprobe.probes.errors import run_command
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from starprobe.bench.storage import Run
+    from starprobe.bench.run_folder import Run
 
 app = typer.Typer(
     name="starprobe",
@@ -59,11 +59,11 @@ def demo(
     """The main job, small: ask a model, train it with STaR, ask it again, and report the change."""
     from rich.console import Console
 
+    from starprobe.bench.ask import run as ask
     from starprobe.bench.models import BackendOptions
-    from starprobe.bench.reading import classify_run
+    from starprobe.bench.read import classify_run
     from starprobe.bench.records import Sampling
     from starprobe.bench.run_config import RunConfig
-    from starprobe.bench.runner import run as ask
     from starprobe.reports import write_comparison
     from starprobe.star import make_config, train
 
@@ -124,8 +124,8 @@ def _percent(value: float | None, low: float | None, high: float | None) -> str:
 
 
 for package in (
-    starprobe.probes.commands,
-    starprobe.bench.commands,
+    starprobe.probes.cli,
+    starprobe.bench.cli,
     starprobe.star.cli,
     starprobe.reports.commands,
 ):

@@ -20,7 +20,7 @@ from starprobe.bench.faithfulness.trials import (
 from starprobe.bench.models import BackendOptions, load_backend
 from starprobe.bench.models.base import Backend
 from starprobe.bench.records import Metric
-from starprobe.bench.storage import Run, chosen_reader
+from starprobe.bench.run_folder import Run, chosen_reader
 from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Record
 

@@ -9,10 +9,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from starprobe.bench.environment import hardware, versions
 from starprobe.bench.importers.sample import Choice, Sample
 from starprobe.bench.records import ModelInfo, Response, ResponseError, RunInfo, Sampling
-from starprobe.bench.storage import Run
+from starprobe.bench.run_folder import Run, hardware, versions
 from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Message, Option, ProbeSet, Prompt, Question, ShownOption
 

@@ -8,6 +8,7 @@ from functools import partial
 from itertools import islice
 from pathlib import Path
 
+from starprobe.bench.frames import score
 from starprobe.bench.judges.panel import (
     Case,
     Rubric,
@@ -21,8 +22,7 @@ from starprobe.bench.judges.rewards import ASKED, load_reward, reward
 from starprobe.bench.judges.summary import Summary, summarize
 from starprobe.bench.judges.votes import Judgement, read_judgements
 from starprobe.bench.models import BackendOptions, load_backend
-from starprobe.bench.scoring import score
-from starprobe.bench.storage import Run, chosen_reader
+from starprobe.bench.run_folder import Run, chosen_reader
 from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Record
 

@@ -9,8 +9,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from starprobe.bench.records import ResponseError, Usage
-from starprobe.bench.storage import first_error
-from starprobe.probes.errors import FolderError
+from starprobe.probes.errors import FolderError, first_error
 from starprobe.probes.schema import Record
 
 

@@ -1,7 +1,7 @@
 """Verdicts -> numbers with intervals: `frame` joins a run, `measure` and `compare` count."""
 
+from starprobe.bench.frames import frame, to_frame
 from starprobe.bench.metrics.compare import compare
-from starprobe.bench.metrics.frames import frame, to_frame
 from starprobe.bench.metrics.measure import measure
 from starprobe.bench.records import Comparison
 

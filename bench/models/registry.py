@@ -12,8 +12,7 @@ from pydantic import ValidationError
 
 from starprobe.bench.models.http_dialect import Quirks
 from starprobe.bench.records import Usage
-from starprobe.bench.storage import first_error
-from starprobe.probes.errors import InputError
+from starprobe.probes.errors import InputError, first_error
 from starprobe.probes.schema import Record
 
 BUILT_IN = Path(__file__).parent / "models.toml"

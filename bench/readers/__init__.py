@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starprobe.bench.readers.base import Classifier
 from starprobe.bench.readers.correction import ErrorCounts, error_counts
+from starprobe.bench.records import DEFAULT_READER
 from starprobe.probes.errors import InputError
 
 __all__ = [
@@ -15,7 +16,7 @@ __all__ = [
     "load_classifier",
 ]
 
-DEFAULT_CLASSIFIER = "learned"
+DEFAULT_CLASSIFIER = DEFAULT_READER
 CLASSIFIERS = ("learned", "rules", "judge:MODEL")
 
 

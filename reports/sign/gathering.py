@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from starprobe.bench.metrics.contrasts import spontaneous
+from starprobe.bench.run_folder import Run
 from starprobe.bench.signs import label
-from starprobe.bench.storage import Run
 from starprobe.probes.errors import InputError
 from starprobe.reports.frames import Evidence, gather
 from starprobe.reports.sign.labels import PROMPTED, Labelled, Spec, labelled, star_arms

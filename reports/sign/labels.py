@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from starprobe.bench.metrics.contrasts import elicited_only
 from starprobe.bench.models import parse_model
-from starprobe.bench.storage import Run
+from starprobe.bench.run_folder import Run
 from starprobe.probes.errors import FolderError, InputError
 from starprobe.star.config import StarConfig
 from starprobe.star.folder import Training

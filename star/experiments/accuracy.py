@@ -19,8 +19,7 @@ from rich.table import Table
 
 from starprobe.bench.files import write_atomic
 from starprobe.bench.metrics import to_frame
-from starprobe.probes.ending import run_command
-from starprobe.probes.errors import FolderError
+from starprobe.probes.errors import FolderError, run_command
 from starprobe.star.experiments.config import BASE
 from starprobe.star.experiments.learnt import (
     Gain,

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from starprobe.bench.ask import run
 from starprobe.bench.metrics import frame
 from starprobe.bench.metrics.definitions import right_of_all
-from starprobe.bench.reading import classify_run
-from starprobe.bench.runner import run
+from starprobe.bench.read import classify_run
+from starprobe.bench.run_folder import Run
 from starprobe.bench.signs import rate_difference, seed_rate
 from starprobe.bench.signs.analysis import tables
 from starprobe.bench.statistics.intervals import Floats
 from starprobe.bench.statistics.paired import holm
-from starprobe.bench.storage import Run
 from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Record
 from starprobe.star.experiments.config import BASE, Experiment, Unit, units

@@ -17,10 +17,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from starprobe.bench.files import write_json
-from starprobe.bench.locking import only_writer
-from starprobe.probes.ending import run_command
-from starprobe.probes.errors import FolderError
+from starprobe.bench.files import only_writer, write_json
+from starprobe.probes.errors import FolderError, run_command
 from starprobe.probes.loading import load_probe_set
 from starprobe.star.experiments.budget import Budget, budget, lines
 from starprobe.star.experiments.config import (

@@ -46,8 +46,8 @@ def work(unit: Unit, out: Path, console: Console | None = None) -> None:
     Raises:
         UserError: what the user can cure; what is done stays.
     """
-    from starprobe.bench.reading import classify_run
-    from starprobe.bench.runner import run
+    from starprobe.bench.ask import run
+    from starprobe.bench.read import classify_run
 
     if done(unit, out):
         return

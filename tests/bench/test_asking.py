@@ -6,8 +6,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import starprobe.cli
-from starprobe.bench.asking import make_prompt, make_question, read
-from starprobe.bench.commands.answers import coloured
+from starprobe.bench.ask import make_prompt, make_question, read
+from starprobe.bench.cli.answers import coloured
 from starprobe.probes.errors import InputError
 
 QUESTION = "What can carry water?"

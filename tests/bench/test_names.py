@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from starprobe.bench.names import short_names
+from starprobe.bench.run_folder import short_names
 
 
 def test_paths_of_models_are_short_and_told_apart() -> None:

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 import starprobe.bench
+from starprobe.bench.ask import RunConfig, run
 from starprobe.bench.metrics import frame
-from starprobe.bench.reading import classify_run
-from starprobe.bench.runner import RunConfig, run
+from starprobe.bench.read import classify_run
 from starprobe.probes.errors import InputError
 
 CONFIG = RunConfig(

@@ -7,7 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from starprobe.bench.commands import faithfulness, judge, metrics, plan
+from starprobe.bench.cli import faithfulness, judge, metrics, plan
 from starprobe.probes.errors import InputError
 from tests.bench.judges.server import JudgeServer, chat
 from tests.bench.metrics.runs import make_prompt, make_response, make_run, make_verdict

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 import starprobe.bench
-from starprobe.bench.reading_files import classify_file, read_lines
+from starprobe.bench.read import classify_file, read_lines
 from starprobe.cli import app
 from starprobe.probes.errors import FolderError, InputError
 

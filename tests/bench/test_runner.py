@@ -14,14 +14,13 @@ from pathlib import Path
 
 import pytest
 
-import starprobe.bench.runner
-from starprobe.bench.files import read_jsonl
-from starprobe.bench.locking import only_writer
+import starprobe.bench.ask
+from starprobe.bench.ask import make_request, run
+from starprobe.bench.files import only_writer, read_jsonl
 from starprobe.bench.models import BackendOptions, Request
 from starprobe.bench.records import Generation, ModelInfo, ResponseError, Sampling
 from starprobe.bench.run_config import RunConfig, asked_of, not_asked, render_probes
-from starprobe.bench.runner import make_request, run
-from starprobe.bench.storage import Run
+from starprobe.bench.run_folder import Run
 from starprobe.probes.errors import FolderError, InputError
 
 CONFIG = RunConfig(
@@ -76,7 +75,7 @@ def test_repeats_have_seeds_of_their_own(tmp_path: Path) -> None:
 
     config = CONFIG.model_copy(update={"repeats": 3, "models": ("scripted:direct",)})
     folder = run(config, tmp_path / "run")
-    starprobe.bench.runner.ask_model(folder, Noting(), list(folder.prompts().values()), config)
+    starprobe.bench.ask.ask_model(folder, Noting(), list(folder.prompts().values()), config)
     assert {len(found) for found in seeds.values()} == {3}
 
 
@@ -101,7 +100,7 @@ def test_a_failed_item_is_tried_again_and_replaced_by_its_success(tmp_path: Path
     folder = run(CONFIG, tmp_path / "run")
     prompts = list(folder.prompts().values())
     for _ in range(3):
-        starprobe.bench.runner.ask_model(folder, Flaky(), prompts, CONFIG)
+        starprobe.bench.ask.ask_model(folder, Flaky(), prompts, CONFIG)
     rows = [row for row in folder.responses().values() if row.model == "flaky"]
     assert calls == [12, 6]
     assert len(rows) == 12
@@ -154,8 +153,8 @@ def test_a_hint_is_followed_by_the_script_and_seen_in_the_run(tmp_path: Path) ->
 def test_a_run_killed_at_any_moment_goes_on_where_it_stopped(tmp_path: Path) -> None:
     script = (
         "import time, starprobe.bench.models.scripted as s\n"
-        "from bench.run_config import RunConfig\n"
-        "from starprobe.bench.runner import run\n"
+        "from starprobe.bench.run_config import RunConfig\n"
+        "from starprobe.bench.ask import run\n"
         "old = s.ScriptedBackend.generate\n"
         "def slow(self, requests):\n"
         "    for pair in old(self, requests):\n"
@@ -188,7 +187,7 @@ def test_a_run_killed_at_any_moment_goes_on_where_it_stopped(tmp_path: Path) -> 
 
 
 def test_the_seed_of_a_repeat_is_the_same_on_every_machine() -> None:
-    assert starprobe.bench.runner.derived_seed(0, "everyday-001|plain|0", 0) == 49920847
+    assert starprobe.bench.ask.derived_seed(0, "everyday-001|plain|0", 0) == 49920847
 
 
 def test_several_sets_are_asked_as_one_and_told_apart(tmp_path: Path) -> None:

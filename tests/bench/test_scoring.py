@@ -1,7 +1,7 @@
 """Scores: a missing answer is no wrong answer."""
 
+from starprobe.bench.frames import score, score_all
 from starprobe.bench.records import MULTI
-from starprobe.bench.scoring import score, score_all
 from tests.bench.metrics.runs import make_prompt, make_response, make_verdict
 
 

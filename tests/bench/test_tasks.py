@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
+from starprobe.bench.ask import RunConfig, run
 from starprobe.bench.importers import import_outputs
 from starprobe.bench.lm_eval_tasks import ExportConfig, export_tasks
 from starprobe.bench.lm_eval_tasks.scoring import score_responses
 from starprobe.bench.records import Sampling
-from starprobe.bench.runner import RunConfig, run
 from starprobe.probes.errors import FolderError
 from starprobe.probes.loading import load_probe_set
 from starprobe.probes.rendering import render_set

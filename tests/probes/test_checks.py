@@ -2,10 +2,10 @@
 
 import pytest
 
-from starprobe.probes.catalog import BUILT_IN
 from starprobe.probes.checks import check_questions
 from starprobe.probes.loading import load_probe_set
 from starprobe.probes.schema import Option, Question
+from starprobe.probes.sets import BUILT_IN
 
 WORDS = ("amber", "birch", "cedar", "delta", "ember", "flint", "grove", "heron", "ivory", "jewel")
 

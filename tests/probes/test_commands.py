@@ -8,7 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from starprobe.probes.commands import register
+from starprobe.probes.cli import register
 from starprobe.probes.errors import InputError
 
 
@@ -62,7 +62,7 @@ def test_bad_input_is_the_users_error(run):
 
 def test_importing_the_commands_loads_nothing_heavy():
     code = (
-        "import sys, probes, probes.commands;"
+        "import sys, starprobe.probes, starprobe.probes.cli;"
         "print([name for name in ('torch', 'scipy', 'pandas', 'numpy') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

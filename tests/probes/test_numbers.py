@@ -4,12 +4,11 @@ from collections import Counter
 
 import pytest
 
+from starprobe.probes.checks import overlap
 from starprobe.probes.errors import InputError
+from starprobe.probes.examples import rationale, worked_examples
 from starprobe.probes.loading import load_probe_set
-from starprobe.probes.number_kinds import KINDS, worked
-from starprobe.probes.numbers import NumbersSpec, make_numbers, parse_numbers_name
-from starprobe.probes.similarity import overlap
-from starprobe.probes.worked_examples import rationale, worked_examples
+from starprobe.probes.numbers import KINDS, NumbersSpec, make_numbers, parse_numbers_name, worked
 
 SPECS = [
     NumbersSpec(n=240, level=level, split=split)

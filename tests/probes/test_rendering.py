@@ -4,11 +4,10 @@ import pytest
 
 from starprobe.probes.conditions import Condition, built_in_conditions
 from starprobe.probes.errors import InputError
+from starprobe.probes.examples import worked_examples
 from starprobe.probes.loading import load_probe_set, parse_question
-from starprobe.probes.orders import arrange
-from starprobe.probes.rendering import left_out, render, render_set
+from starprobe.probes.rendering import arrange, left_out, render, render_set
 from starprobe.probes.schema import ProbeSet
-from starprobe.probes.worked_examples import worked_examples
 
 DOG = next(one for one in load_probe_set("everyday").questions if one.id == "small-dog")
 PAIR = parse_question(

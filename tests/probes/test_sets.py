@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 import starprobe.probes
-from starprobe.probes.catalog import BUILT_IN
+from starprobe.probes.checks import overlap
 from starprobe.probes.loading import load_probe_set
-from starprobe.probes.similarity import overlap
+from starprobe.probes.sets import BUILT_IN
 
 WRITTEN = [name for name, entry in BUILT_IN.items() if entry.file]
 SIZES = {"everyday": 80, "science": 60, "traps": 60, "unanswerable": 60}

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from starprobe.probes.checks import normalise, overlap
 from starprobe.probes.loading import load_probe_set
 from starprobe.probes.schema import Option, Question
-from starprobe.probes.similarity import normalise, overlap
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 

@@ -4,11 +4,11 @@ import re
 
 import pytest
 
-from starprobe.probes.catalog import BUILT_IN
+from starprobe.probes.checks import overlap
 from starprobe.probes.conditions import RATIONALE_STYLES
+from starprobe.probes.examples import OPENER, closing, rationale, worked_examples
 from starprobe.probes.loading import load_probe_set
-from starprobe.probes.similarity import overlap
-from starprobe.probes.worked_examples import OPENER, closing, rationale, worked_examples
+from starprobe.probes.sets import BUILT_IN
 
 ALL = [*worked_examples("commonsense"), *worked_examples("numbers")]
 

@@ -19,7 +19,7 @@ from starprobe.bench.records import (
     Usage,
     Verdict,
 )
-from starprobe.bench.storage import Run
+from starprobe.bench.run_folder import Run
 from starprobe.probes.schema import Message, Prompt, ShownOption
 from starprobe.star.config import StarConfig
 from starprobe.star.folder import Training

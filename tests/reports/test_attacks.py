@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from starprobe.bench.records import Response, Treatment, Usage, Verdict
-from starprobe.bench.storage import Run
+from starprobe.bench.run_folder import Run
 from starprobe.probes.schema import Message, Prompt, ShownOption
 from starprobe.reports import write_comparison, write_report
 from starprobe.reports.data import write_data

@@ -10,7 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 import starprobe.reports.commands
-from starprobe.bench.storage import Run
+from starprobe.bench.run_folder import Run
 from starprobe.probes.errors import InputError
 
 PLAN = """

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from starprobe.bench.storage import Run
+from starprobe.bench.run_folder import Run
 from starprobe.probes.conditions import built_in_conditions
 from starprobe.reports import write_report
 from tests.reports.conftest import Visit, serious_violations

@@ -12,8 +12,8 @@ from starprobe.bench.judges.panel import RUBRICS
 from starprobe.bench.judges.votes import Judgement
 from starprobe.bench.metrics import frame as frame_of
 from starprobe.bench.metrics.positions import position_metrics
+from starprobe.bench.run_folder import Run
 from starprobe.bench.statistics.intervals import rate
-from starprobe.bench.storage import Run
 from starprobe.reports import figures, sentences
 from starprobe.reports.checks import check_panels
 from starprobe.reports.frames import Evidence, gather

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from starprobe.bench.records import Response, ResponseError
-from starprobe.bench.storage import Run
+from starprobe.bench.run_folder import Run
 from starprobe.cli import app
 from starprobe.probes.errors import FolderError, InputError
 from starprobe.reports import embed, write_comparison, write_report

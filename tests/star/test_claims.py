@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from starprobe.probes.worked_examples import rationale
+from starprobe.probes.examples import rationale
 from starprobe.star.prompts import exemplars
 from starprobe.star.verify import claims, false_claims
 

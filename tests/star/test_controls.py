@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from starprobe.bench.storage import Run
+from starprobe.bench.run_folder import Run
 from starprobe.cli import app
 from starprobe.star.folder import Training
 

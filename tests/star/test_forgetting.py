@@ -89,7 +89,7 @@ def test_base_and_chosen_are_asked_both_ways_and_never_again(
     again = train(config, tmp_path / "t", load=tutor).forgetting()
     assert again == found
     from starprobe.bench.metrics import compare, frame
-    from starprobe.bench.storage import Run
+    from starprobe.bench.run_folder import Run
 
     sides = [Run(training.forgetting_folder / "science" / f"iteration_00{i}") for i in (0, 1)]
     assert compare(frame(sides[0]), frame(sides[1]), ["accuracy"])[0].n == 3

@@ -162,7 +162,7 @@ def test_two_processes_train_as_one_also_where_they_are_ended_in_the_middle(
 
 def test_a_process_ends_with_its_owner_however_that_went(tmp_path: Path) -> None:
     code = (
-        "import sys, time; from bench.line_process import LineProcess\n"
+        "import sys, time; from starprobe.bench.line_process import LineProcess\n"
         f"child = LineProcess([sys.executable, '-c', {CHILD!r}])\n"
         "print(child.receive()['pid'], flush=True); time.sleep(60)"
     )

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from starprobe.bench.importers import import_outputs
-from starprobe.bench.reading import classify_run
-from starprobe.bench.storage import Run
+from starprobe.bench.read import classify_run
+from starprobe.bench.run_folder import Run
 from starprobe.probes.errors import FolderError, InputError
 
 STEM = "What can be used to carry water?"

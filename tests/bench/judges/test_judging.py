@@ -8,7 +8,7 @@ from starprobe.bench.judges.panel import RUBRICS, judges_itself, read_choice, re
 from starprobe.bench.judges.stage import JudgeConfig, judge_run
 from starprobe.bench.judges.votes import read_judgements
 from starprobe.bench.records import ModelInfo, ResponseError
-from starprobe.bench.storage import Run
+from starprobe.bench.run_folder import Run
 from starprobe.probes.errors import InputError
 from tests.bench.judges.server import JudgeServer, chat
 from tests.bench.metrics.runs import make_prompt, make_response, make_run, make_verdict

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from starprobe.bench.metrics.frames import row, tabulate
+from starprobe.bench.frames import row, tabulate
 from starprobe.bench.records import (
     MULTI,
     ModelInfo,
@@ -19,7 +19,7 @@ from starprobe.bench.records import (
     Usage,
     Verdict,
 )
-from starprobe.bench.storage import Run
+from starprobe.bench.run_folder import Run
 from starprobe.probes.schema import Message, Prompt, ShownOption
 
 IDS = ("o1", "o2", "o3", "o4")

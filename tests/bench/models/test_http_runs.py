@@ -15,13 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from starprobe.bench.budget import spent
+from starprobe.bench.ask import run
 from starprobe.bench.files import Appender, read_jsonl
 from starprobe.bench.models import BackendOptions
 from starprobe.bench.records import Sampling
-from starprobe.bench.run_config import RunConfig
-from starprobe.bench.runner import run
-from starprobe.bench.storage import Run
+from starprobe.bench.run_config import RunConfig, spent
+from starprobe.bench.run_folder import Run
 from starprobe.probes.errors import FolderError, InputError
 from tests.bench.models.misbehaving import MisbehavingServer
 
@@ -43,7 +42,7 @@ def questions(path: Path, count: int) -> Path:
 def start(folder: Path, config: RunConfig) -> subprocess.Popen[str]:
     """A process that runs a config."""
     code = (
-        "import sys; from bench.run_config import RunConfig; from bench.runner import run; "
+        "import sys; from starprobe.bench.ask import RunConfig, run; "
         f"run(RunConfig.model_validate_json(sys.argv[1]), {str(folder)!r})"
     )
     return subprocess.Popen(

@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 import starprobe.cli
-from starprobe.bench.storage import Run
+from starprobe.bench.run_folder import Run
 from starprobe.probes.errors import InputError, UserError
 from starprobe.reports.sign import examine
 from starprobe.reports.sign.gathering import collect

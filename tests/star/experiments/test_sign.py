@@ -13,7 +13,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from starprobe.bench.storage import Run
+from starprobe.bench.run_folder import Run
 from starprobe.probes.schema import Prompt
 from starprobe.star.folder import Training
 from tests.conftest import byte_tokenizer

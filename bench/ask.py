@@ -1,4 +1,4 @@
-"""Questions + conditions + models -> a run folder of responses; the same again resumes.
+"""Prompts -> responses: a whole run, which the same command resumes, or one question.
 
 Knows no backend by name and reads no response.
 """
@@ -8,26 +8,216 @@ from __future__ import annotations
 import hashlib
 import json
 from asyncio import CancelledError
-from collections.abc import Generator, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack, closing, suppress
 from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from starprobe.bench import budget
-from starprobe.bench.locking import may_write, only_writer
+from starprobe.bench.files import Appender, may_write, only_writer
 from starprobe.bench.models import Backend, BackendOptions, Request, load_backend, parse_model
-from starprobe.bench.progress import track
-from starprobe.bench.records import Generation, ModelInfo, Response, Sampling
-from starprobe.bench.run_config import RunConfig, asked_of, render_probes, run_info
-from starprobe.bench.storage import Run
-from starprobe.bench.together import REMOTE, Stage, ask_together
+from starprobe.bench.progress import board, track
+from starprobe.bench.readers import DEFAULT_CLASSIFIER, load_classifier
+from starprobe.bench.readers.base import Reading
+from starprobe.bench.records import Generation, ModelInfo, Response, Sampling, Verdict
+from starprobe.bench.run_config import (
+    RunConfig,
+    affordable,
+    asked_of,
+    prices,
+    render_probes,
+    run_info,
+    spent,
+)
+from starprobe.bench.run_folder import Run
 from starprobe.probes.errors import InputError, UserError
-from starprobe.probes.schema import Prompt
+from starprobe.probes.schema import Option, Prompt, Question
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.progress import Progress
+
+HINTED = "hinted"
+
+
+class Asked(NamedTuple):
+    """What became of asking one model."""
+
+    model: str
+    prompt: Prompt
+    response: Response | None
+    """None where the model could not be loaded."""
+    verdict: Verdict | None
+    """In labels; None where there is no response to read."""
+    failure: str = ""
+    """Why there is none."""
+
+
+def make_question(
+    stem: str, options: Sequence[str], hint: str | None = None, answer: str | None = None
+) -> Question:
+    """A question of one's own.
+
+    Args:
+        stem: the question.
+        options: the texts of its options, in order; none for an open question.
+        hint: a letter, or the text, of the option that a hint will present as right.
+        answer: likewise, of the right one, where it is known.
+
+    Raises:
+        InputError: no question, a single or a repeated option, or a letter of none of them.
+    """
+    if not stem.strip():
+        raise InputError("the question is empty")
+    if len(options) == 1:
+        raise InputError("one --option is no choice: give at least two, or none")
+    if len({text.strip().lower() for text in options}) < len(options):
+        raise InputError(f"two options are the same: {', '.join(options)}")
+    made = tuple(
+        Option(id=f"o{index + 1}", text=text.strip(), label=chr(ord("A") + index))
+        for index, text in enumerate(options)
+    )
+    key = option_named(made, answer or hint)
+    return Question(id="asked", stem=stem.strip(), options=made, answer_id=key)
+
+
+def option_named(options: Sequence[Option], name: str | None) -> str | None:
+    """The id of the option of this letter or text; None for None.
+
+    Raises:
+        InputError: it is none of them.
+    """
+    if name is None:
+        return None
+    bare = name.strip().strip("().").lower()
+    for option in options:
+        if bare == option.label.lower() or name.strip().lower() == option.text.lower():
+            return option.id
+    shown = ", ".join(f"{option.label} ({option.text})" for option in options) or "none"
+    raise InputError(f"{name!r} is none of the options: {shown}")
+
+
+def make_prompt(question: Question, condition: str = "plain", hint: str | None = None) -> Prompt:
+    """The question under a condition, with the hint appended if there is to be one.
+
+    Raises:
+        InputError: the condition is unknown, or cannot be asked of this question.
+    """
+    from starprobe.probes.rendering import render
+
+    if hint is not None and HINTED not in condition.split("+"):
+        condition = HINTED if condition == "plain" else f"{condition}+{HINTED}"
+    return render(question, condition)
+
+
+def ask(
+    prompt: Prompt,
+    models: Sequence[str],
+    sampling: Sampling,
+    options: BackendOptions | None = None,
+    classifier: str = DEFAULT_CLASSIFIER,
+) -> Iterator[Asked]:
+    """Each model's answer with its verdict, in the order of the models.
+
+    A model that cannot be loaded or does not answer says why in `failure`.
+
+    Raises:
+        InputError: there is no reader of this name.
+    """
+    reader = load_classifier(classifier)
+    for model in models:
+        try:
+            backend = load_backend(model, options)
+        except UserError as error:
+            yield Asked(model, prompt, None, None, str(error))
+            continue
+        try:
+            generation = _generate(backend, prompt, sampling)
+        finally:
+            backend.close()
+        response = Response(id=model, prompt_id=prompt.id, model=model, **dict(generation))
+        if response.error is not None:
+            yield Asked(model, prompt, response, None, response.error.message)
+            continue
+        yield Asked(model, prompt, response, reader.classify(_reading(prompt, response)))
+
+
+def read(prompt: Prompt, text: str, classifier: str = DEFAULT_CLASSIFIER) -> Asked:
+    """A text that one has, read as an answer to a prompt."""
+    response = Response(id="pasted", prompt_id=prompt.id, model="pasted", text=text)
+    verdict = load_classifier(classifier).classify(_reading(prompt, response))
+    return Asked("pasted", prompt, response, verdict)
+
+
+def _generate(backend: Backend, prompt: Prompt, sampling: Sampling) -> Generation:
+    (pair,) = backend.generate([Request(id="asked", prompt=prompt, sampling=sampling)])
+    return pair[1]
+
+
+def _reading(prompt: Prompt, response: Response) -> Reading:
+    return Reading(
+        response.id, response.readable, prompt.stem, prompt.shown, response.finish_reason
+    )
+
+
+REMOTE = frozenset({"openai", "anthropic", "ollama"})
+"""Backends whose work is done elsewhere."""
+
+
+class LockedAppender:
+    """One appender for several threads."""
+
+    def __init__(self, appender: Appender) -> None:
+        self._appender = appender
+        self._lock = Lock()
+
+    def append(self, records: Iterable[Response]) -> None:
+        """Appends as the only one that does."""
+        with self._lock:
+            self._appender.append(records)
+
+
+class Stage(NamedTuple):
+    """What models that are asked at the same time share."""
+
+    writer: LockedAppender
+    progress: Progress
+
+
+def ask_together(
+    backends: Sequence[Backend],
+    ask: Callable[[Backend, Stage], object],
+    appender: Appender,
+    console: Console | None = None,
+) -> None:
+    """Asks all of them in threads; each has its own progress line and its own connections.
+
+    Ctrl-C, or an exception in one of them, closes them all.
+
+    Args:
+        backends: the models, loaded; closed when this returns.
+        ask: asks one of them.
+        appender: where the responses go.
+        console: where progress is shown.
+    """
+
+    def work(backend: Backend) -> None:
+        with suppress(CancelledError):
+            ask(backend, stage)
+        backend.close()
+
+    with board(console) as progress:
+        stage = Stage(LockedAppender(appender), progress)
+        with ThreadPoolExecutor(max_workers=max(1, len(backends))) as pool:
+            try:
+                for done in as_completed([pool.submit(work, backend) for backend in backends]):
+                    done.result()
+            finally:
+                for backend in backends:
+                    backend.close()
+
 
 _NOTING = Lock()
 
@@ -130,7 +320,7 @@ def ask_model(
     }
     if not wanted:
         return 0
-    left = None if config.budget is None else config.budget - budget.spent(rows.values())
+    left = None if config.budget is None else config.budget - spent(rows.values())
     waiting = [request for request, _, _ in wanted.values()]
     asked = 0
     with ExitStack() as stack:
@@ -141,8 +331,8 @@ def ask_model(
         while waiting:
             batch = waiting
             if left is not None:
-                price = budget.prices(info)
-                batch = list(budget.affordable(waiting, price, left - ticker.cost))
+                price = prices(info)
+                batch = list(affordable(waiting, price, left - ticker.cost))
             if not batch:
                 ticker.note(f"stopped before the budget of ${config.budget:g} was passed")
                 break

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:
-    from starprobe.bench.asking import Asked
+    from starprobe.bench.ask import Asked
     from starprobe.bench.records import Treatment, Verdict
 
 NARROWEST = 52

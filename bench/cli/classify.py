@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-    from starprobe.bench.read_response import ReadResponse
+    from starprobe.bench.read import ReadResponse
 
 
 def register(app: typer.Typer) -> None:
@@ -47,12 +47,12 @@ def classify(
     """
     from rich.console import Console
 
-    from starprobe.bench.reading_files import default_workers
+    from starprobe.bench.read import default_workers
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     count = workers or default_workers()
     if path.is_dir():
-        from starprobe.bench.reading import classify_run
+        from starprobe.bench.read import classify_run
 
         console.print(f"Written: {classify_run(path, classifier, count)}")
         return
@@ -60,7 +60,7 @@ def classify(
 
 
 def _file(path: Path, out: Path, classifier: str, workers: int, console: Console) -> None:
-    from starprobe.bench.reading_files import classify_file
+    from starprobe.bench.read import classify_file
 
     with console.status("Reading ...") as status:
         done = classify_file(
@@ -80,7 +80,7 @@ def read(
     """Show how a pasted answer treats every option, as a table with the words that show it."""
     from rich.console import Console
 
-    from starprobe.bench.reading import classify as read_one
+    from starprobe.bench.read import classify as read_one
     from starprobe.probes.errors import InputError
 
     if answer is not None:

@@ -55,13 +55,13 @@ def run(
     """Ask every model every question under every condition."""
     from rich.console import Console
 
+    from starprobe.bench.ask import run as run_models
     from starprobe.bench.models.options import make_options
+    from starprobe.bench.read import classify_run
     from starprobe.bench.readers import DEFAULT_CLASSIFIER
-    from starprobe.bench.reading import classify_run
     from starprobe.bench.records import Sampling
     from starprobe.bench.results import measure_run
     from starprobe.bench.run_config import RunConfig, not_asked
-    from starprobe.bench.runner import run as run_models
     from starprobe.bench.tables import BRIEF, tables
 
     options = make_options(

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from starprobe.probes.catalog import BUILT_IN
+from starprobe.probes.sets import BUILT_IN
 
 EXAMPLE_SHOW = "Example: starprobe probes show everyday --limit 2 --condition scratchpad+hinted"
 EXAMPLE_CHECK = "Example: starprobe probes check my-questions.jsonl"

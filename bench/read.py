@@ -1,0 +1,399 @@
+"""The stage that reads: responses of a run folder, lines of a file, or one text, into verdicts.
+
+A reader speaks in labels; here labels become option ids where a run folder is read. Streams in
+constant memory; the same call after a kill goes on behind the last whole line.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Future, ProcessPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from starprobe.bench.files import Appender, read_jsonl
+from starprobe.bench.readers import DEFAULT_CLASSIFIER, load_classifier
+from starprobe.bench.readers.base import Classifier, Reading
+from starprobe.bench.records import MULTI, FinishReason, Response, Treatment, Verdict
+from starprobe.bench.run_folder import Run, file_name
+from starprobe.probes.errors import FolderError, InputError
+from starprobe.probes.loading import parse_question
+from starprobe.probes.schema import Prompt, Question, ShownOption
+
+WIDTH = 48
+"""Characters of an option and of its evidence that are shown."""
+
+
+class ReadResponse(NamedTuple):
+    """A response with its verdict; `repr` shows the table of options."""
+
+    text: str
+    shown: tuple[ShownOption, ...]
+    verdict: Verdict
+
+    @property
+    def style(self) -> str:
+        """The style of the response."""
+        return self.verdict.style
+
+    @property
+    def answer(self) -> str | None:
+        """The label answered, `multi`, or None."""
+        return self.verdict.answer
+
+    @property
+    def rows(self) -> list[tuple[str, str, str, str]]:
+        """(label, option, treatment and side, evidence) for each option."""
+        found = []
+        for shown in self.shown:
+            treatment = self.verdict.options[shown.label]
+            found.append((shown.label, shown.text, in_words(treatment), self.evidence(treatment)))
+        return found
+
+    def evidence(self, treatment: Treatment) -> str:
+        """The text that the spans point to, in one line."""
+        parts = (" ".join(self.text[start:end].split()) for start, end in treatment.spans)
+        return " ... ".join(parts)
+
+    def headline(self) -> str:
+        """Answer, style and coverage in one line."""
+        verdict = self.verdict
+        answer = "none" if verdict.answer is None else verdict.answer
+        parts = [f"answer {answer} ({verdict.outcome})", f"style {verdict.style}"]
+        if verdict.coverage is not None:
+            reasoned = sum(t.treatment == "reasoned" for t in verdict.options.values())
+            parts.append(f"reasons on {reasoned} of {len(self.shown)} options")
+        if verdict.p_option_by_option is not None:
+            parts.append(f"p(option by option) {verdict.p_option_by_option:.2f}")
+        return ", ".join(parts)
+
+    def __repr__(self) -> str:
+        """The headline and a table of the options."""
+        lines = [self.headline()]
+        rows = [[_short(cell) for cell in row] for row in self.rows]
+        widths = [max((len(row[column]) for row in rows), default=0) for column in range(3)]
+        for row in rows:
+            cells = [cell.ljust(width) for cell, width in zip(row[:3], widths, strict=True)]
+            lines.append("  ".join([*cells, row[3]]).rstrip())
+        return "\n".join(lines)
+
+
+def in_words(treatment: Treatment) -> str:
+    """`reasoned against`, `named` or `-`."""
+    if treatment.treatment == "none":
+        return "-"
+    if treatment.side is None:
+        return treatment.treatment
+    return f"{treatment.treatment} {treatment.side}"
+
+
+def _short(cell: str) -> str:
+    cell = " ".join(cell.split())
+    return cell if len(cell) <= WIDTH else cell[: WIDTH - 3] + "..."
+
+
+CHUNK = 256
+"""Readings that are handed over in one go."""
+BACKLOG = 4
+"""Chunks in flight for each process: memory stays the same however long the input is."""
+
+Item = TypeVar("Item")
+_reader: Classifier | None = None
+
+
+def chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """The items in lists of up to `size`, lazily."""
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
+
+
+def read_chunks(
+    batches: Iterable[list[Reading]], classifier: Classifier | str, workers: int = 1
+) -> Iterator[Verdict | None]:
+    """The verdicts in order; None where a judge gave none.
+
+    Args:
+        batches: lists of readings, consumed as they are needed.
+        classifier: a reader, or its name: each process then loads its own.
+        workers: processes; with one, the reading is done here.
+    """
+    if workers <= 1 or not isinstance(classifier, str):
+        reader = load_classifier(classifier) if isinstance(classifier, str) else classifier
+        for batch in batches:
+            yield from read_batch(batch, reader)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, context, _load, (classifier,)) as pool:
+        waiting: deque[Future[list[Verdict | None]]] = deque()
+        for batch in batches:
+            waiting.append(pool.submit(_work, batch))
+            if len(waiting) >= workers * BACKLOG:
+                yield from waiting.popleft().result()
+        while waiting:
+            yield from waiting.popleft().result()
+
+
+def read_batch(batch: list[Reading], reader: Classifier) -> Iterator[Verdict | None]:
+    """The verdicts of one batch; a judge is asked for all of them at once."""
+    read_all = getattr(reader, "read_all", None)
+    if read_all is not None:
+        yield from read_all(batch)
+    else:
+        for reading in batch:
+            yield reader.classify(reading)
+
+
+def _load(name: str) -> None:
+    global _reader
+    _reader = load_classifier(name)
+
+
+def _work(batch: list[Reading]) -> list[Verdict | None]:
+    if _reader is None:
+        raise RuntimeError("a process of the pool has loaded no reader")
+    return list(read_batch(batch, _reader))
+
+
+def classify(
+    text: str,
+    question: Question | Mapping[str, Any],
+    classifier: Classifier | str = DEFAULT_CLASSIFIER,
+) -> ReadResponse:
+    """What one response says of each option, with a table as its `repr`.
+
+    Args:
+        text: the response.
+        question: a Question, or a row of a question file: `question` and `options`.
+        classifier: a reader or its name.
+
+    Raises:
+        InputError: a row that is no question, or no reader of this name.
+    """
+    if not isinstance(question, Question):
+        from starprobe.probes.loading import parse_question
+
+        question = parse_question({"id": "question", **question}, "the question")
+    shown = tuple(
+        ShownOption(label=option.label or option.id, option_id=option.id, text=option.text)
+        for option in question.options
+    )
+    reader = load_classifier(classifier) if isinstance(classifier, str) else classifier
+    verdict = reader.classify(Reading(question.id, text, question.stem, shown))
+    return ReadResponse(text, shown, verdict)
+
+
+def classify_responses(
+    prompts: Mapping[str, Prompt], responses: Iterable[Response], classifier: Classifier
+) -> Iterator[Verdict]:
+    """One verdict a response, in option ids; none for a failed response or an unknown prompt.
+
+    Args:
+        prompts: prompt id -> prompt.
+        responses: any order.
+        classifier: from `bench.readers.load_classifier`.
+    """
+    for batch in chunks(_readings(prompts, responses), CHUNK):
+        for verdict, (_, prompt) in zip(
+            read_chunks([[reading for reading, _ in batch]], classifier), batch, strict=True
+        ):
+            if verdict is not None:
+                yield by_option_id(verdict, prompt)
+
+
+def _readings(
+    prompts: Mapping[str, Prompt], responses: Iterable[Response]
+) -> Iterator[tuple[Reading, Prompt]]:
+    for response in responses:
+        prompt = prompts.get(response.prompt_id)
+        if response.error is None and prompt is not None:
+            yield reading_of(response, prompt), prompt
+
+
+def reading_of(response: Response, prompt: Prompt) -> Reading:
+    """What a reader is given of a response in a run folder."""
+    return Reading(
+        response.id, response.readable, prompt.stem, prompt.shown, response.finish_reason
+    )
+
+
+def by_option_id(verdict: Verdict, prompt: Prompt) -> Verdict:
+    """The same verdict with the prompt's labels replaced by the ids of the options they show."""
+    ids = prompt.labels
+    answer = verdict.answer
+    return verdict.model_copy(
+        update={
+            "options": {ids[label]: treatment for label, treatment in verdict.options.items()},
+            "answer": answer if answer is None or answer == MULTI else ids[answer],
+        }
+    )
+
+
+def classify_run(
+    run: Run | Path | str,
+    classifier: Classifier | str = DEFAULT_CLASSIFIER,
+    workers: int = 1,
+) -> Path:
+    """Reads what this reader has not read yet; gives the file of its verdicts in the folder.
+
+    Resumes: verdicts of the same reader and version stay; of another version, all are made anew.
+
+    Args:
+        run: the folder.
+        classifier: a reader or its name.
+        workers: processes that read; a reader that was handed over, or a judge, reads in this one.
+
+    Raises:
+        FolderError: no run folder, or it cannot be written.
+        InputError: there is no reader of this name.
+    """
+    run = run if isinstance(run, Run) else Run(run)
+    name = classifier if isinstance(classifier, str) else classifier.name.rpartition("-")[0]
+    reader = load_classifier(classifier) if isinstance(classifier, str) else classifier
+    path = run.path / f"verdicts.{file_name(name)}.jsonl"
+    there = run.verdicts(file_name(name))
+    if any(verdict.classifier != reader.name for verdict in there.values()):
+        path.unlink()
+        there = {}
+    prompts, responses = run.prompts(), run.responses()
+    missing = (row for row in responses.values() if row.id not in there)
+    parallel = workers > 1 and isinstance(classifier, str) and not hasattr(reader, "read_all")
+    batches = chunks((reading for reading, _ in _readings(prompts, missing)), CHUNK)
+    found = read_chunks(batches, name if parallel else reader, workers if parallel else 1)
+    with Appender(path) as appender:
+        for batch in chunks((verdict for verdict in found if verdict is not None), CHUNK):
+            appender.append(
+                by_option_id(verdict, prompts[responses[verdict.id].prompt_id]) for verdict in batch
+            )
+    return path
+
+
+_FINISHED: dict[str, FinishReason] = {
+    "stop": "stop", "length": "length", "max_tokens": "length", "refusal": "refusal",
+}  # fmt: skip
+
+
+def classify_file(
+    source: Path,
+    out: Path,
+    classifier: str = DEFAULT_CLASSIFIER,
+    workers: int = 1,
+    tick: Callable[[int], None] | None = None,
+) -> int:
+    """Reads every line of a file; gives the number of verdicts in `out`.
+
+    A line whose response is null has no verdict. Where `out` holds verdicts of the same reader for
+    the first lines of the same file, it goes on behind them.
+
+    Args:
+        source: JSONL: `id`, `question`, `options`, `response`.
+        out: JSONL of verdicts, in labels.
+        classifier: the reader's name.
+        workers: processes; a judge always reads in one.
+        tick: is told how many verdicts have been written.
+
+    Raises:
+        InputError: a line that cannot be read, or no reader of this name.
+        FolderError: `out` holds something else, or cannot be written.
+    """
+    reader = load_classifier(classifier)
+    if source.resolve() == out.resolve():
+        raise InputError(f"{out} is the input itself; name another file with -o")
+    done, last = _done(out, reader.name)
+    readings = _rest(read_lines(source), done, last, out)
+    alone = workers <= 1 or hasattr(reader, "read_all")
+    found = read_chunks(chunks(readings, CHUNK), reader if alone else classifier, workers)
+    with Appender(out) as appender:
+        for batch in chunks((verdict for verdict in found if verdict is not None), CHUNK):
+            appender.append(batch)
+            done += len(batch)
+            if tick is not None:
+                tick(done)
+    return done
+
+
+def read_lines(source: Path) -> Iterator[Reading]:
+    """The readings of a file, one by one.
+
+    Raises:
+        InputError: naming the line and the field.
+    """
+    try:
+        file = source.open(encoding="utf-8-sig")
+    except OSError as error:
+        raise InputError(f"{source}: cannot be read: {error.strerror}") from None
+    with file:
+        try:
+            for number, line in enumerate(file, 1):
+                if line.strip():
+                    reading = reading_of_row(line, f"{source}, line {number}")
+                    if reading is not None:
+                        yield reading
+        except UnicodeDecodeError as error:
+            raise InputError(f"{source}: is not UTF-8 text (byte {error.start})") from None
+
+
+def reading_of_row(line: str, where: str) -> Reading | None:
+    """The reading of one line; None where its response is null.
+
+    Raises:
+        InputError: naming `where` and the field.
+    """
+    try:
+        row: Any = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{where}: not valid JSON: {error}") from None
+    if not isinstance(row, dict):
+        raise InputError(f"{where}: is {type(row).__name__}, not an object with fields")
+    if "response" not in row:
+        raise InputError(f"{where}: field 'response' is missing")
+    text = row["response"]
+    if text is None:
+        return None
+    if not isinstance(text, str):
+        raise InputError(f"{where}: field 'response' must be text, not {text!r:.60}")
+    asked = {"id": row.get("id"), "question": row.get("question"), "options": row.get("options")}
+    question = parse_question(asked, where)
+    shown = tuple(
+        ShownOption(label=option.label or option.id, option_id=option.id, text=option.text)
+        for option in question.options
+    )
+    finish = _FINISHED.get(str(row.get("finish_reason")))
+    return Reading(question.id, text, question.stem, shown, finish)
+
+
+def _done(out: Path, name: str) -> tuple[int, str | None]:
+    """How many verdicts `out` holds, and the id of the last."""
+    count, last = 0, None
+    for row in read_jsonl(out):
+        if row.get("classifier") != name:
+            raise FolderError(
+                f"{out} holds verdicts of {row.get('classifier')!r}, not of {name!r}; name another "
+                f"file with -o, or remove it"
+            )
+        count, last = count + 1, str(row.get("id"))
+    return count, last
+
+
+def _rest(readings: Iterator[Reading], done: int, last: str | None, out: Path) -> Iterator[Reading]:
+    """The readings behind the first `done`, the last of which must be `last`."""
+    skipped = deque((reading for _, reading in zip(range(done), readings, strict=False)), maxlen=1)
+    if done and (not skipped or skipped[0].id != last):
+        raise FolderError(
+            f"{out} holds {done} verdicts of another file (the last of {last!r}); name another "
+            f"file with -o, or remove it"
+        )
+    return readings
+
+
+def default_workers() -> int:
+    """Processors that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
