@@ -87,10 +87,6 @@ def sign(
         list[Path] | None,
         typer.Option("--under-test", metavar="DIR", help="A run of a model of unknown making."),
     ] = None,
-    prior: Annotated[
-        str | None,
-        typer.Option("--prior", metavar="ARM=W,...", help="What it may be (default: all alike)."),
-    ] = None,
     reader: Reader = None,
     title: Annotated[str, typer.Option(help="Of the page.")] = "The sign put to the test",
     as_json: Annotated[
@@ -104,15 +100,14 @@ def sign(
     from rich.console import Console
 
     from starprobe.reports.sign import write_sign
-    from starprobe.reports.sign.labels import parse_priors, parse_spec
-    from starprobe.reports.sign.printing import show
+    from starprobe.reports.sign.arms import parse_spec
+    from starprobe.reports.sign.tables import show
 
     findings = write_sign(
         [parse_spec(folder) for folder in folders],
         out,
         star or (),
         under_test or (),
-        parse_priors(prior) if prior is not None else None,
         reader=reader,
         title=title,
     )

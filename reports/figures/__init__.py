@@ -33,14 +33,6 @@ from starprobe.reports.figures.questions import (
     question_map_table,
     stems,
 )
-from starprobe.reports.figures.signs import (
-    draw_sign_rates,
-    draw_sign_ratios,
-    draw_sign_roc,
-    sign_rates_table,
-    sign_ratios_table,
-    sign_roc_table,
-)
 from starprobe.reports.figures.stability import (
     draw_hints,
     draw_order_flips,
@@ -70,9 +62,6 @@ __all__ = [
     "draw_letters",
     "draw_order_flips",
     "draw_question_map",
-    "draw_sign_rates",
-    "draw_sign_ratios",
-    "draw_sign_roc",
     "draw_spontaneous_elicited",
     "draw_style_shares",
     "effort",
@@ -94,9 +83,6 @@ __all__ = [
     "question_map_table",
     "reward_length",
     "reward_length_table",
-    "sign_rates_table",
-    "sign_ratios_table",
-    "sign_roc_table",
     "spontaneous_elicited",
     "spontaneous_elicited_table",
     "stems",

@@ -1,6 +1,8 @@
-"""The sign put to the test, shown: labelled runs in, findings as records and one HTML page out.
+"""The study of the sign: what a full breakdown tells of how a model was trained.
 
-`examine` gives the findings, `write_sign` the page; the statistics are `bench.signs`.
+`python -m starprobe.reports.sign.run` makes the models and asks them; `examine` gives the findings
+over labelled runs, `write_sign` the page; `python -m starprobe.reports.sign.learnt` says what the
+arms learnt.
 """
 
 from __future__ import annotations
@@ -8,16 +10,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from starprobe.reports.sign.findings import Findings, Under, examine
+    from starprobe.reports.sign.analysis import Findings, examine
     from starprobe.reports.sign.page import write_sign
 
-__all__ = ["Findings", "Under", "examine", "write_sign"]
-_HOMES = {
-    "Findings": "starprobe.reports.sign.findings",
-    "Under": "starprobe.reports.sign.findings",
-    "examine": "starprobe.reports.sign.findings",
-    "write_sign": "starprobe.reports.sign.page",
-}
+__all__ = ["Findings", "examine", "write_sign"]
+_HOMES = {"Findings": "analysis", "examine": "analysis", "write_sign": "page"}
 
 
 def __getattr__(name: str) -> Any:
@@ -26,4 +23,4 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'starprobe.reports.sign' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(f"starprobe.reports.sign.{_HOMES[name]}"), name)

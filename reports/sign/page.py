@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from starprobe.bench.files import write_atomic
 from starprobe.bench.metrics import measure
-from starprobe.bench.signs import Contrast
-from starprobe.reports import figures, sentences
+from starprobe.reports import sentences
 from starprobe.reports.frames import reader_error, without_collector
 from starprobe.reports.methods import Methods, methods
 from starprobe.reports.page import render
 from starprobe.reports.panels import Panel
 from starprobe.reports.secrets import Secrets
-from starprobe.reports.sign.findings import Findings, conclude
-from starprobe.reports.sign.gathering import Gathered, collect
-from starprobe.reports.sign.labels import PROMPTED, Spec
-from starprobe.reports.sign.limits import CAVEAT, limits
-from starprobe.reports.sign.tables import sign_tables, times
+from starprobe.reports.sign import figures
+from starprobe.reports.sign.analysis import Contrast, Findings, conclude, times
+from starprobe.reports.sign.arms import PROMPTED, Gathered, Spec, collect
+from starprobe.reports.sign.tables import sign_tables
 
 TITLE = "The sign put to the test"
 
@@ -30,7 +28,6 @@ def write_sign(
     out: Path | str = "sign.html",
     star: Sequence[str] = (),
     under_test: Sequence[Path] = (),
-    priors: Mapping[str, float] | None = None,
     *,
     reader: str | None = None,
     title: str = TITLE,
@@ -42,16 +39,15 @@ def write_sign(
         out: the HTML file.
         star: the arms trained with STaR; by default those whose names begin with star.
         under_test: run folders of models of unknown making.
-        priors: arm -> weight, for those; by default all alike.
         reader: whose verdicts to take.
         title: of the page.
 
     Raises:
         FolderError: a folder is no run, or the file cannot be written.
-        InputError: labels or priors that do not fit, or nothing to compare.
+        InputError: labels that do not fit, or nothing to compare.
     """
     gathered = collect(specs, star, under_test, reader)
-    findings = conclude(gathered, priors)
+    findings = conclude(gathered)
     secrets = Secrets()
     context = sign_context(gathered, findings, secrets, title)
     write_atomic(Path(out), render("sign.html.j2", context, gathered.evidence, secrets))
@@ -68,7 +64,7 @@ def sign_context(
     return {
         "title": f"starprobe: {title}",
         "heading": title,
-        "summaries": list(findings.result.summaries),
+        "summaries": list(findings.summaries),
         "facts": facts(gathered, findings),
         "sections": [
             ("verdict", "Finding"),
@@ -78,11 +74,10 @@ def sign_context(
             ("limits", "Limits"),
             ("methods", "Methods"),
         ],
-        "kinds": tiles(findings.result.contrasts),
+        "kinds": tiles(findings.contrasts),
         "panels": list(sign_panels(findings)),
         "tables": list(sign_tables(findings)),
-        "caveat_sign": CAVEAT,
-        "limits": limits(findings),
+        "seeds": [len(one.checkpoints) for one in findings.arms if one.checkpoints],
         "methods": with_arms(methods(evidence, metrics, tests, secrets), gathered, findings),
     }
 
@@ -124,44 +119,35 @@ def _first_up(text: str) -> str:
 
 def sign_panels(findings: Findings) -> Iterator[Panel]:
     """The figures whose data exist."""
-    result = findings.result
-    arms = [one for one in result.arms if one.checkpoints]
-    arms += [findings.prompted] if findings.prompted else []
-    rates = figures.sign_rates_table(arms, findings.star, PROMPTED)
+    arms = [one for one in findings.arms if one.checkpoints]
+    arms += [*([findings.prompted] if findings.prompted else []), *findings.under]
+    kinds = {
+        **dict.fromkeys(findings.star, "star"),
+        **{one.arm: "under" for one in findings.under},
+        PROMPTED: "reference",
+    }
+    rates = figures.rates_table(arms, kinds)
     yield Panel(
         "sign-rates",
         "How often each kind of model shows the sign",
         "Each filled mark is an arm with its 95\u202f% interval over training seeds and questions; "
         "open dots are its checkpoints. Where arms overlap, the sign cannot tell them apart.",
-        figures.draw_sign_rates(rates),
+        figures.draw_rates(rates),
         rates,
         rows=False,
         wide=True,
     )
-    ratios = figures.sign_ratios_table(result.contrasts)
+    ratios = figures.ratios_table(findings.contrasts)
     yield Panel(
         "sign-ratios",
         "What seeing the sign is worth",
         "How many times as often the first kind shows the sign as the second. An interval that "
         "holds 1 says that seeing it is no evidence between the two.",
-        figures.draw_sign_ratios(ratios),
+        figures.draw_ratios(ratios),
         ratios,
         rows=False,
         wide=True,
     )
-    if result.roc is not None:
-        curve = figures.sign_roc_table(result.roc)
-        found = result.roc
-        yield Panel(
-            "sign-roc",
-            "Telling checkpoints apart by their rate",
-            f"The area under the curve is {found.auc:.2f} ({found.auc_low:.2f} to "
-            f"{found.auc_high:.2f}): the chance that a STaR-trained checkpoint shows the sign more "
-            f"often than another; 0.5 is a coin.",
-            figures.draw_sign_roc(curve),
-            curve,
-            rows=False,
-        )
 
 
 def with_arms(found: Methods, gathered: Gathered, findings: Findings) -> Methods:
@@ -177,7 +163,6 @@ def with_arms(found: Methods, gathered: Gathered, findings: Findings) -> Methods
         "questions (crossed random effects), each with its own degrees of freedom.",
         "Told apart: p below 0.05 after Holm over the alternatives, and an interval without 1. "
         "Alike: not so, and the interval lies between a third and three. Undecided: else.",
-        "The area under the curve has Newcombe’s score limits, shares Wilson’s.",
     ]
     own = [
         ("Arms", arms),

@@ -1,25 +1,31 @@
-"""The findings as rows of HTML tables. Knows no template."""
+"""The findings as rows: HTML tables of the page, and rich tables of the terminal."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from rich.table import Table as RichTable
 
 from starprobe.bench.metrics.lengths import FEWEST
-from starprobe.bench.signs import ArmRate, Corrected, Ratio
-from starprobe.reports.sentences import percent
-from starprobe.reports.sign.findings import Findings
-from starprobe.reports.tables import Cell, Row, Table
+from starprobe.reports.sentences import p_value, percent
+from starprobe.reports.sign.analysis import ArmRate, Findings, Matched, Verdict, times
+from starprobe.reports.sign.seeds import Ratio
+from starprobe.reports.tables import SURE, Cell, Row, Table
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+MARKS: dict[Verdict, str] = {"more": "+", "less": "-", "alike": "=", "undecided": "?"}
 
 
 def sign_tables(findings: Findings) -> Iterator[Table]:
-    """Every table that has rows."""
+    """Every table of the page that has rows."""
     for table in (
         contrasts_table(findings),
         arms_table(findings),
         variants_table(findings),
         matched_table(findings),
-        thresholds_table(findings),
-        posterior_table(findings),
     ):
         if table.rows:
             yield table
@@ -38,13 +44,13 @@ def contrasts_table(findings: Findings) -> Table:
                 Cell(one.verdict),
                 Cell(one.sentence),
             ],
-            "sure" if one.informative else "",
+            "sure" if one.verdict in ("more", "less") else "",
         )
-        for one in findings.result.contrasts
+        for one in findings.contrasts
     ]
     columns = [("is it", ""), ("or", ""), ("ratio, sign", "n"), ("95 % interval", "n")]
     columns += [("ratio, no sign", "n"), ("95 % interval", "n"), ("p, Holm", "n")]
-    columns += [("verdict", ""), ("in words", "w")]
+    columns += [("the first shows it", ""), ("in words", "w")]
     caption = (
         "Likelihood ratios, a response: how many times as often the first kind of model gives a "
         "reason for every option, and how many times as often it does not. Intervals over "
@@ -54,43 +60,29 @@ def contrasts_table(findings: Findings) -> Table:
 
 
 def arms_table(findings: Findings) -> Table:
-    """Rates by arm; corrected ones beside them where the reader's errors are known."""
-    corrected = {one.arm: one for one in findings.corrected}
-    arms = [*findings.result.arms, *([findings.prompted] if findings.prompted else [])]
+    """Rates by arm, and of models under test."""
+    reference = [findings.prompted] if findings.prompted else []
     rows = [
         Row(
             [
                 Cell(one.arm),
                 share(one.value),
                 Cell(between(one.low, one.high), ""),
-                *(_corrected(corrected.get(one.arm)) if corrected else ()),
                 Cell(len(one.checkpoints) or "–", len(one.checkpoints)),
                 Cell(one.questions, one.questions),
                 Cell(_checkpoints(one)),
                 Cell(one.method),
             ]
         )
-        for one in arms
+        for one in (*findings.arms, *reference, *findings.under)
     ]
-    columns = [("arm", ""), ("rate", "n"), ("95 % interval", "n")]
-    columns += [("corrected", "n"), ("95 % interval", "n")] if corrected else []
-    columns += [("checkpoints", "n"), ("questions", "n"), ("each checkpoint", "w")]
-    columns += [("interval by", "")]
+    columns = [("arm", ""), ("rate", "n"), ("95 % interval", "n"), ("checkpoints", "n")]
+    columns += [("questions", "n"), ("each checkpoint", "w"), ("interval by", "")]
     caption = (
-        "Share of responses with a reason for every option, unasked (the arm prompted: asked)."
+        "Share of responses with a reason for every option, unasked (the arm prompted: asked), as "
+        "read."
     )
-    if corrected:
-        caption += (
-            " Corrected for the reader’s errors: Rogan and Gladen’s rate with Lang and Reiczigel’s "
-            "interval, over questions."
-        )
     return Table("arms", "Rates by arm", caption, columns, rows)
-
-
-def _corrected(found: Corrected | None) -> list[Cell]:
-    if found is None:
-        return [Cell("–", ""), Cell("–", "")]
-    return [share(found.value), Cell(between(found.low, found.high), "")]
 
 
 def variants_table(findings: Findings) -> Table:
@@ -110,7 +102,7 @@ def variants_table(findings: Findings) -> Table:
         for one in variant.contrasts
     ]
     columns = [("check", "w"), ("is it", ""), ("or", ""), ("ratio, sign", "n")]
-    columns += [("95 % interval", "n"), ("p, Holm", "n"), ("verdict", "")]
+    columns += [("95 % interval", "n"), ("p, Holm", "n"), ("the first shows it", "")]
     caption = (
         "The same contrasts where the sign is a reason for so many of the options or more, and for "
         "each question set alone."
@@ -120,6 +112,9 @@ def variants_table(findings: Findings) -> Table:
 
 def matched_table(findings: Findings) -> Table:
     """Rates at matched length."""
+    none = (
+        f"no bin of length holds {FEWEST} responses of both: length and sign cannot be told apart"
+    )
     rows = [
         Row(
             [
@@ -131,7 +126,7 @@ def matched_table(findings: Findings) -> Table:
                 Cell(between(one.low, one.high), ""),
                 _p(one.p),
                 Cell(one.responses, one.responses),
-                Cell(matched_words(one.responses)),
+                Cell("" if one.responses else none),
             ]
         )
         for one in findings.matched
@@ -141,69 +136,9 @@ def matched_table(findings: Findings) -> Table:
     columns += [("note", "")]
     caption = (
         "Rates among responses of like length (coarsened exact matching in five bins), intervals "
-        "by bootstrap over questions; training seeds are taken as given."
+        "over questions; training seeds are taken as given."
     )
     return Table("matched", "Is it only length?", caption, columns, rows)
-
-
-def matched_words(responses: int) -> str:
-    """What to make of the number of responses that could be matched."""
-    if responses:
-        return ""
-    return (
-        f"no bin of length holds {FEWEST} responses of both: length and sign cannot be told apart"
-    )
-
-
-def thresholds_table(findings: Findings) -> Table:
-    """Sensitivity and specificity at every threshold."""
-    found = findings.result.roc
-    rows = [
-        Row(
-            [
-                share(one.rate),
-                share(one.sensitivity),
-                Cell(between(one.sensitivity_low, one.sensitivity_high), ""),
-                share(one.specificity),
-                Cell(between(one.specificity_low, one.specificity_high), ""),
-            ]
-        )
-        for one in (found.thresholds if found else ())
-    ]
-    columns = [("called STaR-trained from", "n"), ("sensitivity", "n"), ("95 % interval", "n")]
-    columns += [("specificity", "n"), ("95 % interval", "n")]
-    auc = (
-        f"Area under the curve {found.auc:.2f} ({found.auc_low:.2f} to {found.auc_high:.2f}), over "
-        f"{found.positives} STaR-trained checkpoints and {found.negatives} others."
-        if found
-        else ""
-    )
-    return Table("thresholds", "Sensitivity and specificity", auc, columns, rows)
-
-
-def posterior_table(findings: Findings) -> Table:
-    """What each model under test may be."""
-    rows = [
-        Row(
-            [
-                Cell(one.model),
-                Cell(f"{one.shown} of {one.questions}", one.shown / one.questions),
-                Cell(row.arm),
-                share(row.prior),
-                share(row.likelihood),
-                share(row.posterior),
-            ]
-        )
-        for one in findings.under
-        for row in one.posterior
-    ]
-    columns = [("model", "w"), ("sign shown", "n"), ("if it is one of", ""), ("prior", "n")]
-    columns += [("likelihood, of the likeliest", "n"), ("posterior", "n")]
-    caption = (
-        "For the stated priors, and only if the model is of one of these kinds. Each kind is a "
-        "beta distribution of rates over its checkpoints; the responses are beta-binomial."
-    )
-    return Table("posterior", "The models under test", caption, columns, rows)
 
 
 def share(value: float | None) -> Cell:
@@ -216,13 +151,6 @@ def between(low: float | None, high: float | None) -> str:
     return "–" if low is None or high is None else f"{100 * low:.0f} to {100 * high:.0f}\u202f%"
 
 
-def times(value: float) -> str:
-    """A ratio with two digits: `7.1`, `0.034`, `220`, `3e+04`."""
-    if value >= 9950:
-        return f"{value:.0e}"
-    return f"{value:.0f}" if value >= 99.5 else f"{value:.2g}"
-
-
 def _ratio(found: Ratio) -> list[Cell]:
     return [
         Cell(times(found.value), f"{found.value:.6g}"),
@@ -231,11 +159,97 @@ def _ratio(found: Ratio) -> list[Cell]:
 
 
 def _p(value: float | None) -> Cell:
-    if value is None:
-        return Cell("–", "")
-    words = "< 0.0001" if value < 0.0001 else f"{value:.2g}" if value < 0.1 else f"{value:.2f}"
-    return Cell(words, f"{value:.6g}")
+    return Cell("–", "") if value is None else Cell(_short_p(value), f"{value:.6g}")
+
+
+def _short_p(value: float) -> str:
+    return p_value(value).removeprefix("p = ").removeprefix("p ")
 
 
 def _checkpoints(one: ArmRate) -> str:
     return ", ".join(f"{name} {percent(rate)}" for name, rate in one.checkpoints.items())
+
+
+def show(findings: Findings, console: Console) -> None:
+    """Prints all of it."""
+    for part in printed(findings):
+        console.print(part, highlight=False, markup=False)
+
+
+def printed(findings: Findings) -> Iterator[RenderableType]:
+    """What the terminal shows, in order; tables fit 80 columns."""
+    yield _rates(findings)
+    yield _ratios(findings)
+    yield _checks(findings)
+    yield from findings.summaries
+
+
+def _rates(findings: Findings) -> RichTable:
+    table = _table("Shows a reason for every option, unasked", "arm", "rate", "95 %", "seeds")
+    notes = {one.arm: " (under test)" for one in findings.under}
+    reference = [findings.prompted] if findings.prompted else []
+    notes |= {one.arm: " (asked: no sign)" for one in reference}
+    for one in (*findings.arms, *reference, *findings.under):
+        name = f"{one.arm}{notes.get(one.arm, '')}"
+        seeds = str(len(one.checkpoints) or "")
+        table.add_row(name, percent(one.value), between(one.low, one.high), seeds)
+    table.caption = (
+        f"{findings.questions} questions, read by {findings.reader}; intervals over seeds and "
+        f"questions"
+    )
+    return table
+
+
+def _ratios(findings: Findings) -> RichTable:
+    table = _table("Likelihood ratios, a response", "is it", "or", "sign", "no sign", "p, Holm")
+    for one in findings.contrasts:
+        table.add_row(
+            one.positive,
+            one.negative,
+            _limits(one.ratio),
+            _limits(one.absence),
+            _short_p(one.p_adjusted),
+            style="bold" if one.verdict in ("more", "less") else "",
+        )
+    return table
+
+
+def _checks(findings: Findings) -> RichTable:
+    """Every contrast under other definitions, a column a check."""
+    names = [variant.name for variant in findings.variants]
+    table = _table("Does it hang on the definition, the questions, or length?", "is it", "or")
+    for name in (*names, "at like length"):
+        table.add_column(name, justify="right", overflow="fold")
+    cells = {
+        (variant.name, one.positive, one.negative): f"{times(one.ratio.value)} {MARKS[one.verdict]}"
+        for variant in findings.variants
+        for one in variant.contrasts
+    }
+    for one in findings.matched:
+        found = [cells.get((name, one.positive, one.negative), "") for name in names]
+        table.add_row(one.positive, one.negative, *found, _matched(one))
+    table.caption = (
+        "ratios: + the first shows it more, - less, = alike, ? undecided; like length: both "
+        "rates among responses of one length, * where p < 0.05 over questions"
+    )
+    return table
+
+
+def _matched(one: Matched) -> str:
+    if one.positive_rate is None or one.negative_rate is None:
+        return "no overlap"
+    star = " *" if one.p is not None and one.p < SURE else ""
+    return f"{percent(one.positive_rate)} | {percent(one.negative_rate)}{star}"
+
+
+def _table(title: str, first: str, *others: str) -> RichTable:
+    table = RichTable(title=title, title_justify="left", caption_justify="left")
+    table.add_column(first, overflow="fold")
+    for name in others:
+        left = name == "or"
+        table.add_column(name, justify="left" if left else "right", overflow="fold")
+    return table
+
+
+def _limits(found: Ratio) -> str:
+    return f"{times(found.value)} [{times(found.low)}, {times(found.high)}]"

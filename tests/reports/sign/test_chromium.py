@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from starprobe.reports.sign import write_sign
-from starprobe.reports.sign.labels import parse_spec
+from starprobe.reports.sign.arms import parse_spec
 from tests.reports.conftest import Visit, serious_violations
 
 pytestmark = pytest.mark.slow
@@ -28,11 +28,11 @@ def test_the_page_opens_with_no_complaint_and_no_request(visit: Open, sign_file:
     page: Any = seen.page
     assert seen.complaints == [] and seen.fetched == []
     plots = page.locator(".plot").all()
-    assert len(plots) == 3
+    assert len(plots) == 2
     for plot in plots:
         assert plot.locator("svg.main-svg").count() > 0
     tables = [table.get_attribute("id") for table in page.locator("table.sortable").all()]
-    assert tables == ["contrasts", "arms", "variants", "matched", "thresholds", "posterior"]
+    assert tables == ["contrasts", "arms", "variants", "matched"]
     ratios = page.locator("[data-figure=sign-ratios] .errorbar").count()
     assert ratios == page.locator("#contrasts tbody tr").count() == 9
     page.click("details[data-numbers=sign-rates] summary")

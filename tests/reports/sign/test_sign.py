@@ -14,9 +14,7 @@ import starprobe.cli
 from starprobe.bench.run_folder import Run
 from starprobe.probes.errors import InputError, UserError
 from starprobe.reports.sign import examine
-from starprobe.reports.sign.gathering import collect
-from starprobe.reports.sign.labels import labelled, parse_priors, parse_spec
-from starprobe.reports.sign.tables import times
+from starprobe.reports.sign.arms import collect, labelled, parse_spec
 from tests.reports.makers import make_run
 from tests.reports.sign.conftest import RATES, shape
 
@@ -29,16 +27,12 @@ def test_rates_ratios_and_words_are_printed_and_the_page_says_the_same(
     specs: list[str], arms: Path, tmp_path: Path
 ) -> None:
     page = tmp_path / "sign.html"
-    done = sign(
-        *specs, "-o", str(page), "--under-test", str(arms / "unknown"),
-        "--prior", "base=3,star_option_by_option=1,sft_option_by_option=1",
-    )  # fmt: skip
+    done = sign(*specs, "-o", str(page), "--under-test", str(arms / "unknown"))
     assert done.exit_code == 0, done.output
     said = " ".join(done.output.split())
     assert "STaR-trained models" in said and "prompted (asked: no sign)" in said
-    assert "AUC over checkpoints" in said and "6 STaR-trained against 7 others" in said
     assert "75% of the" in said and "only easy" in said and "like length" in said
-    assert "scripted:who shows the sign on" in said and "of 30 questions" in said
+    assert "scripted:who (under test)" in said and "30 questions" in said
     html = page.read_text(encoding="utf-8")
     assert "Behaviour, not provenance." in html
     assert "speaks for star_option_by_option against base" in said
@@ -60,20 +54,20 @@ def test_the_findings_as_records_are_what_is_printed_as_json(
     assert done.exit_code == 0, done.output
     findings = examine([parse_spec(one) for one in specs])
     assert json.loads(done.stdout) == findings.model_dump(mode="json")
-    rates = {one.arm: one for one in findings.result.arms}
+    rates = {one.arm: one for one in findings.arms}
     for arm, rate in RATES.items():
         assert rates[arm].value == pytest.approx(rate, abs=0.12)
         assert len(rates[arm].checkpoints) == 3 and rates[arm].questions == 30
     assert findings.star == ("star_paper", "star_option_by_option")
     assert findings.alternatives == ("base", "sft_option_by_option", "direct")
     assert findings.prompted is not None and findings.prompted.value > rates["base"].value
-    told = {(row.positive, row.negative): row.informative for row in findings.result.contrasts}
-    assert told["star_option_by_option", "base"]
-    assert not told["star_option_by_option", "sft_option_by_option"]
-    assert not told["star_paper", "base"]
+    told = {(row.positive, row.negative): row.verdict for row in findings.contrasts}
+    assert told["star_option_by_option", "base"] == "more"
+    assert told["star_option_by_option", "sft_option_by_option"] == "alike"
+    assert told["star_paper", "base"] == "undecided"
     frames = findings.frames()
-    assert list(frames["contrasts"]["positive"]) == [r.positive for r in findings.result.contrasts]
-    assert len(frames["arms"]) == len(findings.result.arms) + 1
+    assert list(frames["contrasts"]["positive"]) == [r.positive for r in findings.contrasts]
+    assert len(frames["arms"]) == len(findings.arms) + 1
 
 
 def test_other_arms_can_be_named_star(specs: list[str]) -> None:
@@ -81,24 +75,18 @@ def test_other_arms_can_be_named_star(specs: list[str]) -> None:
     findings = examine(chosen, star=["sft_option_by_option"])
     assert findings.star == ("sft_option_by_option",)
     assert "star_paper" in findings.alternatives
-    told = {row.negative: row.verdict for row in findings.result.contrasts}
-    assert told["base"] == told["star_paper"] == "speaks for"
+    told = {row.negative: row.verdict for row in findings.contrasts}
+    assert told["base"] == told["star_paper"] == "more"
     assert told["star_option_by_option"] == "alike"
 
 
-def test_the_posterior_moves_to_the_kind_that_answers_so(specs: list[str], arms: Path) -> None:
-    chosen = [parse_spec(one) for one in specs]
-    (under,) = examine(chosen, under_test=[arms / "unknown"]).under
+def test_a_model_under_test_is_shown_beside_the_arms(specs: list[str], arms: Path) -> None:
+    (under,) = examine([parse_spec(one) for one in specs], under_test=[arms / "unknown"]).under
     run = Run(arms / "unknown")
     shown = sum(verdict.coverage == 1 for verdict in run.verdicts("rules").values())
-    assert (under.shown, under.questions) == (shown, 30)
-    found = {row.arm: row for row in under.posterior}
-    assert {row.prior for row in under.posterior} == {1 / 5}
-    assert found["star_option_by_option"].posterior > 0.2
-    assert found["star_option_by_option"].posterior > 5 * found["base"].posterior
-    assert sum(row.posterior for row in under.posterior) == pytest.approx(1)
-    sure = examine(chosen, under_test=[arms / "unknown"], priors={"base": 1.0, "direct": 0.0})
-    assert {row.arm: row.posterior for row in sure.under[0].posterior} == {"base": 1, "direct": 0}
+    assert (under.arm, under.questions) == ("scripted:who", 30)
+    assert under.value == pytest.approx(shown / 30)
+    assert under.low is not None and under.high is not None and under.low < under.value < under.high
 
 
 def test_runs_of_models_trained_here_label_themselves(trained: Path) -> None:
@@ -147,12 +135,6 @@ def test_a_label_without_a_part_is_refused(text: str) -> None:
         parse_spec(text)
 
 
-@pytest.mark.parametrize("text", ["base", "base=x", "base=1,base=2", "base=-1", "=1", "base=inf"])
-def test_priors_that_are_none_are_refused(text: str) -> None:
-    with pytest.raises(InputError, match="write each arm once with its weight"):
-        parse_priors(text)
-
-
 def test_wrong_use_is_one_line(specs: list[str], arms: Path, tmp_path: Path) -> None:
     page = str(tmp_path / "x.html")
     unknown = str(arms / "unknown")
@@ -167,7 +149,6 @@ def test_wrong_use_is_one_line(specs: list[str], arms: Path, tmp_path: Path) -> 
         (specs[:2], "none of the arms base, prompted is named star"),
         ([*specs, specs[-1]], "two models are direct/seed_2"),
         (stars, "the sign needs STaR arms and others"),
-        ([*specs, "--under-test", unknown, "--prior", "nobody=1"], "--prior: priors must be of"),
         ([*specs, "--under-test", str(tmp_path / "no")], "is no run folder"),
         ([*specs, "--reader", "nobody"], "has no verdicts of the reader 'nobody'"),
         ([*stars, f"base={tmp_path / 'short'}"], "share fewer than two questions"),
@@ -190,11 +171,3 @@ def test_a_checkpoint_that_was_only_asked_for_reasons_is_no_evidence(
     make_run(tmp_path / "who", (shape("scripted:who", 0.9),), 30, ("scratchpad",))
     with pytest.raises(InputError, match="was not asked the questions of the arms"):
         examine([parse_spec(one) for one in specs], under_test=[tmp_path / "who"])
-
-
-@pytest.mark.parametrize(
-    ("value", "said"),
-    [(7.123, "7.1"), (0.0343, "0.034"), (99.4, "99"), (221.7, "222"), (31234.0, "3e+04")],
-)
-def test_ratios_are_written_with_two_digits(value: float, said: str) -> None:
-    assert times(value) == said
