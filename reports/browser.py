@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from starprobe.bench.records import MULTI, STYLES, Response, Verdict
 from starprobe.probes.schema import Prompt
 from starprobe.reports.embed import pack, utf16_offsets
-from starprobe.reports.frames import Evidence, Exchange
+from starprobe.reports.evidence import Evidence, Exchange
 
 CHUNK = 256
 """Responses packed together: one click unpacks one chunk."""

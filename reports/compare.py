@@ -1,33 +1,38 @@
-"""Before and after as a single HTML file: the change and its test first, then what shows it."""
+"""The page of one thing against another on the same questions, with a test for every difference."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from markupsafe import Markup
 
 from starprobe.bench.files import write_atomic
 from starprobe.bench.metrics import compare as compare_frames
 from starprobe.bench.metrics import measure
-from starprobe.bench.metrics.measure import split
+from starprobe.bench.metrics.definitions import BY_NAME
+from starprobe.bench.metrics.measure import estimate, split
 from starprobe.bench.records import Comparison
+from starprobe.bench.statistics.intervals import Estimate
 from starprobe.bench.statistics.paired import holm
 from starprobe.probes.errors import InputError
-from starprobe.reports import figures, sentences
-from starprobe.reports.checks import check_panels
-from starprobe.reports.flips import AFTER, flips_table
-from starprobe.reports.frames import Evidence, Order, gather, reader_error, without_collector
+from starprobe.reports import figures, words
+from starprobe.reports.embed import Secrets, aliases
+from starprobe.reports.evidence import (
+    SIDE,
+    Evidence,
+    Order,
+    gather,
+    reader_error,
+    without_collector,
+)
 from starprobe.reports.methods import methods
-from starprobe.reports.naming import SIDE
 from starprobe.reports.page import facts, namer, render
-from starprobe.reports.panels import Panel, panels
-from starprobe.reports.secrets import Secrets, aliases
-from starprobe.reports.tables import comparison_table
-from starprobe.reports.tiles import ALL, tiles
+from starprobe.reports.panels import Panel, check_panels, panels
+from starprobe.reports.tables import AFTER, comparison_table, flips_table, signed
 from starprobe.reports.training import training_story
 
 if TYPE_CHECKING:
@@ -98,8 +103,8 @@ def comparison_context(
     error = reader_error(evidence)
     metrics = measure(frame, error)
     comparisons = [c for name, c in compared if name == ALL]
-    condition = sentences.headline_condition(frame)
-    standings = [sentences.standing(frame, m, condition, error) for m in evidence.models]
+    condition = words.headline_condition(frame)
+    standings = [words.standing(frame, m, condition, error) for m in evidence.models]
     story = training_story(training) if training is not None else None
     if story is not None:
         story = story._replace(lede=secrets.hide(story.lede, "Its model is hidden."))
@@ -152,7 +157,7 @@ def headline(comparisons: Sequence[Comparison], condition: str, *, trained: bool
     if c.before is None or c.after is None or c.difference is None:
         return "What changed"
     when = "After training, the" if trained else "The"
-    share = sentences.percent
+    share = words.percent
     if c.p is not None and c.p >= 0.05:
         return f"{when} model breaks down every option about as often as before"
     word = "more" if c.difference > 0 else "less"
@@ -219,3 +224,89 @@ def flow_panel(first: pd.DataFrame, second: pd.DataFrame, condition: str) -> Pan
         {"condition": condition},
         wide=True,
     )
+
+
+TILES = {
+    "full_breakdown": "Reasons about every option",
+    "accuracy": "Right answers",
+    "coverage": "Options reasoned about",
+}
+ALL = "all"
+"""All question sets together."""
+
+
+class Mark(NamedTuple):
+    """A point with its interval in the drawing of a tile, in units of that drawing."""
+
+    name: str
+    x: float
+    low: float | None
+    high: float | None
+    y: int
+
+
+class Tile(NamedTuple):
+    """One change on the first screen."""
+
+    title: str
+    change: str
+    interval: str
+    says: str
+    test: str
+    marks: list[Mark]
+
+
+def tiles(
+    compared: Sequence[tuple[str, Comparison]],
+    condition: str,
+    first: pd.DataFrame,
+    second: pd.DataFrame,
+) -> Iterator[Tile]:
+    """Breakdowns over all questions, accuracy for each set apart, coverage over all."""
+    several = len({name for name, _ in compared}) > 1
+    for metric in TILES:
+        for name, c in compared:
+            if c.metric != metric or c.condition != condition or c.difference is None:
+                continue
+            if several and (metric == "accuracy") == (name == ALL):
+                continue
+            sides = ((first, c.model_before), (second, c.model_after))
+            own = [_part(rows, model, condition, name) for rows, model in sides]
+            made = tile(c, *(estimate(BY_NAME[metric], rows) for rows in own))
+            yield made if name == ALL else made._replace(title=f"{made.title}: {name}")
+
+
+def _part(rows: pd.DataFrame, model: str, condition: str, name: str) -> pd.DataFrame:
+    kept = rows[(rows["condition"] == condition) & (rows["model"] == model)]
+    return kept if name == ALL else kept[kept["probes"] == name]
+
+
+def tile(c: Comparison, before: Estimate, after: Estimate) -> Tile:
+    """One change: how large, how sure, and from where to where."""
+    assert c.difference is not None
+    interval = ""
+    if c.low is not None and c.high is not None:
+        low, high = (signed(c.metric, value).removesuffix(" points") for value in (c.low, c.high))
+        interval = f"({low} to {high})"
+    moved = ""
+    if c.after_only is not None:
+        moved = f"; {c.after_only} gained, {c.before_only} lost"
+    says = (
+        f"from {words.with_interval(before)} to {words.with_interval(after)} "
+        f"of {'options' if c.kind == 'mean' else f'{c.condition} questions'}"
+    )
+    return Tile(
+        TILES[c.metric],
+        signed(c.metric, c.difference),
+        interval,
+        says,
+        f"{c.test}, {words.p_value(c.p)}, {c.n} questions{moved}",
+        [_mark("was", before, 18), _mark("is", after, 30)],
+    )
+
+
+def _mark(name: str, found: Estimate, y: int) -> Mark:
+    def at(value: float | None) -> float | None:
+        return None if value is None else round(6 + 288 * value, 1)
+
+    return Mark(name, at(found.value) or 6, at(found.low), at(found.high), y)

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from starprobe.bench.records import Metric, NotApplicable, RunInfo
 from starprobe.bench.run_folder import Run
 from starprobe.probes.errors import UserError
-from starprobe.reports.frames import Evidence
-from starprobe.reports.secrets import Secrets
-from starprobe.reports.sentences import RARE_BELOW, SHOWS_FROM, UNSURE_ABOVE
+from starprobe.reports.embed import Secrets
+from starprobe.reports.evidence import Evidence
+from starprobe.reports.words import RARE_BELOW, SHOWS_FROM, UNSURE_ABOVE
 
 Fact = tuple[str, list[Any]]
 

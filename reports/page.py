@@ -16,15 +16,20 @@ from markupsafe import Markup
 from starprobe.bench.files import write_atomic
 from starprobe.bench.metrics import measure
 from starprobe.bench.metrics.measure import split
-from starprobe.reports import browser, embed, palette, sentences
-from starprobe.reports.checks import check_panels
-from starprobe.reports.frames import Evidence, Order, gather, reader_error, without_collector
+from starprobe.reports import browser, embed, words
+from starprobe.reports.embed import Secrets, aliases, visible
+from starprobe.reports.evidence import (
+    SIDE,
+    Evidence,
+    Order,
+    gather,
+    reader_error,
+    without_collector,
+)
+from starprobe.reports.figures.drawing import STYLE_MEANING, STYLE_WORDS
 from starprobe.reports.methods import methods
-from starprobe.reports.naming import SIDE
-from starprobe.reports.panels import Panel, embedded, panels
-from starprobe.reports.secrets import Secrets, aliases
+from starprobe.reports.panels import Panel, check_panels, embedded, panels
 from starprobe.reports.tables import link, metrics_table
-from starprobe.reports.visible import visible
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -81,13 +86,13 @@ def _by_alias(name: str) -> tuple[int, str]:
 def report_context(evidence: Evidence, secrets: Secrets) -> dict[str, Any]:
     """What the template of a report needs."""
     frame, out = split(evidence.frame)
-    condition = sentences.headline_condition(frame)
+    condition = words.headline_condition(frame)
     error = reader_error(evidence)
     metrics = measure(frame, error)
     standings = [
         found
         for model in evidence.models
-        if (found := sentences.standing(frame, model, condition, error)) is not None
+        if (found := words.standing(frame, model, condition, error)) is not None
     ]
     if len(standings) > RANKED_FROM:
         # By what is sure of each, so that one lucky question leads no list; the figures follow.
@@ -97,8 +102,8 @@ def report_context(evidence: Evidence, secrets: Secrets) -> dict[str, Any]:
     shown = [*panels(frame, metrics), *check_panels(evidence)]
     return {
         "title": f"starprobe: {evidence.runs[0].info.probe_set}",
-        "heading": sentences.headline(standings, condition),
-        "lede": sentences.rest(standings) + lede(evidence),
+        "heading": words.headline(standings, condition),
+        "lede": words.rest(standings) + lede(evidence),
         "facts": facts(evidence),
         "sections": [
             ("verdict", "Verdict"),
@@ -183,10 +188,10 @@ def render(template: str, context: dict[str, Any], evidence: Evidence, secrets: 
         chunks=data.chunks,
         secrets=secrets.active,
         name=name,
-        words=palette.STYLE_WORDS,
-        meanings=palette.STYLE_MEANING,
-        percent=sentences.percent,
-        caveat_words=sentences.CAVEAT,
+        words=STYLE_WORDS,
+        meanings=STYLE_MEANING,
+        percent=words.percent,
+        caveat_words=words.CAVEAT,
         link=link,
         **context,
     )

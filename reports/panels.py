@@ -3,11 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from importlib.util import find_spec
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from starprobe.bench.faithfulness.measure import faithfulness_metrics
+from starprobe.bench.faithfulness.trials import Trial
+from starprobe.bench.files import write_atomic
+from starprobe.bench.frames import key
+from starprobe.bench.judges.summary import summarize
+from starprobe.bench.judges.votes import Judgement, read_judgements
 from starprobe.bench.records import Metric
+from starprobe.bench.run_folder import Run
+from starprobe.bench.statistics.agreement import Agreement
 from starprobe.reports import figures
-from starprobe.reports.palette import SERIES
+from starprobe.reports.evidence import Evidence, gather
+from starprobe.reports.figures.drawing import SERIES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -205,3 +216,117 @@ def columns(table: pd.DataFrame) -> dict[str, list[Any]]:
 def _column(values: pd.Series[Any]) -> list[Any]:
     known = values.astype(object).where(values.notna(), None).tolist()
     return [float(f"{value:.6g}") if isinstance(value, float) else value for value in known]
+
+
+def check_panels(evidence: Evidence) -> Iterator[Panel]:
+    """Judge agreement, rewards against length, and faithfulness curves, where there are any."""
+    judged = [read_judgements(run.judgements()) for run in evidence.runs]
+    found = _agreement(evidence, judged)
+    if found:
+        yield Panel(
+            "judge-agreement",
+            "Do the judges agree?",
+            "Points on the right: the judges say the same. Where raw agreement is high and the "
+            "others are low, nearly all responses got the same vote.",
+            figures.judge_agreement(found),
+            figures.judge_agreement_table(found),
+            rows=False,
+        )
+    rewards = list(_rewards(evidence, judged))
+    if rewards:
+        yield Panel(
+            "reward-length",
+            "Reward against length",
+            "A cloud that rises to the right is a reward model that likes long responses: compare "
+            "scores only at the same length.",
+            figures.reward_length(rewards),
+            figures.reward_length_table(rewards),
+        )
+    trials = list(_faithfulness(evidence))
+    if len(figures.faithfulness_table(trials)):
+        yield Panel(
+            "faithfulness",
+            "Does the answer hang on the rationale?",
+            "A curve that is high from the left on: the answer was there before the rationale. A "
+            "curve that climbs late: the answer waits for it.",
+            figures.faithfulness(trials),
+            figures.faithfulness_table(trials),
+        )
+
+
+def _shown(evidence: Evidence) -> dict[tuple[int, str], str]:
+    """(place of the run, model as in the run) -> name shown."""
+    frame = evidence.frame
+    return dict(
+        zip(zip(frame["run"], frame["source_model"], strict=True), frame["model"], strict=True)
+    )
+
+
+def _agreement(evidence: Evidence, judged: list[dict[str, Judgement]]) -> dict[str, Agreement]:
+    found: dict[str, Agreement] = {}
+    for run, judgements in zip(evidence.runs, judged, strict=True):
+        votes = [row for row in judgements.values() if row.rubric is not None]
+        if not votes:
+            continue
+        summary = summarize(votes, run.prompts(), run.responses())
+        several = f" ({run.path.name})" if len(evidence.runs) > 1 else ""
+        for rubric, agreement in summary.agreement.items():
+            if len(agreement.judges) > 1:
+                found[rubric + several] = agreement
+    return found
+
+
+def _rewards(
+    evidence: Evidence, judged: list[dict[str, Judgement]]
+) -> Iterator[tuple[str, Judgement]]:
+    shown = _shown(evidence)
+    for place, (run, judgements) in enumerate(zip(evidence.runs, judged, strict=True)):
+        rows = [row for row in judgements.values() if row.kind == "reward" and row.scores]
+        responses: dict[str, Any] = run.responses() if rows else {}
+        for row in rows:
+            response = responses.get(row.response_id)
+            if response is not None and (place, response.model) in shown:
+                yield shown[place, response.model], row
+
+
+def _faithfulness(evidence: Evidence) -> Iterator[Metric]:
+    shown = _shown(evidence)
+    for place, run in enumerate(evidence.runs):
+        trials = _trials(run)
+        if trials:
+            for metric in faithfulness_metrics(trials, run.responses(), run.prompts()):
+                name = shown.get((place, metric.model), metric.model)
+                yield metric.model_copy(update={"model": name})
+
+
+def _trials(run: Run) -> list[Trial]:
+    return [Trial.model_validate(row) for row in run.faithfulness()]
+
+
+def write_data(
+    paths: Sequence[Path | str] | Path | str, out: Path | str, *, reader: str | None = None
+) -> Path:
+    """The folder in which each figure of a report of these runs has its table.
+
+    Raises:
+        FolderError: a folder is no run, or the files cannot be written.
+        InputError: there is nothing to show.
+    """
+    folders = [paths] if isinstance(paths, str | Path) else list(paths)
+    target = Path(out)
+    for panel in panels(gather(folders, reader).frame):
+        table = panel.table.map(_encodable)
+        write_atomic(target / f"{panel.id}.csv", table.map(_tame).to_csv(index=False))
+        if find_spec("pyarrow"):
+            write_atomic(target / f"{panel.id}.parquet", table.to_parquet(index=False))
+    return target
+
+
+def _encodable(value: Any) -> Any:
+    return key(value) if isinstance(value, str) else value
+
+
+def _tame(value: Any) -> Any:
+    """A spreadsheet would run text that begins like a formula: it gets an apostrophe."""
+    risky = isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r")
+    return f"'{value}" if risky else value

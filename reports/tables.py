@@ -1,14 +1,20 @@
-"""Metrics and comparisons as rows of an HTML table. Knows no template."""
+"""Metrics, comparisons and changed pairs as rows of HTML tables. Knows no template."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
+from starprobe.bench.metrics.compare import PAIR_KEYS, paired_rows
 from starprobe.bench.metrics.definitions import BY_NAME
 from starprobe.bench.records import Comparison, Metric
-from starprobe.reports.sentences import percent
+from starprobe.reports import words
+from starprobe.reports.figures.drawing import OUTCOME_WORDS, STYLE_WORDS
+from starprobe.reports.words import percent
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Hide = Callable[[str], Any]
 NUMBERS = {"tokens", "chars", "covered_per_100_tokens", "latency_s", "cost"}
@@ -173,3 +179,61 @@ def _p(p: float | None) -> Cell:
 def _is_share(name: str) -> bool:
     """Whether a metric runs from 0 to 1 and reads as a percentage."""
     return name not in NUMBERS
+
+
+AFTER = "after"
+"""The word before the names of the models after."""
+FLIPS = 1000
+"""Changed pairs listed; the browser has all."""
+
+
+def flips_table(first: pd.DataFrame, second: pd.DataFrame) -> Table:
+    """The pairs whose style or correctness changed, each linked to its responses."""
+    keys = PAIR_KEYS if first["model"].nunique() == 1 else ("model", *PAIR_KEYS)
+    before, after = paired_rows(first, second, keys)
+    changed = (before["style"].to_numpy() != after["style"].to_numpy()) | (
+        before["correct"].fillna(False).to_numpy() != after["correct"].fillna(False).to_numpy()
+    )
+    pairs = zip(
+        before[changed].itertuples(index=False), after[changed].itertuples(index=False), strict=True
+    )
+    rows = [_flip(b, a) for b, a in list(pairs)[:FLIPS]]
+    total = int(changed.sum())
+    caption = f"{total:,} of {len(before):,} pairs changed their style or their correctness."
+    if total > FLIPS:
+        caption += f" The first {FLIPS:,} are listed."
+    columns = [("question", "w"), ("condition", ""), ("style before", ""), ("style after", "")]
+    columns += [("coverage before", "n"), ("coverage after", "n")]
+    columns += [("answer before", ""), ("answer after", "")]
+    return Table("flips", "Which questions changed", caption, columns, rows)
+
+
+def _flip(before: Any, after: Any) -> Row:
+    where = {
+        "question": before.question_id,
+        "model": f"{AFTER} · {after.model}",
+        "condition": before.condition,
+        **({"order": str(before.order)} if before.order else {}),
+        **({"repeat": str(before.repeat)} if before.repeat else {}),
+    }
+    return Row(
+        [
+            Cell(str(before.stem)[:120], link=link(where)),
+            Cell(before.condition),
+            *(Cell(STYLE_WORDS[side.style]) for side in (before, after)),
+            *(_coverage(side.coverage) for side in (before, after)),
+            *(_answer(side) for side in (before, after)),
+        ]
+    )
+
+
+def _coverage(value: float) -> Cell:
+    return Cell("–", "") if value != value else Cell(words.percent(value), f"{value:.4g}")
+
+
+def _answer(side: Any) -> Cell:
+    if side.outcome != "answered":
+        return Cell(OUTCOME_WORDS[side.outcome])
+    known = side.key is not None and side.key == side.key
+    mark = "" if not known else " ✓" if side.answer == side.key else " ✗"
+    return Cell(f"{side.answer_label or '?'}{mark}")

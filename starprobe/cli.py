@@ -15,7 +15,7 @@ import typer
 
 import starprobe.bench.cli
 import starprobe.probes.cli
-import starprobe.reports.commands
+import starprobe.reports.cli
 import starprobe.star.cli
 from starprobe.probes.errors import run_command
 
@@ -127,6 +127,6 @@ for package in (
     starprobe.probes.cli,
     starprobe.bench.cli,
     starprobe.star.cli,
-    starprobe.reports.commands,
+    starprobe.reports.cli,
 ):
     package.register(app)

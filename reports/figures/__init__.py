@@ -7,47 +7,41 @@ from starprobe.reports.figures.answers import (
     accuracy_coverage,
     accuracy_coverage_table,
     draw_accuracy_coverage,
+    draw_hints,
     draw_letters,
+    draw_order_flips,
+    hints,
+    hints_table,
     letters,
     letters_table,
+    order_flips,
+    order_flips_table,
 )
-from starprobe.reports.figures.change import flow, flow_table
-from starprobe.reports.figures.checks import (
+from starprobe.reports.figures.behaviour import (
+    coverage_distribution,
+    coverage_distribution_table,
+    draw_coverage_distribution,
+    draw_question_map,
+    draw_spontaneous_elicited,
+    draw_style_shares,
+    question_map,
+    question_map_table,
+    spontaneous_elicited,
+    spontaneous_elicited_table,
+    stems,
+    style_shares,
+    style_shares_table,
+)
+from starprobe.reports.figures.differences import flow, flow_table
+from starprobe.reports.figures.drawing import leading
+from starprobe.reports.figures.effort import draw_effort, effort, effort_table
+from starprobe.reports.figures.judges import (
     faithfulness,
     faithfulness_table,
     judge_agreement,
     judge_agreement_table,
     reward_length,
     reward_length_table,
-)
-from starprobe.reports.figures.drawing import leading
-from starprobe.reports.figures.effort import draw_effort, effort, effort_table
-from starprobe.reports.figures.elicited import (
-    draw_spontaneous_elicited,
-    spontaneous_elicited,
-    spontaneous_elicited_table,
-)
-from starprobe.reports.figures.questions import (
-    draw_question_map,
-    question_map,
-    question_map_table,
-    stems,
-)
-from starprobe.reports.figures.stability import (
-    draw_hints,
-    draw_order_flips,
-    hints,
-    hints_table,
-    order_flips,
-    order_flips_table,
-)
-from starprobe.reports.figures.styles import (
-    coverage_distribution,
-    coverage_distribution_table,
-    draw_coverage_distribution,
-    draw_style_shares,
-    style_shares,
-    style_shares_table,
 )
 
 __all__ = [

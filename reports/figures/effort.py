@@ -8,8 +8,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from starprobe.bench.metrics.definitions import numbers
-from starprobe.reports.figures.drawing import groups, in_order, layout, plain
-from starprobe.reports.palette import colour_of
+from starprobe.reports.figures.drawing import colour_of, groups, in_order, layout, plain
 
 if TYPE_CHECKING:
     import pandas as pd

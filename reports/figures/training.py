@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from starprobe.reports.figures.drawing import bars, in_order, layout, percent
-from starprobe.reports.palette import colour_of, symbol_of
+from starprobe.reports.figures.drawing import bars, colour_of, in_order, layout, percent, symbol_of
 from starprobe.star.records import REASONS, Exam, IterationMetrics
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from starprobe.bench.metrics.contrasts import elicited_only, spontaneous
 from starprobe.bench.models import parse_model
 from starprobe.bench.run_folder import Run
 from starprobe.probes.errors import FolderError, InputError
-from starprobe.reports.frames import Evidence, gather
+from starprobe.reports.evidence import Evidence, gather
 from starprobe.star.config import StarConfig
 from starprobe.star.folder import Training
 

@@ -7,8 +7,16 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from starprobe.reports.figures.drawing import bars, layout, percent, plain, share_axis
-from starprobe.reports.palette import SERIES, colour_of, symbol_of
+from starprobe.reports.figures.drawing import (
+    SERIES,
+    bars,
+    colour_of,
+    layout,
+    percent,
+    plain,
+    share_axis,
+    symbol_of,
+)
 from starprobe.reports.sign.analysis import ArmRate, Contrast
 
 if TYPE_CHECKING:

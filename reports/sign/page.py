@@ -8,12 +8,12 @@ from typing import Any
 
 from starprobe.bench.files import write_atomic
 from starprobe.bench.metrics import measure
-from starprobe.reports import sentences
-from starprobe.reports.frames import reader_error, without_collector
+from starprobe.reports import words
+from starprobe.reports.embed import Secrets
+from starprobe.reports.evidence import reader_error, without_collector
 from starprobe.reports.methods import Methods, methods
 from starprobe.reports.page import render
 from starprobe.reports.panels import Panel
-from starprobe.reports.secrets import Secrets
 from starprobe.reports.sign import figures
 from starprobe.reports.sign.analysis import Contrast, Findings, conclude, times
 from starprobe.reports.sign.arms import PROMPTED, Gathered, Spec, collect
@@ -108,7 +108,7 @@ def tile(one: Contrast) -> dict[str, str]:
         "change": f"× {times(one.ratio.value)}",
         "interval": f"({times(one.ratio.low)} to {times(one.ratio.high)})",
         "says": _first_up(one.sentence.rpartition("]: ")[2]),
-        "test": f"{sentences.p_value(one.p_adjusted)} after Holm, {one.ratio.seeds[0]} and "
+        "test": f"{words.p_value(one.p_adjusted)} after Holm, {one.ratio.seeds[0]} and "
         f"{one.ratio.seeds[1]} checkpoints, {one.ratio.questions} questions",
     }
 

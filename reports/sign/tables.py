@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from rich.table import Table as RichTable
 
 from starprobe.bench.metrics.lengths import FEWEST
-from starprobe.reports.sentences import p_value, percent
 from starprobe.reports.sign.analysis import ArmRate, Findings, Matched, Verdict, times
 from starprobe.reports.sign.seeds import Ratio
 from starprobe.reports.tables import SURE, Cell, Row, Table
+from starprobe.reports.words import p_value, percent
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

@@ -2,28 +2,9 @@
 "use strict";
 const starprobe = {};
 (() => {
-  const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz!#$%()*+-;=?@^_`{|}~,./";
-  const VALUES = new Uint8Array(128);
-  for (let i = 0; i < 85; i++) VALUES[ALPHABET.charCodeAt(i)] = i;
-
-  const bytesOf = (packed) => {
-    const colon = packed.indexOf(":");
-    const length = Number(packed.slice(0, colon));
-    const groups = Math.floor((packed.length - colon - 1) / 5);
-    const bytes = new Uint8Array(groups * 4);
-    for (let g = 0, at = colon + 1, to = 0; g < groups; g++, at += 5, to += 4) {
-      let word = 0;
-      for (let k = 0; k < 5; k++) word = word * 85 + VALUES[packed.charCodeAt(at + k)];
-      bytes[to] = word >>> 24;
-      bytes[to + 1] = (word >>> 16) & 255;
-      bytes[to + 2] = (word >>> 8) & 255;
-      bytes[to + 3] = word & 255;
-    }
-    return bytes.subarray(0, length);
-  };
-
   starprobe.unpackText = (element) => {
-    const stream = new Blob([bytesOf(element.textContent.trim())]).stream();
+    const bytes = Uint8Array.from(atob(element.textContent.trim()), (letter) => letter.charCodeAt(0));
+    const stream = new Blob([bytes]).stream();
     return new Response(stream.pipeThrough(new DecompressionStream("gzip"))).text();
   };
   starprobe.unpack = async (element) => JSON.parse(await starprobe.unpackText(element));

@@ -9,7 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-import starprobe.reports.commands
+import starprobe.reports.cli
 from starprobe.bench.run_folder import Run
 from starprobe.probes.errors import InputError
 
@@ -32,7 +32,7 @@ MODELS = ("scripted:option_by_option", "scripted:direct")
 @pytest.fixture
 def app() -> typer.Typer:
     made = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
-    starprobe.reports.commands.register(made)
+    starprobe.reports.cli.register(made)
     return made
 
 

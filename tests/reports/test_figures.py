@@ -14,10 +14,9 @@ from starprobe.bench.metrics import frame as frame_of
 from starprobe.bench.metrics.positions import position_metrics
 from starprobe.bench.run_folder import Run
 from starprobe.bench.statistics.intervals import rate
-from starprobe.reports import figures, sentences
-from starprobe.reports.checks import check_panels
-from starprobe.reports.frames import Evidence, gather
-from starprobe.reports.panels import columns, panels
+from starprobe.reports import figures, words
+from starprobe.reports.evidence import Evidence, gather
+from starprobe.reports.panels import check_panels, columns, panels
 from starprobe.reports.training import training_story
 from starprobe.star.folder import Training
 from tests.reports.makers import EAGER, MIXED, TERSE, make_run
@@ -91,8 +90,8 @@ def test_many_conditions_are_a_line_each_and_not_a_screen_each(tmp_path: Path) -
 
 def test_none_seen_among_few_is_no_verdict() -> None:
     few, many = (rate(np.zeros(n), np.arange(n)) for n in (8, 60))
-    assert sentences.verdict(few) == "too few questions to tell"
-    assert sentences.verdict(many) == "rarely does"
+    assert words.verdict(few) == "too few questions to tell"
+    assert words.verdict(many) == "rarely does"
 
 
 def test_following_a_hint_is_counted_against_the_hinted_option(tmp_path: Path) -> None:

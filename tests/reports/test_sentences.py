@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from starprobe.bench.statistics.intervals import NOTHING
-from starprobe.reports.sentences import BREAKS, RARELY, TIMES, Standing, headline, rest
+from starprobe.reports.words import BREAKS, RARELY, TIMES, Standing, headline, rest
 
 UNSURE = "too few questions to tell"
 

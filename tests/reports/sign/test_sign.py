@@ -150,7 +150,7 @@ def test_wrong_use_is_one_line(specs: list[str], arms: Path, tmp_path: Path) -> 
         ([*specs, specs[-1]], "two models are direct/seed_2"),
         (stars, "the sign needs STaR arms and others"),
         ([*specs, "--under-test", str(tmp_path / "no")], "is no run folder"),
-        ([*specs, "--reader", "nobody"], "has no verdicts of the reader 'nobody'"),
+        ([*specs, "--reader", "nobody"], "no verdicts of 'nobody'"),
         ([*stars, f"base={tmp_path / 'short'}"], "share fewer than two questions"),
         ([*stars, f"base={tmp_path / 'other'}"], "is not the same question in all runs"),
         ([*specs, str(tmp_path / "other=x=y")], "names no run: write ARM=DIR"),

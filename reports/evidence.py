@@ -1,28 +1,58 @@
 """Saved runs as one frame, a row a verdict, beside the records each row came from.
 
-The only place that joins prompts, responses and verdicts for showing. Knows no figure and no HTML.
+Which runs, which reader, and what the page calls each model. Knows no figure and no HTML.
 """
 
 from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from starprobe.bench.frames import row, tabulate
+from starprobe.bench.frames import key, row, tabulate
 from starprobe.bench.records import DEFAULT_READER, Response, Verdict
 from starprobe.bench.run_folder import Run, chosen_reader, short_names
 from starprobe.bench.statistics.corrected import ReaderError
 from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Prompt
-from starprobe.reports.naming import in_run_order, shown_name, telling_names
 
 if TYPE_CHECKING:
     import pandas as pd
+
+SIDE = " · "
+"""Between a word that tells runs apart and the name of a model."""
+
+
+def telling_names(runs: Sequence[Run]) -> list[str]:
+    """The folder's name before models that occur in more than one run; else nothing."""
+    seen = Counter(model.name for run in runs for model in run.info.models)
+    doubled = {name for name, count in seen.items() if count > 1}
+    folders = [run.path.resolve().name for run in runs]
+    if len(set(folders)) < len(folders):
+        folders = [str(run.path) for run in runs]
+    return [
+        folder if any(model.name in doubled for model in run.info.models) else ""
+        for run, folder in zip(runs, folders, strict=True)
+    ]
+
+
+def shown_name(word: str, model: str) -> str:
+    return key(f"{word}{SIDE}{model}" if word else model)
+
+
+def in_run_order(
+    runs: Sequence[Run], words: Sequence[str], short: Mapping[str, str], there: set[str]
+) -> tuple[str, ...]:
+    named = [
+        shown_name(word, short[model.name])
+        for run, word in zip(runs, words, strict=True)
+        for model in run.info.models
+    ]
+    return tuple(dict.fromkeys([*(name for name in named if name in there), *sorted(there)]))
 
 
 class Exchange(NamedTuple):

@@ -14,8 +14,16 @@ from starprobe.bench.faithfulness.measure import EVERY
 from starprobe.bench.judges.votes import Judgement
 from starprobe.bench.records import Metric
 from starprobe.bench.statistics.agreement import Agreement
-from starprobe.reports.figures.drawing import bars, groups, in_order, layout, percent, plain
-from starprobe.reports.palette import colour_of, symbol_of
+from starprobe.reports.figures.drawing import (
+    bars,
+    colour_of,
+    groups,
+    in_order,
+    layout,
+    percent,
+    plain,
+    symbol_of,
+)
 
 if TYPE_CHECKING:
     import pandas as pd

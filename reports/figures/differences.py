@@ -1,4 +1,4 @@
-"""Figures of before and after on the same questions: which styles became which."""
+"""Figures of one thing against another on the same questions: which styles became which."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ import plotly.graph_objects as go
 
 from starprobe.bench.metrics.compare import PAIR_KEYS, paired_rows
 from starprobe.bench.records import STYLES
-from starprobe.reports.figures.drawing import layout
-from starprobe.reports.palette import STYLE_COLOURS, STYLE_WORDS
+from starprobe.reports.figures.drawing import STYLE_COLOURS, STYLE_WORDS, layout
 
 if TYPE_CHECKING:
     import pandas as pd

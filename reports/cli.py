@@ -47,7 +47,7 @@ def report(
 
     _say(write_report(folders, out, reader=reader, anonymize=anonymize))
     if data is not None:
-        from starprobe.reports.data import write_data
+        from starprobe.reports.panels import write_data
 
         _say(write_data(folders, data, reader=reader))
 

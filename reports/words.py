@@ -1,4 +1,4 @@
-"""Plain-language verdicts: numbers with intervals as sentences. Knows no HTML."""
+"""Plain-language verdicts: numbers with intervals as words. Knows no HTML."""
 
 from __future__ import annotations
 
