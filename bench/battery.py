@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from starprobe.bench.models.options import BackendOptions
+from starprobe.bench.models.base import BackendOptions
 from starprobe.bench.records import Sampling
 from starprobe.bench.run_config import RunConfig, not_asked
 from starprobe.probes.schema import Record

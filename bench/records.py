@@ -65,7 +65,9 @@ class Generation(Record):
 
     text: str = ""
     reasoning: str | None = None
-    """Thinking that arrived apart from the answer."""
+    """Thinking, whether it arrived apart from the answer or stood inside tags."""
+    raw: str | None = None
+    """The text as it was written, where thinking stood inside it."""
     finish_reason: FinishReason | None = None
     usage: Usage | None = None
     latency_s: float | None = None

@@ -10,9 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from starprobe.bench.models.base import Request
-from starprobe.bench.models.http_keys import redact
-from starprobe.bench.models.options import BackendOptions
+from starprobe.bench.models.base import BackendOptions, Request
+from starprobe.bench.models.keys import redact
 from starprobe.bench.records import ModelInfo, Response, RunInfo, Sampling
 from starprobe.bench.run_folder import hardware, versions
 from starprobe.probes.errors import InputError
@@ -224,6 +223,6 @@ def affordable(
 
 
 def _local(endpoint: str | None) -> bool:
-    from starprobe.bench.models.http_keys import is_local
+    from starprobe.bench.models.keys import is_local
 
     return endpoint is None or is_local(endpoint)

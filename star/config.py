@@ -36,7 +36,7 @@ DEFAULT_PRESET = "rest"
 FREE = frozenset(
     {
         "checkpoint_minutes", "processes", "accelerate_config", "packing", "rows_at_once",
-        "sampling_workers", "sampling_on",
+        "sampling_workers",
     }
 )  # fmt: skip
 """Fields that decide how a training is done, not what comes of it: a resume may change them."""
@@ -175,11 +175,10 @@ class StarConfig(Record):
     """Sets whose questions may not be trained on, nor near copies of them."""
 
     backend: str = ""
-    """Sample with this backend instead of the one in `model`, for example vllm."""
+    """What samples from the weights: vllm or hf. By default vllm where it is installed and can run
+    here, else the backend in `model`."""
     sampling_workers: int = Field(1, ge=1)
-    """Copies of the model that share sampling out, one a GPU; the samples are the same."""
-    sampling_on: Literal["processes", "ray"] = "processes"
-    """Where they run: on this machine, or on a Ray cluster (RAY_ADDRESS)."""
+    """Processes that share sampling out, one a GPU; the samples are the same."""
     batch_size: int = Field(16, ge=1)
     """Sequences generated together."""
     device: str = "auto"

@@ -204,11 +204,6 @@ def make_trainer(
         peft_config=lora(config) if config.tuning != "full" and not is_adapter(model) else None,
     )
     silence(trainer)
-    if on_cpu(config):
-        from starprobe.star.cheaper_loss import score_answers_only
-
-        trained = trainer.model
-        score_answers_only(trained.get_base_model() if is_adapter(trained) else trained)
     return trainer
 
 

@@ -11,18 +11,17 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NoReturn
 
 from starprobe.bench.files import write_json
-from starprobe.bench.line_process import LineProcess, heard, speaker
-from starprobe.bench.models import parse_model
+from starprobe.bench.models.worker import LineProcess, heard, speaker, user_error
 from starprobe.probes import errors
 from starprobe.probes.errors import InputError, UserError
 from starprobe.star.config import StarConfig
 from starprobe.star.finetune import finetune
+from starprobe.star.models import sampling_backend
 from starprobe.star.records import Job, TrainingStats
 from starprobe.star.sampling import Silent, Watcher
 
@@ -55,8 +54,8 @@ def finetuned(job: Job, watcher: Watcher) -> TrainingStats:
 
 def apart(config: StarConfig) -> bool:
     """Whether a fine-tune gets processes of its own."""
-    backend = config.backend or parse_model(config.model).backend
-    return config.processes > 1 or bool(config.accelerate_config) or backend == "vllm"
+    vllm = sampling_backend(config) == "vllm"
+    return config.processes > 1 or bool(config.accelerate_config) or vllm
 
 
 def command(config: StarConfig, file: Path, gpus: int) -> list[str]:
@@ -134,8 +133,8 @@ def launched() -> int | None:
     if int(os.environ.get("LOCAL_WORLD_SIZE", count)) != count:
         raise InputError(
             f"{count} processes on several machines were launched: start starprobe train once; "
-            f"fine-tunes run on the GPUs of its machine (--set processes=), sampling on many "
-            f"machines (--set sampling_on=ray)"
+            f"fine-tunes and sampling run on the GPUs of its machine (--set processes=, "
+            f"--set sampling_workers=)"
         )
     return count if os.environ["RANK"] == "0" else 0
 
@@ -160,13 +159,6 @@ def relayed(process: LineProcess, watcher: Watcher) -> TrainingStats:
         f"the fine-tune's process {process.reason()}; run the same command again: it goes on from "
         f"its last checkpoint"
     )
-
-
-def user_error(row: Mapping[str, Any]) -> UserError:
-    """The error that a process told of."""
-    kind = getattr(errors, str(row["kind"]), UserError)
-    made: UserError = kind(row["error"])
-    return made
 
 
 class Relay:

@@ -6,12 +6,11 @@ import gc
 from collections.abc import Callable
 from pathlib import Path
 
-from starprobe.bench.models import BackendOptions, load_backend, parse_model
+from starprobe.bench.models import BackendOptions, load_backend, parse_model, vllm
 from starprobe.bench.models.base import Backend
-from starprobe.bench.models.embedded import EMBEDDED, embedded_folder, gguf_folder
+from starprobe.bench.models.weights import EMBEDDED, embedded_folder, gguf_folder
 from starprobe.probes.errors import InputError
 from starprobe.star.config import StarConfig
-from starprobe.star.sharding import is_sharded, load_shards
 
 BackendLoader = Callable[[str, BackendOptions], Backend]
 TRAINABLE = ("hf", "vllm")
@@ -40,6 +39,14 @@ def base_weights(model: str) -> str:
     return str(path) if path.is_dir() else parsed.name
 
 
+def sampling_backend(config: StarConfig) -> str:
+    """What samples: as the configuration says, else vLLM where it can run here."""
+    named = config.backend or parse_model(config.model).backend
+    if not config.backend and named == "hf" and vllm.usable(config.device):
+        return "vllm"
+    return named
+
+
 def sampling_name(config: StarConfig, weights: Path | None) -> str:
     """The backend's name for the model that samples: the base, or trained weights.
 
@@ -47,12 +54,12 @@ def sampling_name(config: StarConfig, weights: Path | None) -> str:
         InputError: the configuration's backend cannot serve weights of this machine.
     """
     parsed = parse_model(config.model)
-    backend = config.backend or parsed.backend
+    backend = sampling_backend(config)
     if backend not in TRAINABLE:
         raise InputError(f"backend={backend} cannot serve trained weights; take hf or vllm")
     if weights is not None:
         return f"{backend}:{weights}"
-    if not config.backend or config.backend == parsed.backend:
+    if backend == parsed.backend:
         return config.model
     return f"{backend}:{parsed.name}"
 
@@ -71,11 +78,7 @@ class Models:
         name = sampling_name(self._config, weights)
         if self._backend is None or name != self._name:
             self.close()
-            options = self._options(weights)
-            if is_sharded(self._config):
-                self._backend = load_shards(name, options, self._config)
-            else:
-                self._backend = self._load(name, options)
+            self._backend = self._load(name, self._options(weights))
             self._name = name
         return self._backend
 
@@ -93,6 +96,6 @@ class Models:
             batch_size=config.batch_size,
             dtype=config.dtype,
             device=config.device,
-            # By its name: a worker on another machine finds it there for itself.
+            workers=config.sampling_workers,
             base_model=parse_model(config.model).name if is_adapter else None,
         )

@@ -59,6 +59,10 @@ class Generated(Record):
     """Label -> option id, in the order shown."""
     seed: int
     text: str
+    reasoning: str | None = None
+    """Thinking, told from the answer."""
+    raw: str | None = None
+    """The text as it was written, where thinking stood inside it; what is trained on."""
     finish_reason: FinishReason | None = None
     prompt_tokens: int | None = None
     tokens: int | None = None

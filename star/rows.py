@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from starprobe.bench.models.base import Backend
+from starprobe.bench.models.thinking import whole
+from starprobe.bench.models.tokens import prompt_ids
 from starprobe.probes.errors import InputError
 from starprobe.probes.examples import WorkedExample, closing, rationale
 from starprobe.probes.numbers import worked
@@ -155,7 +157,7 @@ def train_rows(
                 question_id=sample.question_id,
                 source=sample.source,
                 prompt=prompt,
-                completion=completion(prompt, sample.text),
+                completion=completion(prompt, whole(sample)),
                 rejected=completion(prompt, worse) if worse is not None else None,
             )
         )
@@ -195,11 +197,7 @@ def encode(row: TrainRow, tokenizer: Any, text: str | None = None) -> Encoded:
     The two are tokenised apart, so that no token spans the border: the prompt's tokens are those
     that generation starts from.
     """
-    bos = tokenizer.bos_token
-    special = not (bos and row.prompt.startswith(bos))
-    head = list(tokenizer(row.prompt, add_special_tokens=special)["input_ids"])
-    if special and head and head[-1] == tokenizer.eos_token_id:
-        head = head[:-1]
+    head = prompt_ids(tokenizer, row.prompt)
     body = row.completion if text is None else text
     tail = list(tokenizer(body, add_special_tokens=False)["input_ids"])
     tail.append(tokenizer.eos_token_id)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from starprobe.bench.models.base import Backend, Request
+from starprobe.bench.models.base import Backend, Request, generate
+from starprobe.bench.models.worker import DIED
 from starprobe.bench.records import Generation
 from starprobe.probes.errors import MissingError
 from starprobe.star.folder import Iteration
@@ -57,7 +58,8 @@ def generate_missing(
     """All generations asked for, in the order asked; only those not yet in the file are made.
 
     Raises:
-        MissingError: most requests failed, so that the model is not there or not well.
+        MissingError: most requests failed, so that the model is not there or not well; or its
+            process died, and what it owed was not made.
     """
     there = {row.id: row for row in iteration.raw(kind)}
     missing = [(row, request) for row, request in asked if row.id not in there]
@@ -65,7 +67,12 @@ def generate_missing(
     waiting = {row.id: row for row, _ in missing}
     failed: list[str] = []
     with iteration.raw_writer(kind) as writer:
-        for name, generation in backend.generate([request for _, request in missing]):
+        for name, generation in generate(backend, [request for _, request in missing]):
+            if generation.error is not None and generation.error.kind == DIED:
+                raise MissingError(
+                    f"{generation.error.message}; run the same command again when that is cured: "
+                    f"what was made is kept"
+                )
             row = filled(waiting[name], generation)
             if row.error is not None:
                 failed.append(row.error)
@@ -86,6 +93,8 @@ def filled(row: Generated, generation: Generation) -> Generated:
     return row.model_copy(
         update={
             "text": generation.text,
+            "reasoning": generation.reasoning,
+            "raw": generation.raw,
             "finish_reason": generation.finish_reason,
             "prompt_tokens": usage.prompt_tokens if usage else None,
             "tokens": usage.completion_tokens if usage else None,

@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from starprobe.bench.models.allocator import keep_freed_memory
 from starprobe.probes.errors import FolderError, MissingError, UserError
 from starprobe.star.config import StarConfig
 
@@ -105,8 +104,6 @@ def load_model(base: str, config: StarConfig, previous: Path | None = None) -> P
 
     logging.disable_progress_bar()
     cpu = on_cpu(config)
-    if cpu:
-        keep_freed_memory()
     if previous is not None and config.tuning == "full":
         base = str(previous)
     kwargs = loading(config, cpu)

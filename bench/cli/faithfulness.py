@@ -36,7 +36,7 @@ def faithfulness(
     from rich.console import Console
 
     from starprobe.bench.faithfulness.stage import FaithfulnessConfig, faithfulness_run
-    from starprobe.bench.models.options import BackendOptions
+    from starprobe.bench.models.base import BackendOptions
     from starprobe.bench.progress import steps
     from starprobe.bench.tables import metric_tables
 

@@ -37,7 +37,7 @@ def judge(
     from rich.console import Console
 
     from starprobe.bench.judges.stage import JudgeConfig, judge_run
-    from starprobe.bench.models.options import BackendOptions
+    from starprobe.bench.models.base import BackendOptions
     from starprobe.bench.progress import steps
     from starprobe.bench.tables import judge_tables
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from starprobe.bench.models.registry import Entry
+    from starprobe.bench.models.names import Entry
 
 EXAMPLE = "Example: starprobe models gemma2 claude-3-opus openai:mine@http://127.0.0.1:8000/v1"
 

@@ -56,7 +56,7 @@ def run(
     from rich.console import Console
 
     from starprobe.bench.ask import run as run_models
-    from starprobe.bench.models.options import make_options
+    from starprobe.bench.models.base import make_options
     from starprobe.bench.read import classify_run
     from starprobe.bench.readers import DEFAULT_CLASSIFIER
     from starprobe.bench.records import Sampling

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from starprobe.bench.faithfulness.rationale import cuts, filler, mistaken, rationale, turned
-from starprobe.bench.models.base import Backend, Request, ScoringBackend
+from starprobe.bench.models.base import Backend, Request, ScoringBackend, generate
 from starprobe.bench.records import MULTI, Response, Sampling, Verdict
 from starprobe.probes.schema import Prompt, Record
 
@@ -123,7 +123,7 @@ def with_mistakes(backend: Backend, found: Sequence[Case], chat: bool | None) ->
             # About four characters a token, and half as much again to spare.
             length = Sampling(temperature=0.0, max_tokens=max(16, rest * 3 // 8))
             requests.append(_continue(name, after_prompt(backend, case, chat, text), case, length))
-    for name, generation in backend.generate(requests) if requests else ():
+    for name, generation in generate(backend, requests):
         case, place, text = waiting[name]
         if generation.error is None:
             went_on = "".join(rationale(generation.text))
@@ -179,7 +179,7 @@ def _written(backend: Backend, asked: Sequence[Asked], chat: bool | None) -> lis
         for place, item in enumerate(asked)
     ]
     found: list[str | None] = [None] * len(asked)
-    for name, generation in backend.generate(requests) if requests else ():
+    for name, generation in generate(backend, requests):
         said = generation.text.strip().upper()
         labels = sorted(asked[int(name)].case.prompt.labels.items(), key=lambda row: -len(row[0]))
         for label, option in labels:

@@ -11,7 +11,7 @@ from typing import Any
 from starprobe.bench.importers.fields import choices, label_of
 from starprobe.bench.importers.options_text import options_in_text
 from starprobe.bench.importers.sample import Sample
-from starprobe.bench.models.reasoning import content_parts
+from starprobe.bench.models.thinking import content_parts
 from starprobe.bench.records import FinishReason, Usage
 from starprobe.probes.errors import InputError, MissingError
 

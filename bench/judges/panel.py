@@ -10,7 +10,7 @@ from itertools import combinations
 from typing import Literal, NamedTuple
 
 from starprobe.bench.judges.votes import Judgement, RubricRow
-from starprobe.bench.models.base import Backend, Request
+from starprobe.bench.models.base import Backend, Request, generate
 from starprobe.bench.records import Generation, ModelInfo, Response, Sampling
 from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Message, Prompt, Record
@@ -211,7 +211,7 @@ def judge(backend: Backend, rubric: Rubric, cases: Mapping[str, Case]) -> Iterat
         for name, case in cases.items()
     ]
     if requests:
-        for name, generation in backend.generate(requests):
+        for name, generation in generate(backend, requests):
             yield _judgement(name, info, rubric, cases[name], generation)
 
 

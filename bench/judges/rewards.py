@@ -12,8 +12,8 @@ from typing import Any
 from starprobe.bench.judges.panel import SAMPLING, Case, judges_itself
 from starprobe.bench.judges.votes import Judgement
 from starprobe.bench.models import BackendOptions, parse_model
-from starprobe.bench.models.base import Backend, Request
-from starprobe.bench.models.http_dialect import Call, Quirks
+from starprobe.bench.models.base import Backend, Request, generate
+from starprobe.bench.models.dialect import Call, Quirks
 from starprobe.bench.models.http_faults import broken
 from starprobe.bench.models.openai import DIALECT as OPENAI
 from starprobe.bench.records import Generation, ModelInfo, Response, ResponseError
@@ -266,7 +266,7 @@ def reward(backend: Backend, cases: Mapping[str, Case]) -> Iterator[Judgement]:
     ]
     if not requests:
         return
-    for name, generation in backend.generate(requests):
+    for name, generation in generate(backend, requests):
         response = cases[name].responses[0]
         yield Judgement(
             id=name,

@@ -6,8 +6,13 @@ import difflib
 from importlib import import_module
 from typing import NamedTuple, cast
 
-from starprobe.bench.models.base import Backend, Request, ScoringBackend
-from starprobe.bench.models.options import BackendOptions
+from starprobe.bench.models.base import (
+    Backend,
+    BackendOptions,
+    Request,
+    ScoringBackend,
+    generate,
+)
 from starprobe.probes.errors import InputError, MissingError
 
 __all__ = [
@@ -17,6 +22,7 @@ __all__ = [
     "ModelName",
     "Request",
     "ScoringBackend",
+    "generate",
     "load_backend",
     "parse_model",
 ]
@@ -50,8 +56,8 @@ def parse_model(model: str) -> ModelName:
     Raises:
         InputError: no such backend, or no name.
     """
-    from starprobe.bench.models import registry
-    from starprobe.bench.models.embedded import EMBEDDED
+    from starprobe.bench.models import names as registry
+    from starprobe.bench.models.weights import EMBEDDED
 
     if model in EMBEDDED:
         return ModelName("hf", model)
@@ -79,13 +85,19 @@ def load_backend(model: str, options: BackendOptions | None = None) -> Backend:
         InputError: the name is wrong.
         MissingError: an extra, a key, a server or the model is not there.
     """
+    from starprobe.bench.models.worker import Place, start
+
     parsed = parse_model(model)
     try:
-        module = import_module(BACKENDS[parsed.backend])
-        made = module.make(parsed.name, parsed.url, options or BackendOptions())
+        place, options = Place(BACKENDS[parsed.backend], *parsed[1:]), options or BackendOptions()
+        module = import_module(place.module)
+        # An engine that wants a process of its own, or requests shared out: served by workers.
+        if getattr(module, "OWN_PROCESS", False) or options.workers > 1:
+            return start(place, options)
+        made = module.make(parsed.name, parsed.url, options)
     except ModuleNotFoundError as error:
         extra = EXTRAS.get(parsed.backend)
-        if extra is None or (error.name or "").split(".")[0] in {"bench", "probes"}:
+        if extra is None or (error.name or "").split(".")[0] in {"starprobe"}:
             raise
         raise MissingError(
             f"{model!r} needs the package {error.name!r}: pip install 'starprobe[{extra}]'"

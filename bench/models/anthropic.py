@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from starprobe.bench.models.base import Request
-from starprobe.bench.models.http_backend import HttpBackend
-from starprobe.bench.models.http_dialect import (
+from starprobe.bench.models.base import BackendOptions, Request
+from starprobe.bench.models.dialect import (
     Call,
     Dialect,
     Quirks,
@@ -19,9 +18,9 @@ from starprobe.bench.models.http_dialect import (
     refused_parameter,
     without,
 )
+from starprobe.bench.models.http_backend import HttpBackend
 from starprobe.bench.models.http_faults import broken
-from starprobe.bench.models.options import BackendOptions
-from starprobe.bench.models.reasoning import content_parts
+from starprobe.bench.models.thinking import content_parts
 from starprobe.bench.records import FinishReason, Generation, Usage
 
 FINISH: dict[str, FinishReason] = {

@@ -2,12 +2,73 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Protocol, runtime_checkable
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Literal, Protocol, runtime_checkable
 
+from pydantic import Field, ValidationError
+
+from starprobe.bench.models.thinking import split_generation
 from starprobe.bench.records import Generation, ModelInfo, Sampling
+from starprobe.probes.errors import InputError
 from starprobe.probes.rendering import STOP
-from starprobe.probes.schema import Prompt, Record
+from starprobe.probes.schema import Message, Prompt, Record
+
+
+class BackendOptions(Record):
+    """How a backend is to run; each uses the settings that mean something to it."""
+
+    batch_size: int = 16
+    """Prompts generated together by a local model."""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """auto: float32 for transformers on a CPU, else what the engine takes by itself."""
+    device: str = "auto"
+    """auto: the first GPU, else the CPU."""
+    workers: int = Field(1, ge=1)
+    """Processes that share the requests to a local model; with GPUs, each has its own."""
+    cache_dir: Path | None = None
+    """Where converted models are kept; by default `~/.cache/starprobe` (or STARPROBE_CACHE)."""
+    trust_remote_code: bool = False
+    """Run code that comes with a model. Never on by default."""
+    system: str | None = None
+    """A system prompt put before the messages."""
+    concurrency: int = 16
+    """Requests under way at once, at most, to a server."""
+    timeout_s: float = 120.0
+    """For one try of one request."""
+    retries: int = 6
+    """Tries after the first, on passing faults."""
+    max_wait_s: float = 60.0
+    """Longest single wait between two tries, whatever Retry-After asks for."""
+    reasoning: str | None = None
+    """`off`, `low`, `medium`, `high` or a number of tokens, where one can ask for thinking."""
+    headers: dict[str, str] = Field(default_factory=dict)
+    """Sent with every request to a server, beside the service's own."""
+    body: dict[str, Any] = Field(default_factory=dict)
+    """Merged into the body of every request to a server; null takes a field out."""
+    max_model_len: int = 4096
+    """Context of a vLLM engine in tokens, or the model's own where that is less."""
+    tensor_parallel: int = 1
+    """GPUs that share one vLLM model."""
+    gpu_memory: float = 0.9
+    """Share of a GPU's memory that a vLLM engine takes."""
+    base_model: str | None = None
+    """Base of an adapter folder, where its own config does not name a reachable one."""
+
+
+def make_options(**settings: Any) -> BackendOptions:
+    """The options of these settings.
+
+    Raises:
+        InputError: a value that does not fit.
+    """
+    try:
+        return BackendOptions(**settings)
+    except ValidationError as error:
+        detail = error.errors(include_url=False)[0]
+        name = "--" + str(detail["loc"][0]).replace("_", "-")
+        raise InputError(f"{name}: {detail['msg']} (got {detail['input']!r})") from None
 
 
 class Request(Record):
@@ -21,16 +82,6 @@ class Request(Record):
     """True: the messages; False: the text; None: whatever the model is made for."""
 
 
-def plain_text(sampling: Sampling) -> Sampling:
-    """The sampling of a model without a chat format: it also stops where it asks a new question.
-
-    A base model goes on after its answer with a question of its own, and what it says of that one
-    is no part of the answer.
-    """
-    stop = tuple(dict.fromkeys((*sampling.stop, *STOP)))
-    return sampling.model_copy(update={"stop": stop})
-
-
 class Backend(Protocol):
     """Turns requests into generations. A failed request is a generation with an error."""
 
@@ -38,7 +89,11 @@ class Backend(Protocol):
         """Who answers: name, revision, endpoint, details."""
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[str, Generation]]:
-        """(request id, generation) pairs as they finish, in any order, each request once."""
+        """(request id, generation) pairs as they finish, in any order, each request once.
+
+        The text is what the model wrote, thinking included; only what a service keeps apart
+        arrives apart. Callers use the function `generate` of this module, which tells the two.
+        """
 
     def close(self) -> None:
         """Free what is held (memory, connections, subprocesses). May be called twice."""
@@ -57,3 +112,67 @@ class ScoringBackend(Backend, Protocol):
 
     def render(self, prompt: Prompt, chat: bool | None = None) -> str:
         """The exact string that the model sees for this prompt, special tokens included."""
+
+
+def generate(
+    backend: Backend, requests: Sequence[Request]
+) -> Generator[tuple[str, Generation], None, None]:
+    """What a backend gives, with thinking told from the answer: the one way to ask a backend.
+
+    Closing the generator gives up what is under way.
+    """
+    if not requests:
+        return
+    with closing(_generator(backend, requests)) as generations:
+        for name, generation in generations:
+            yield name, split_generation(generation)
+
+
+def _generator(
+    backend: Backend, requests: Sequence[Request]
+) -> Generator[tuple[str, Generation], None, None]:
+    yield from backend.generate(requests)
+
+
+def turns(prompt: Prompt, system: str | None, chat: bool | None = None) -> list[Message]:
+    """The messages to send: the system prompt, then the prompt's own.
+
+    Args:
+        prompt: what is asked.
+        system: put first, where there is one.
+        chat: False takes the prompt's plain text as the one user turn.
+    """
+    messages = list(prompt.messages)
+    if chat is False:
+        messages = [Message(role="user", content=prompt.text)]
+    return [Message(role="system", content=system), *messages] if system else messages
+
+
+def merged_system(messages: Sequence[Message]) -> list[Message]:
+    """The messages for a template without a system role: its text heads the first user turn."""
+    system = "\n\n".join(turn.content for turn in messages if turn.role == "system")
+    rest = [turn for turn in messages if turn.role != "system"]
+    if system and rest:
+        merged = f"{system}\n\n{rest[0].content}"
+        rest[0] = rest[0].model_copy(update={"content": merged})
+    return rest
+
+
+def plain_text(sampling: Sampling) -> Sampling:
+    """The sampling of a model without a chat format: it also stops where it asks a new question.
+
+    A base model goes on after its answer with a question of its own, and what it says of that one
+    is no part of the answer.
+    """
+    stop = tuple(dict.fromkeys((*sampling.stop, *STOP)))
+    return sampling.model_copy(update={"stop": stop})
+
+
+def sent_sampling(sampling: Sampling) -> dict[str, Any]:
+    """What a local engine is given of a request's sampling, for the record of the run."""
+    sent: dict[str, Any] = {"temperature": sampling.temperature, "max_tokens": sampling.max_tokens}
+    if sampling.temperature > 0:
+        sent |= {"top_p": sampling.top_p, "seed": "one a response"}
+    if sampling.stop:
+        sent["stop"] = list(sampling.stop)
+    return sent

@@ -1,39 +1,33 @@
 """`hf:` models through transformers: a hub name, a folder, a GGUF file or a PEFT adapter folder.
 
-What requests begin with alike (few-shot examples) is computed once. Each request samples with a
-seed of its own, so that a response does not depend on what it was decoded with.
+Each request samples with a seed of its own, so that a response does not depend on what it was
+generated with.
 """
 
 from __future__ import annotations
 
-import json
-import os
+import math
+import random
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-# Read by GNU OpenMP when torch loads it. Threads that spin long at barriers starve each other as
-# soon as anything else runs, and those that do not spin lose time on idle cores: a short spin is
-# nearly the best in both places (`benchmarks/decoding.py spin` prints all three).
-if "OMP_WAIT_POLICY" not in os.environ:
-    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
+from transformers import LogitsProcessor, LogitsProcessorList
 
-from starprobe.bench.models.allocator import keep_freed_memory
-from starprobe.bench.models.base import Request, plain_text
-from starprobe.bench.models.decoding import Decoded, Decoder, Encoded
-from starprobe.bench.models.embedded import EMBEDDED, embedded_folder, gguf_folder
-from starprobe.bench.models.fingerprint import folder_fingerprint
-from starprobe.bench.models.options import BackendOptions
-from starprobe.bench.records import Generation, ModelInfo, ResponseError, Usage
-from starprobe.probes.errors import InputError, MissingError
+from starprobe.bench.models.base import BackendOptions, Request, sent_sampling
+from starprobe.bench.models.tokens import Codec, TooLong, prompt_ids
+from starprobe.bench.models.weights import EMBEDDED, base_of, fingerprint, resolve, unloadable
+from starprobe.bench.records import Generation, ModelInfo, ResponseError, Sampling, Usage
+from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Prompt
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-TOO_LONG = "prompt_too_long"
+NUCLEUS = 128
+"""Tokens among which the nucleus is looked for before all are sorted, which is slow."""
 
 
 def make(name: str, url: str | None, options: BackendOptions) -> HfBackend:
@@ -48,6 +42,14 @@ def make(name: str, url: str | None, options: BackendOptions) -> HfBackend:
     return HfBackend(name, options)
 
 
+class Row(NamedTuple):
+    """A request as token ids."""
+
+    id: str
+    ids: list[int]
+    sampling: Sampling
+
+
 class HfBackend:
     """A causal language model of transformers in this process."""
 
@@ -55,65 +57,74 @@ class HfBackend:
         self.options = options
         self.name = name if name in EMBEDDED else f"hf:{name}"
         self.device = _device(options.device)
-        if self.device.type == "cpu":
-            keep_freed_memory()
         self.dtype = _dtype(options.dtype, self.device)
         self.source = resolve(name, options)
-        _quiet()
         base = base_of(self.source, options)
         self.tokenizer = _load_tokenizer(self.source, base, options)
         self.model: PreTrainedModel | None = _load_model(self.source, base, options, self.dtype)
         self.model.to(self.device).eval()
-        self._decoder = Decoder(self.model, self.tokenizer)
+        ends = getattr(self.model.generation_config, "eos_token_id", None)
+        self.codec = Codec(self.tokenizer, ends, options.system)
+        self._sent: list[dict[str, Any]] = []
 
     def info(self) -> ModelInfo:
         """Name, revision and how it runs."""
         config = self._loaded().config
         return ModelInfo(
             name=self.name,
-            revision=getattr(config, "_commit_hash", None) or folder_fingerprint(self.source),
+            revision=getattr(config, "_commit_hash", None) or fingerprint(self.source),
             details={
+                "engine": "transformers",
                 "architecture": (config.architectures or [type(self.model).__name__])[0],
                 "parameters": sum(p.numel() for p in self._loaded().parameters()),
                 "dtype": str(self.dtype).removeprefix("torch."),
                 "device": str(self.device),
-                "chat_template": self.tokenizer.chat_template is not None,
-            },
+                "chat_template": self.codec.has_chat,
+            }
+            | ({"sent": self._sent} if self._sent else {}),
         )
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[str, Generation]]:
-        """Generations as they are done, those of one kind of sampling together."""
-        encoded: list[tuple[Request, Encoded]] = []
+        """Generations batch by batch, those of one kind of sampling together."""
+        limit = getattr(self._loaded().config, "max_position_embeddings", None)
+        kinds: dict[Sampling, list[Row]] = {}
         for request in requests:
-            item = self._encode(request)
-            if isinstance(item, Generation):
-                yield request.id, item
-            else:
-                encoded.append((request, item))
-        for group in _kinds(encoded):
-            yield from self._decode(group)
+            try:
+                ids, sampling = self.codec.encode(request, limit)
+            except TooLong as error:
+                yield request.id, error.generation()
+                continue
+            kind = sampling.model_copy(update={"seed": 0})
+            kinds.setdefault(kind, []).append(Row(request.id, ids, sampling))
+        for kind, rows in kinds.items():
+            if (sent := sent_sampling(kind)) not in self._sent:
+                self._sent.append(sent)
+            # What does not fit into memory shows at once, and padding is least.
+            yield from self._in_batches(sorted(rows, key=lambda row: -len(row.ids)))
 
     def loglikelihoods(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
         """Sum of log-probabilities of each continuation's tokens after its prefix."""
-        found: list[float] = self._decoder.loglikelihoods(pairs, self.options.batch_size)
+        encoded = [
+            (prompt_ids(self.tokenizer, before), self._tail(continuation))
+            for before, continuation in pairs
+        ]
+        order = sorted(range(len(encoded)), key=lambda i: -len(encoded[i][0]) - len(encoded[i][1]))
+        found = [0.0] * len(encoded)
+        for start in range(0, len(order), self.options.batch_size):
+            indices = order[start : start + self.options.batch_size]
+            values = self._score([encoded[index] for index in indices])
+            for index, value in zip(indices, values, strict=True):
+                found[index] = value
         return found
 
     def render(self, prompt: Prompt, chat: bool | None = None) -> str:
         """The string that is tokenised for this prompt."""
-        if chat is None:
-            chat = self.tokenizer.chat_template is not None
-        if not chat:
-            return prompt.text
-        messages = [message.model_dump() for message in prompt.messages]
-        if self.options.system is not None:
-            messages.insert(0, {"role": "system", "content": self.options.system})
-        return render_chat(self.tokenizer, messages)
+        return self.codec.render(prompt, chat)
 
     def close(self) -> None:
         """Frees the weights."""
         if self.model is not None:
             self.model = None
-            del self._decoder
             if self.device.type == "cuda":
                 torch.cuda.empty_cache()
 
@@ -122,98 +133,129 @@ class HfBackend:
             raise RuntimeError(f"{self.name} was closed")
         return self.model
 
-    def _encode(self, request: Request) -> Encoded | Generation:
-        text = self.render(request.prompt, request.chat)
-        ids = self._decoder.encode(text)
-        limit = getattr(self._loaded().config, "max_position_embeddings", None) or 10**9
-        if len(ids) + request.sampling.max_tokens > limit:
-            message = (
-                f"{len(ids)} prompt tokens and {request.sampling.max_tokens} to generate are more "
-                f"than the model's {limit}"
-            )
-            return Generation(error=ResponseError(kind=TOO_LONG, message=message, permanent=True))
-        if request.chat is None and self.tokenizer.chat_template is None:
-            return Encoded(ids, plain_text(request.sampling))
-        return Encoded(ids, request.sampling)
-
-    def _decode(self, group: list[tuple[Request, Encoded]]) -> Iterator[tuple[str, Generation]]:
-        """A group's generations; where memory runs out, again with half as many at a time."""
-        size, waiting = self.options.batch_size, dict(enumerate(group))
-        while waiting:
-            tried = list(waiting)
+    def _in_batches(self, rows: list[Row]) -> Iterator[tuple[str, Generation]]:
+        """The generations; where memory runs out, again with half as many at a time."""
+        size = self.options.batch_size
+        while rows:
+            batch, rest = rows[:size], rows[size:]
             try:
-                for done in self._decoder.decode([waiting[key][1] for key in tried], size):
-                    request, encoded = waiting.pop(tried[done.number])
-                    yield request.id, _generation(done, len(encoded.ids))
+                made = self._batch(batch)
             except torch.OutOfMemoryError as error:
                 if self.device.type == "cuda":
                     torch.cuda.empty_cache()
-                if size == 1:
-                    request, _ = waiting.pop(next(iter(waiting)))
-                    message = str(error).splitlines()[0]
-                    failed = ResponseError(kind="out_of_memory", message=message)
-                    yield request.id, Generation(error=failed)
-                size = max(1, size // 2)
+                if len(batch) > 1:
+                    size = max(1, len(batch) // 2)
+                    continue
+                message = str(error).splitlines()[0]
+                failed = ResponseError(kind="out_of_memory", message=message)
+                made = [(batch[0].id, Generation(error=failed))]
+            yield from made
+            rows = rest
 
-
-def _generation(done: Decoded, prompt_tokens: int) -> Generation:
-    return Generation(
-        text=done.text,
-        finish_reason=done.finish,
-        usage=Usage(prompt_tokens=prompt_tokens, completion_tokens=done.tokens),
-        latency_s=round(done.seconds, 4),
-    )
-
-
-def resolve(name: str, options: BackendOptions) -> Path | str:
-    """What to load for a name: a folder, or a hub name.
-
-    Raises:
-        InputError: it looks like a path and there is nothing to load.
-        MissingError: an embedded model that is not installed.
-    """
-    if name in EMBEDDED:
-        return embedded_folder(name, options.cache_dir)
-    path = Path(name).expanduser()
-    if path.suffix == ".gguf" and path.is_file():
-        return gguf_folder(path, options.cache_dir)
-    if path.is_dir():
-        if any((path / file).exists() for file in ("config.json", "adapter_config.json")):
-            return path
-        raise InputError(
-            f"hf:{name}: the folder holds neither config.json nor adapter_config.json; name the "
-            f"folder of a model or of an adapter"
+    @torch.inference_mode()
+    def _batch(self, rows: Sequence[Row]) -> list[tuple[str, Generation]]:
+        start, sampling = time.perf_counter(), rows[0].sampling
+        input_ids, mask = self._padded([row.ids for row in rows])
+        kwargs: dict[str, Any] = {}
+        if sampling.stop:
+            kwargs = {"stop_strings": list(sampling.stop), "tokenizer": self.tokenizer}
+        steps = LogitsProcessorList()
+        if sampling.temperature > 0:
+            steps.append(RowSampler([row.sampling.seed for row in rows], sampling))
+        output = self._loaded().generate(
+            input_ids=input_ids,
+            attention_mask=mask,
+            do_sample=False,
+            # A model's own defaults would change the sampling unasked.
+            temperature=None,
+            top_p=None,
+            top_k=None,
+            repetition_penalty=None,
+            max_new_tokens=sampling.max_tokens,
+            eos_token_id=self.codec.ends,
+            pad_token_id=self.tokenizer.pad_token_id,
+            logits_processor=steps,
+            **kwargs,
         )
-    if path.suffix == ".gguf" or name.startswith((".", "/", "~")) or name.count("/") > 1:
-        raise InputError(f"hf:{name}: there is no such file or folder")
-    return name
+        elapsed = round(time.perf_counter() - start, 4)
+        made = []
+        for row, ids in zip(rows, output[:, input_ids.shape[1] :].tolist(), strict=True):
+            done = self.codec.finish(ids, sampling)
+            usage = Usage(prompt_tokens=len(row.ids), completion_tokens=done.tokens)
+            generation = Generation(
+                text=done.text, finish_reason=done.finish, usage=usage, latency_s=elapsed
+            )
+            made.append((row.id, generation))
+        return made
+
+    def _tail(self, text: str) -> list[int]:
+        ids: list[int] = list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        return ids
+
+    @torch.inference_mode()
+    def _score(self, rows: list[tuple[list[int], list[int]]]) -> list[float]:
+        longest = max(len(tail) for _, tail in rows)
+        if longest == 0:
+            return [0.0] * len(rows)
+        input_ids, mask = self._padded([head + tail for head, tail in rows])
+        logits = self._loaded()(
+            input_ids=input_ids,
+            attention_mask=mask,
+            position_ids=(mask.cumsum(-1) - 1).clamp(min=0),
+            logits_to_keep=longest + 1,
+            use_cache=False,
+        ).logits
+        logprobs = torch.log_softmax(logits[:, :-1].float(), dim=-1)
+        each = logprobs.gather(2, input_ids[:, -longest:].unsqueeze(2)).squeeze(2)
+        return [float(each[i, longest - len(tail) :].sum()) for i, (_, tail) in enumerate(rows)]
+
+    def _padded(self, rows: Sequence[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+        """(ids, attention mask) of rows filled up on the left."""
+        longest, pad = max(len(row) for row in rows), self.tokenizer.pad_token_id
+        ids = [[pad] * (longest - len(row)) + row for row in rows]
+        masks = [[0] * (longest - len(row)) + [1] * len(row) for row in rows]
+        return torch.tensor(ids, device=self.device), torch.tensor(masks, device=self.device)
 
 
-def render_chat(tokenizer: PreTrainedTokenizerBase, messages: list[dict[str, Any]]) -> str:
-    """Messages as the string of the model's chat template, ending where the response begins.
+class RowSampler(LogitsProcessor):
+    """Sampling with one generator a row, as a step of `generate`: leaves one token possible."""
 
-    Templates without a system role (Gemma's) get the system text at the head of the first user
-    turn, instead of losing it silently.
-    """
-    import jinja2
+    def __init__(self, seeds: Sequence[int], sampling: Sampling) -> None:
+        self._generators = [random.Random(seed) for seed in seeds]
+        self._sampling = sampling
 
-    kwargs: dict[str, Any] = {"tokenize": False, "add_generation_prompt": True}
-    try:
-        return str(tokenizer.apply_chat_template(messages, **kwargs))
-    except jinja2.TemplateError:
-        if not messages or messages[0]["role"] != "system":
-            raise
-        system, first, *rest = messages
-        merged = {"role": "user", "content": f"{system['content']}\n\n{first['content']}"}
-        return str(tokenizer.apply_chat_template([merged, *rest], **kwargs))
+    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:
+        """Scores with 0 for the drawn token and -inf elsewhere, (batch, vocabulary).
+
+        Temperature, then nucleus sampling (Holtzman et al. 2020): the likeliest tokens whose mass
+        reaches `top_p`. Inverse-CDF sampling with one uniform number a row.
+        """
+        scaled = scores.float() / self._sampling.temperature
+        ids, cumulative = _nucleus(scaled, self._sampling.top_p)
+        uniform = torch.tensor(
+            [[generator.random()] for generator in self._generators],
+            dtype=cumulative.dtype,
+            device=cumulative.device,
+        )
+        place = torch.searchsorted(cumulative, uniform * cumulative[:, -1:], right=True)
+        place = place.clamp(max=cumulative.shape[-1] - 1)
+        drawn = place if ids is None else ids.gather(1, place)
+        chosen: torch.FloatTensor = torch.full_like(scores, -math.inf).scatter_(1, drawn, 0.0)
+        return chosen
 
 
-def _kinds(encoded: list[tuple[Request, Encoded]]) -> list[list[tuple[Request, Encoded]]]:
-    """Requests that differ in no more than their prompt and seed."""
-    kinds: dict[Any, list[tuple[Request, Encoded]]] = {}
-    for item in encoded:
-        kinds.setdefault(item[1].sampling.model_copy(update={"seed": 0}), []).append(item)
-    return list(kinds.values())
+def _nucleus(scaled: torch.Tensor, top_p: float) -> tuple[torch.Tensor | None, torch.Tensor]:
+    """(token ids or None for all in order, cumulative mass of those that may be drawn)."""
+    if top_p >= 1:
+        return None, torch.softmax(scaled, dim=-1).double().cumsum(dim=-1)
+    total = scaled.logsumexp(dim=-1, keepdim=True)
+    values, ids = scaled.topk(min(NUCLEUS, scaled.shape[-1]), dim=-1)
+    mass = (values - total).exp().double()
+    if bool((mass.sum(dim=-1) < top_p).any()):
+        values, ids = scaled.sort(dim=-1, descending=True)
+        mass = (values - total).exp().double()
+    before = mass.cumsum(dim=-1) - mass
+    return ids, mass.masked_fill(before >= top_p, 0.0).cumsum(dim=-1)
 
 
 def _device(wanted: str) -> torch.device:
@@ -224,32 +266,10 @@ def _device(wanted: str) -> torch.device:
 
 def _dtype(wanted: str, device: torch.device) -> torch.dtype:
     if wanted == "auto":
-        # What a CPU computes in float32 is the same everywhere; `benchmarks/decoding.py dtype` says
-        # what bfloat16 would gain on this one.
+        # What a CPU computes in float32 is the same everywhere.
         return torch.float32 if device.type == "cpu" else torch.bfloat16
     chosen: torch.dtype = getattr(torch, wanted)
     return chosen
-
-
-def _quiet() -> None:
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
-
-
-def base_of(source: Path | str, options: BackendOptions) -> Path | str:
-    """The model that an adapter folder adapts; the source itself where it is no adapter.
-
-    Raises:
-        InputError: the adapter names no base, or one that is not there.
-    """
-    adapter = Path(source) / "adapter_config.json"
-    if not adapter.is_file():
-        return source
-    named = options.base_model or json.loads(adapter.read_text()).get("base_model_name_or_path")
-    if not named:
-        raise InputError(f"{adapter} names no base model; name it with --base-model")
-    return resolve(named, options)
 
 
 def _load_tokenizer(
@@ -260,23 +280,23 @@ def _load_tokenizer(
     has_own = (Path(source) / "tokenizer_config.json").is_file()
     chosen = source if has_own else base
     try:
-        tokenizer = AutoTokenizer.from_pretrained(
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
             str(chosen), trust_remote_code=options.trust_remote_code
         )
     except (OSError, ValueError) as error:
-        raise _unloadable(chosen, error) from None
+        raise unloadable("hf", chosen, error) from None
     if tokenizer.pad_token_id is None:
         tokenizer.pad_token = tokenizer.eos_token
-    tokenizer.padding_side = "left"
-    loaded: PreTrainedTokenizerBase = tokenizer
-    return loaded
+    return tokenizer
 
 
 def _load_model(
     source: Path | str, base: Path | str, options: BackendOptions, dtype: torch.dtype
 ) -> PreTrainedModel:
     from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
 
+    logging.disable_progress_bar()
     try:
         model = AutoModelForCausalLM.from_pretrained(
             str(base), dtype=dtype, trust_remote_code=options.trust_remote_code
@@ -286,16 +306,6 @@ def _load_model(
 
             model = PeftModel.from_pretrained(model, str(source)).merge_and_unload()
     except (OSError, ValueError) as error:
-        raise _unloadable(base, error) from None
+        raise unloadable("hf", base, error) from None
     loaded: PreTrainedModel = model
     return loaded
-
-
-def _unloadable(source: Path | str, error: Exception) -> InputError | MissingError:
-    reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-    if isinstance(source, Path) or os.path.isdir(source):
-        return InputError(f"{source} holds no model that transformers loads: {reason}")
-    return MissingError(
-        f"hf:{source} is neither a folder here nor to be had from the hub ({reason}); "
-        f"check the name and the network, or HF_HUB_OFFLINE"
-    )

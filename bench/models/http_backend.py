@@ -16,15 +16,14 @@ from typing import Any
 
 import httpx2
 
-from starprobe.bench.models import registry
-from starprobe.bench.models.base import Request
-from starprobe.bench.models.http_dialect import Dialect, Quirks
+from starprobe.bench.models import names as registry
+from starprobe.bench.models.base import BackendOptions, Request
+from starprobe.bench.models.dialect import Dialect, Quirks
 from starprobe.bench.models.http_faults import Fault, server_message
 from starprobe.bench.models.http_gate import Gate
-from starprobe.bench.models.http_keys import key_name, needs_key, public_url, redact, secrets
 from starprobe.bench.models.http_loop import LoopThread
 from starprobe.bench.models.http_post import Endpoint, open_client, post
-from starprobe.bench.models.options import BackendOptions
+from starprobe.bench.models.keys import key_name, needs_key, public_url, redact, secrets
 from starprobe.bench.records import Generation, ModelInfo, ResponseError
 from starprobe.probes.errors import MissingError
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
-from starprobe.bench.models.http_keys import redact
+from starprobe.bench.models.keys import redact
 from starprobe.bench.records import ResponseError
 
 PASSING = frozenset({408, 409, 425, 429})

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import httpx2
 
 from starprobe.bench.models.http_faults import Fault, broken, status_fault
-from starprobe.bench.models.http_keys import is_local, public_url, redact
+from starprobe.bench.models.keys import is_local, public_url, redact
 from starprobe.bench.records import ResponseError
 
 

@@ -13,12 +13,9 @@ from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
-from starprobe.bench.models.base import Request, plain_text
-from starprobe.bench.models.embedded import EMBEDDED, embedded_folder
-from starprobe.bench.models.fingerprint import folder_fingerprint
-from starprobe.bench.models.http_keys import public_url, redact
-from starprobe.bench.models.options import BackendOptions
-from starprobe.bench.models.reasoning import split_reasoning
+from starprobe.bench.models.base import BackendOptions, Request, plain_text, turns
+from starprobe.bench.models.keys import public_url, redact
+from starprobe.bench.models.weights import EMBEDDED, embedded_folder, fingerprint
 from starprobe.bench.records import Generation, ModelInfo, ResponseError
 from starprobe.probes.errors import InputError, MissingError
 
@@ -50,13 +47,19 @@ class LmEvalBackend:
         self.url = url
         arguments = _arguments(self.kind, self.arguments, url, options)
         files = arguments.get("pretrained")
-        self._fingerprint = folder_fingerprint(files) if isinstance(files, str) else None
+        self._fingerprint = fingerprint(files) if isinstance(files, str) else None
         self._lm: LM | None = _load(self.kind, arguments)
         self._chat = _has_chat(self._lm)
+        self._sent: list[dict[str, Any]] = []
 
     def info(self) -> ModelInfo:
         """Name, endpoint and the harness's version; the revision where the harness knows it."""
-        details: dict[str, Any] = {"lm_eval": version("lm_eval"), "chat_template": self._chat}
+        details: dict[str, Any] = {
+            "engine": f"lm-eval {version('lm_eval')}",
+            "chat_template": self._chat,
+        }
+        if self._sent:
+            details["sent"] = self._sent
         said: dict[str, Any] = {}
         if self._lm is not None and hasattr(self._lm, "get_model_info"):
             said = self._lm.get_model_info()
@@ -102,11 +105,7 @@ class LmEvalBackend:
             return
         elapsed = round(time.perf_counter() - start, 4)
         for request, text in zip(requests, texts, strict=True):
-            parts = split_reasoning(str(text))
-            yield (
-                request.id,
-                Generation(text=parts.text, reasoning=parts.reasoning, latency_s=elapsed),
-            )
+            yield request.id, Generation(text=str(text), latency_s=elapsed)
 
     def _texts(self, requests: list[Request]) -> list[str]:
         from lm_eval.api.instance import Instance
@@ -134,9 +133,7 @@ class LmEvalBackend:
         chat = self._chat if request.chat is None else request.chat
         if not chat or self._lm is None:
             return request.prompt.text
-        messages = [message.model_dump() for message in request.prompt.messages]
-        if self.options.system is not None:
-            messages.insert(0, {"role": "system", "content": self.options.system})
+        messages = [turn.model_dump() for turn in turns(request.prompt, self.options.system)]
         rendered: str = self._lm.apply_chat_template(messages)
         return rendered
 
@@ -154,6 +151,9 @@ class LmEvalBackend:
         if self._sends_seed():
             # The harness sends one and the same seed for every repeat unless it is told.
             asked["seed"] = sampling.seed
+        sent = asked | ({"seed": "one a response"} if "seed" in asked else {})
+        if sent not in self._sent:
+            self._sent.append(sent)
         return asked
 
     def _sends_seed(self) -> bool:

@@ -11,9 +11,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from starprobe.bench.models.base import Request
-from starprobe.bench.models.http_backend import HttpBackend
-from starprobe.bench.models.http_dialect import (
+from starprobe.bench.models.base import BackendOptions, Request
+from starprobe.bench.models.dialect import (
     Call,
     Dialect,
     Quirks,
@@ -23,9 +22,9 @@ from starprobe.bench.models.http_dialect import (
     refused_parameter,
     without,
 )
+from starprobe.bench.models.http_backend import HttpBackend
 from starprobe.bench.models.http_faults import broken
-from starprobe.bench.models.options import BackendOptions
-from starprobe.bench.models.reasoning import join, message_parts, split_reasoning
+from starprobe.bench.models.thinking import message_parts
 from starprobe.bench.records import FinishReason, Generation, Usage
 
 FINISH: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
@@ -101,11 +100,7 @@ def generation(data: Mapping[str, Any]) -> Generation:
     if not isinstance(message, Mapping):
         if not isinstance(data.get("response"), str):
             raise broken("empty_choices", "Ollama's answer holds no message")
-        inside = split_reasoning(data["response"])
-        thinking = data.get("thinking")
-        parts = inside._replace(
-            reasoning=join(thinking if isinstance(thinking, str) else None, inside.reasoning)
-        )
+        parts = message_parts({"content": data["response"], "thinking": data.get("thinking")})
     else:
         parts = message_parts(message)
     if data.get("done") is False:

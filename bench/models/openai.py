@@ -11,9 +11,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from starprobe.bench.models.base import Request
-from starprobe.bench.models.http_backend import HttpBackend
-from starprobe.bench.models.http_dialect import (
+from starprobe.bench.models.base import BackendOptions, Request
+from starprobe.bench.models.dialect import (
     Call,
     Dialect,
     Quirks,
@@ -23,9 +22,9 @@ from starprobe.bench.models.http_dialect import (
     refused_parameter,
     without,
 )
+from starprobe.bench.models.http_backend import HttpBackend
 from starprobe.bench.models.http_faults import broken
-from starprobe.bench.models.options import BackendOptions
-from starprobe.bench.models.reasoning import content_parts, join, message_parts, split_reasoning
+from starprobe.bench.models.thinking import content_parts, join, message_parts
 from starprobe.bench.records import FinishReason, Generation, Usage
 
 FINISH: dict[str, FinishReason] = {
@@ -123,10 +122,7 @@ def generation(data: Mapping[str, Any]) -> Generation:
     if not isinstance(message, Mapping):
         if not isinstance(choice.get("text"), str):
             raise broken("empty_choices", "the server's choice holds neither message nor text")
-        parts = split_reasoning(choice["text"])
-        return Generation(
-            text=parts.text, reasoning=parts.reasoning, finish_reason=finish, usage=usage
-        )
+        return Generation(text=choice["text"], finish_reason=finish, usage=usage)
     parts = message_parts(message)
     refusal = message.get("refusal")
     if refusal:

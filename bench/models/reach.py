@@ -8,10 +8,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from starprobe.bench.models import EXTRAS, parse_model, registry
-from starprobe.bench.models.embedded import EMBEDDED, embedded_pieces
-from starprobe.bench.models.http_dialect import Dialect
-from starprobe.bench.models.http_keys import is_local, key_name, needs_key, public_url
+from starprobe.bench.models import EXTRAS, parse_model
+from starprobe.bench.models import names as registry
+from starprobe.bench.models.dialect import Dialect
+from starprobe.bench.models.keys import is_local, key_name, needs_key, public_url
+from starprobe.bench.models.weights import EMBEDDED, embedded_pieces
 from starprobe.probes.errors import UserError
 
 NEEDED = {"hf": "transformers", "vllm": "vllm", "lm-eval": "lm_eval"}

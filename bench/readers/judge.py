@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from starprobe.bench.models.base import Backend, Request
+from starprobe.bench.models.base import Backend, Request, generate
 from starprobe.bench.readers.annotated import CODES, treatment_of
 from starprobe.bench.readers.base import Reading
 from starprobe.bench.readers.styles import codes_of, coverage_of, style_of
@@ -86,7 +86,7 @@ class JudgeClassifier:
         """The verdicts in order; None where the judge failed or its reply does not parse."""
         requests = [judge_request(str(place), one) for place, one in enumerate(readings)]
         replies: dict[str, str] = {}
-        for request_id, generation in self._backend.generate(requests):
+        for request_id, generation in generate(self._backend, requests):
             if generation.error is None:
                 replies[request_id] = generation.text
         for place, reading in enumerate(readings):

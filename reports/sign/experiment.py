@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
-from starprobe.bench.models.options import BackendOptions
+from starprobe.bench.models.base import BackendOptions
 from starprobe.bench.records import Sampling
 from starprobe.bench.run_config import RunConfig
 from starprobe.probes.errors import FolderError, InputError

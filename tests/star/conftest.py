@@ -136,3 +136,9 @@ def tutor(numbers_file: Path) -> Callable[[str, BackendOptions], Tutor]:
 
     load.made = made  # type: ignore[attr-defined]
     return load
+
+
+@pytest.fixture(autouse=True)
+def sampling_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models of a test's size are sampled by transformers, also where vLLM is installed."""
+    monkeypatch.setattr("starprobe.bench.models.vllm.usable", lambda device="auto": False)

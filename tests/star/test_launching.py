@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from starprobe.bench.line_process import LineProcess
+from starprobe.bench.models.worker import LineProcess
 from starprobe.probes.errors import FolderError, InputError, MissingError
 from starprobe.star.config import StarConfig, make_config
 from starprobe.star.finetune import finetune
@@ -162,7 +162,7 @@ def test_two_processes_train_as_one_also_where_they_are_ended_in_the_middle(
 
 def test_a_process_ends_with_its_owner_however_that_went(tmp_path: Path) -> None:
     code = (
-        "import sys, time; from starprobe.bench.line_process import LineProcess\n"
+        "import sys, time; from starprobe.bench.models.worker import LineProcess\n"
         f"child = LineProcess([sys.executable, '-c', {CHILD!r}])\n"
         "print(child.receive()['pid'], flush=True); time.sleep(60)"
     )
@@ -177,7 +177,7 @@ def test_a_process_ends_with_its_owner_however_that_went(tmp_path: Path) -> None
 
 CHILD = """
 import os, threading, time
-from starprobe.bench.line_process import heard, speaker
+from starprobe.bench.models.worker import heard, speaker
 speaker()({"pid": os.getpid()})
 threading.Thread(target=lambda: list(heard()), daemon=True).start()
 time.sleep(60)

@@ -188,7 +188,7 @@ def tiny_reward(tiny_model, tmp_path_factory):
 
 
 def test_a_local_reward_model_scores_responses_whatever_the_batch(tiny_reward, tmp_path):
-    from starprobe.bench.models.options import BackendOptions
+    from starprobe.bench.models.base import BackendOptions
 
     found = []
     for size in (1, 4):

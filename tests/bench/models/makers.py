@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from starprobe.bench.models.base import Request
-from starprobe.bench.models.options import BackendOptions
+from starprobe.bench.models.base import BackendOptions, Request
 from starprobe.bench.records import Sampling
 from starprobe.probes.schema import Message, Prompt
 

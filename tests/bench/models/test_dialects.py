@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from starprobe.bench.models import anthropic, ollama, openai
-from starprobe.bench.models.http_dialect import Quirks
+from starprobe.bench.models.dialect import Quirks
 from starprobe.bench.models.http_faults import Fault
-from starprobe.bench.models.reasoning import split_reasoning
+from starprobe.bench.models.thinking import split_generation, split_reasoning
 from tests.bench.models.makers import request
 
 
@@ -88,12 +88,12 @@ THOUGHTS: list[tuple[str, Any, dict[str, Any]]] = [
 def test_thinking_is_told_from_the_answer_wherever_it_arrives(
     dialect: Any, body: dict[str, Any]
 ) -> None:
-    found = dialect.generation(body)
+    found = split_generation(dialect.generation(body))
     assert (found.text, found.reasoning, found.finish_reason) == ("A", "hm", "stop")
 
 
 def test_thinking_that_was_cut_short_is_no_answer() -> None:
-    found = openai.generation(chat({"content": "<think>first, A is"}, "length"))
+    found = split_generation(openai.generation(chat({"content": "<think>first, A is"}, "length")))
     assert (found.text, found.reasoning, found.finish_reason) == ("", "first, A is", "length")
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from starprobe.bench.models.http_faults import Fault, retry_after, server_message, status_fault
 from starprobe.bench.models.http_gate import Gate
-from starprobe.bench.models.http_keys import key_name, redact
 from starprobe.bench.models.http_post import parse
+from starprobe.bench.models.keys import key_name, redact
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 

@@ -1,90 +1,17 @@
-"""`vllm:`: what we tell the engine, what we do when it dies, and the real engine."""
+"""`vllm:` what needs no engine, and the real engine."""
 
 from __future__ import annotations
 
-import json
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from starprobe.bench.models import BackendOptions, load_backend, vllm
-from starprobe.bench.models.base import Request
-from starprobe.bench.models.vllm_engine import _groups
-from starprobe.probes.errors import InputError, MissingError
+from starprobe.probes.errors import InputError
 from tests.bench.models.makers import request
 
 needs_vllm = pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed")
-
-DIES = """
-import json, sys
-json.loads(sys.stdin.readline())
-print(json.dumps({"ready": {"dtype": "x"}}), flush=True)
-rows = json.loads(sys.stdin.readline())["requests"]
-print(json.dumps({"id": rows[0]["id"], "generation": {"text": "A"}}), flush=True)
-sys.exit("RuntimeError: out of memory")
-"""
-SERVES = """
-import json, sys
-json.loads(sys.stdin.readline())
-print(json.dumps({"ready": {}}), flush=True)
-for line in sys.stdin:
-    for row in json.loads(line)["requests"]:
-        print(json.dumps({"id": row["id"], "generation": {"text": row["text"]}}), flush=True)
-"""
-REFUSES = """
-import json, sys
-print(json.dumps({"failed": "no such architecture"}), flush=True)
-"""
-
-
-def model_folder(path: Path, **adapter: object) -> Path:
-    """A folder that looks like a model, or like an adapter."""
-    name = "adapter_config.json" if adapter else "config.json"
-    path.mkdir(exist_ok=True)
-    (path / name).write_text(json.dumps(adapter))
-    return path
-
-
-@needs_vllm
-def test_an_engine_that_dies_leaves_errors_worth_another_try(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(vllm, "ENGINE", (sys.executable, "-c", DIES))
-    backend = load_backend(f"vllm:{model_folder(tmp_path)}")
-    rows = dict(backend.generate([request("a"), request("b"), request("c")]))
-    backend.close()
-    assert rows["a"].text == "A"
-    for name in "bc":
-        error = rows[name].error
-        assert error is not None
-        assert (error.kind, error.permanent) == ("engine_died", False)
-        assert "out of memory" in error.message
-
-
-@needs_vllm
-def test_a_batch_that_was_given_up_does_not_mix_with_the_next(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(vllm, "ENGINE", (sys.executable, "-c", SERVES))
-    backend = load_backend(f"vllm:{model_folder(tmp_path)}")
-    given_up = backend.generate([request("a"), request("b"), request("c")])
-    next(given_up)
-    given_up.close()  # type: ignore[attr-defined]
-    rows = list(backend.generate([request("c"), request("d")]))
-    backend.close()
-    backend.close()
-    assert [(name, row.text) for name, row in rows] == [("c", "c"), ("d", "d")]
-
-
-@needs_vllm
-def test_a_model_that_vllm_refuses_is_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(vllm, "ENGINE", (sys.executable, "-c", REFUSES))
-    with pytest.raises(MissingError, match="no such architecture"):
-        load_backend(f"vllm:{model_folder(tmp_path)}")
 
 
 def test_a_url_is_pointed_to_the_right_backend() -> None:
@@ -92,33 +19,10 @@ def test_a_url_is_pointed_to_the_right_backend() -> None:
         vllm.make("m", "http://h", BackendOptions())
 
 
-def test_an_adapter_brings_its_base_and_a_name_of_its_own_each_time(tmp_path: Path) -> None:
-    adapter = model_folder(tmp_path / "adapter", base_model_name_or_path="org/base", r=24)
-    first = vllm._engine_settings(adapter, BackendOptions())
-    assert first["model"] == "org/base"
-    assert first["adapter"]["rank"] == 24
-    (adapter / "adapter_model.safetensors").write_bytes(b"trained anew")
-    second = vllm._engine_settings(adapter, BackendOptions())
-    assert first["adapter"]["name"] != second["adapter"]["name"]
-
-
-def test_repeats_of_a_prompt_become_one_request_for_n_samples() -> None:
-    def plain(asked: Request) -> dict[str, object]:
-        return {
-            "id": f"{asked.id}/{asked.sampling.seed}",
-            "chat": asked.chat,
-            "messages": [],
-            "text": asked.prompt.text,
-            "sampling": asked.sampling.model_dump(mode="json"),
-        }
-
-    rows = [plain(request("a", seed=seed)) for seed in range(3)]
-    rows += [plain(request("b")), plain(request("a", temperature=0.5))]
-    assert [[row["id"] for row in group] for group in _groups(rows)] == [
-        ["a/0", "a/1", "a/2"],
-        ["b/0"],
-        ["a/0"],
-    ]
+@needs_vllm
+def test_what_an_engine_cannot_load_is_one_line_from_its_process() -> None:
+    with pytest.raises(InputError, match="no such file or folder"):
+        load_backend("vllm:./nothing/here")
 
 
 @pytest.mark.slow
@@ -141,6 +45,8 @@ def test_the_real_engine_chats_samples_and_refuses_what_is_too_long() -> None:
         rows = dict(backend.generate(asked))
         again = dict(backend.generate(asked))
         info = backend.info()
+        pairs = [("The capital of France is", end) for end in (" Paris", " Rome", " Paris, Rome")]
+        scores = backend.loglikelihoods(pairs)
     finally:
         backend.close()
     assert len(rows) == len(asked)
@@ -154,7 +60,10 @@ def test_the_real_engine_chats_samples_and_refuses_what_is_too_long() -> None:
     error = rows["word " * 300].error
     assert error is not None
     assert error.kind == "prompt_too_long"
+    assert scores[0] > scores[1]
+    assert scores[0] > scores[2]
     assert info.revision
+    assert {row["temperature"] for row in info.details["sent"]} == {0.0, 1.0}
     assert info.details["max_model_len"] == 256
 
 
@@ -164,7 +73,7 @@ def test_the_real_engine_serves_an_adapter(tmp_path: Path) -> None:
     peft = pytest.importorskip("peft")
     from transformers import AutoModelForCausalLM
 
-    from starprobe.bench.models.embedded import embedded_folder
+    from starprobe.bench.models.weights import embedded_folder
 
     base = AutoModelForCausalLM.from_pretrained(str(embedded_folder("smollm2")))
     config = peft.LoraConfig(

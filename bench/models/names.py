@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from starprobe.bench.models.http_dialect import Quirks
+from starprobe.bench.models.dialect import Quirks
 from starprobe.bench.records import Usage
 from starprobe.probes.errors import InputError, first_error
 from starprobe.probes.schema import Record

@@ -1,5 +1,7 @@
 """Thinking told from the answer, in each of the shapes in which it arrives.
 
+Split once, in `base.generate`, so that every backend gives the same response for the same text.
+
 Apart from the text: `reasoning_content`, `reasoning` and `reasoning_details` (OpenAI-like servers),
 `thinking` (Ollama), chunks of type `thinking` (Mistral) and blocks of type `thinking` (Anthropic).
 Inside the text: between tags that the model's own template writes, the opening one often missing
@@ -11,7 +13,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
+
+from starprobe.bench.records import Generation
 
 TAGS = (
     ("<think>", "</think>"),
@@ -19,6 +23,9 @@ TAGS = (
     ("[THINK]", "[/THINK]"),
     ("<seed:think>", "</seed:think>"),
 )
+CHANNELS = ("<|start|>", "<|channel|>", "<|message|>", "<|end|>", "<|return|>")
+MARKS = frozenset({mark for pair in TAGS for mark in pair} | set(CHANNELS))
+"""What tells thinking from an answer inside a text: kept when tokens are made text again."""
 FIELDS = ("reasoning_content", "reasoning", "thinking")
 _HARMONY = re.compile(
     r"<\|channel\|>(?P<channel>\w+)[^<]*<\|message\|>(?P<text>.*?)(?=<\|end\|>|<\|return\|>|<\|start\|>|\Z)",
@@ -26,11 +33,52 @@ _HARMONY = re.compile(
 )
 
 
+class Said(Protocol):
+    """A record of what a model wrote."""
+
+    @property
+    def text(self) -> str:
+        """The answer."""
+
+    @property
+    def reasoning(self) -> str | None:
+        """The thinking."""
+
+    @property
+    def raw(self) -> str | None:
+        """Both as they were written, where the thinking stood inside the text."""
+
+
 class Parts(NamedTuple):
     """A response taken apart."""
 
     text: str
     reasoning: str | None
+
+
+def split_generation(generation: Generation) -> Generation:
+    """The generation with the thinking inside its text taken apart; its text as it was in `raw`."""
+    parts = split_reasoning(generation.text)
+    if generation.error is not None or parts.text == generation.text:
+        return generation
+    apart = join(generation.reasoning, parts.reasoning)
+    return generation.model_copy(
+        update={"text": parts.text, "reasoning": apart, "raw": generation.text}
+    )
+
+
+def whole(said: Said) -> str:
+    """All that a model wrote, thinking included: what a model is trained on.
+
+    As it was written, where that is known; thinking that a service kept apart gets the commonest
+    tags.
+    """
+    if said.raw is not None:
+        return said.raw
+    if said.reasoning:
+        opening, closing = TAGS[0]
+        return f"{opening}\n{said.reasoning}\n{closing}\n\n{said.text}"
+    return said.text
 
 
 def split_reasoning(text: str) -> Parts:
@@ -53,11 +101,14 @@ def split_reasoning(text: str) -> Parts:
 
 
 def content_parts(content: Any) -> Parts:
-    """Text and thinking of a `content` that is a string, a list of parts or blocks, or null."""
+    """Text and thinking of a `content` that is a string, a list of parts or blocks, or null.
+
+    Tags inside the text are left in it.
+    """
     if content is None:
         return Parts("", None)
     if isinstance(content, str):
-        return split_reasoning(content)
+        return Parts(content, None)
     texts: list[str] = []
     thoughts: list[str] = []
     for part in content if isinstance(content, list) else [content]:
@@ -69,8 +120,7 @@ def content_parts(content: Any) -> Parts:
                 thoughts.append(thought or _plain(part.get("summary")) or _plain(part.get("text")))
             else:
                 texts.append(_plain(part.get("text")) or _plain(part.get("refusal")))
-    inside = split_reasoning("".join(texts))
-    return Parts(inside.text, join(*thoughts, inside.reasoning))
+    return Parts("".join(texts), join(*thoughts))
 
 
 def message_parts(message: Mapping[str, Any]) -> Parts:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from starprobe.bench.models import load_backend, registry
+from starprobe.bench.models import load_backend, names
 from starprobe.bench.records import Usage
 from starprobe.probes.errors import InputError
 
@@ -15,11 +15,11 @@ SEED += ("claude-3-opus", "gpt-4", "nemotron")
 
 
 def test_every_system_of_the_seed_has_a_name() -> None:
-    assert set(SEED) <= set(registry.entries())
+    assert set(SEED) <= set(names.entries())
 
 
 def test_every_price_names_its_day_and_source() -> None:
-    prices = [entry.price for entry in registry.entries().values() if entry.price]
+    prices = [entry.price for entry in names.entries().values() if entry.price]
     assert prices
     assert all(price.date and price.source for price in prices)
 
@@ -32,8 +32,8 @@ def test_a_users_file_adds_and_replaces(tmp_path: Path, monkeypatch: pytest.Monk
         '[mistral.price]\ninput = 1\noutput = 2\ndate = "2026-01-01"\nsource = "mine"\n'
     )
     monkeypatch.setenv("STARPROBE_MODELS", str(own))
-    assert registry.resolve("mistral") == "openai:mine@http://127.0.0.1:9/v1"
-    assert registry.resolve("gemma2") == "ollama:gemma2"
+    assert names.resolve("mistral") == "openai:mine@http://127.0.0.1:9/v1"
+    assert names.resolve("gemma2") == "ollama:gemma2"
     backend = load_backend("openai:mine@http://127.0.0.1:9/v1")
     assert backend.info().details["price"]["output"] == 2
     assert "merged" in backend.info().details["system"]
@@ -44,21 +44,21 @@ def test_a_broken_entry_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     own.write_text('[mine]\nmodel = "ollama:x"\nprize = 3\n')
     monkeypatch.setenv("STARPROBE_MODELS", str(own))
     with pytest.raises(InputError, match=r"\[mine\]: prize"):
-        registry.entries()
+        names.entries()
 
 
 def test_cost_needs_a_price_and_counts() -> None:
-    entry = registry.find("anthropic", "claude-3-opus-20240229", None)
-    known = registry.with_cost(Usage(prompt_tokens=1000, completion_tokens=2000), entry)
+    entry = names.find("anthropic", "claude-3-opus-20240229", None)
+    known = names.with_cost(Usage(prompt_tokens=1000, completion_tokens=2000), entry)
     assert known is not None
     assert known.cost == pytest.approx(0.015 + 0.150)
-    unknown = registry.with_cost(Usage(prompt_tokens=1000), entry)
+    unknown = names.with_cost(Usage(prompt_tokens=1000), entry)
     assert unknown is not None
     assert unknown.cost is None
 
 
 def test_a_vendors_price_does_not_hold_at_another_endpoint() -> None:
-    entry = registry.find("openai", "gpt-4o", "http://127.0.0.1:9/v1")
+    entry = names.find("openai", "gpt-4o", "http://127.0.0.1:9/v1")
     assert entry is not None
     assert entry.price is None
 
