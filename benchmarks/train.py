@@ -177,9 +177,9 @@ def _plain_training(model: Any, tokenizer: Any, config: StarConfig, folder: Path
     rows = [encode(row, tokenizer) for row in stored]
     arguments = TrainingArguments(
         output_dir=str(folder / "plain"),
-        num_train_epochs=config.epochs,
+        num_train_epochs=config.training.epochs,
         per_device_train_batch_size=PLAIN_BATCH,
-        learning_rate=config.learning_rate,
+        learning_rate=config.training.learning_rate,
         use_cpu=True,
         save_strategy="no",
         report_to="none",
@@ -255,7 +255,7 @@ def measure_iteration(config: StarConfig) -> None:
     """Ours against the plain loop."""
     with tempfile.TemporaryDirectory() as made:
         mine = in_process(ours, config, Path(made))
-        show(f"ours ({config.backend or 'hf'}, {config.dtype})", mine)
+        show(f"ours ({config.machine.backend or 'hf'}, {config.machine.dtype})", mine)
         theirs = in_process(plain, config, Path(made))
         show("plain loop", theirs)
     same = ("sampling", "training")

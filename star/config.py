@@ -1,4 +1,4 @@
-"""What a training run is: one frozen record, presets, and `key=value` overrides.
+"""What a training run is: one frozen record in groups, presets, files, and `key=value` overrides.
 
 Knows no model and no file but a configuration's own text.
 """
@@ -6,13 +6,16 @@ Knows no model and no file but a configuration's own text.
 from __future__ import annotations
 
 import difflib
+import json
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.resources import files
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Literal, get_args
 
 from pydantic import Field, ValidationError, model_validator
+from pydantic.fields import FieldInfo
 
 from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Record
@@ -33,195 +36,337 @@ FilterName = Literal[
 ]
 """What a filter is called; it is the reason recorded, too (`star.records`)."""
 DEFAULT_PRESET = "rest"
-FREE = frozenset(
-    {
-        "checkpoint_minutes", "processes", "accelerate_config", "packing", "rows_at_once",
-        "sampling_workers",
-    }
-)  # fmt: skip
-"""Fields that decide how a training is done, not what comes of it: a resume may change them."""
+
+
+class SamplingSettings(Record):
+    """How the model is asked for rationales."""
+
+    samples: int = Field(4, ge=1, description="Samples of a question and iteration.")
+    temperature: float = Field(0.8, ge=0, description="0 is greedy.")
+    top_p: float = Field(0.95, gt=0, le=1, description="Nucleus of the sampling.")
+    max_tokens: int = Field(256, ge=1, description="Tokens of a rationale at most.")
+    shots: int = Field(4, ge=0, description="Worked examples in the prompt that samples.")
+    examples: str = Field(
+        "probes",
+        description="Where they come from: probes, numbers, word_problems, or a TOML file.",
+    )
+    few_shot: Literal["first", "always", "never"] = Field(
+        "first",
+        description="Which iterations see them; first: later ones sample with the prompt that they "
+        "were trained on, which has none.",
+    )
+    shuffle: bool = Field(True, description="Another order of the options for every sample.")
+    sampler: Literal["all", "adaptive"] = Field(
+        "all",
+        description="Which questions an iteration asks; adaptive: least recently asked and hardest "
+        "first (AdaSTaR), as many as its steps need.",
+    )
+
+    @model_validator(mode="after")
+    def _fits(self) -> SamplingSettings:
+        if self.samples > 1 and self.temperature == 0 and not self.shuffle:
+            raise ValueError("several greedy samples without shuffling would all be the same")
+        return self
+
+
+class RationalizationSettings(Record):
+    """A second try with the answer given, for questions that were not solved."""
+
+    rationalize: Literal["unsolved", "failed", "none"] = Field(
+        "unsolved",
+        description="unsolved: questions that never had a right sample; failed: all without one in "
+        "this iteration.",
+    )
+    rationalize_samples: int = Field(1, ge=1, description="Tries with the hint, a question.")
+    hint: Literal["mark", "sentence", "order_trick"] = Field(
+        "mark",
+        description='mark: "(CORRECT)" behind the option, in the worked examples too; sentence: '
+        "the answer named after the options; order_trick: no hint at all, the right option is put "
+        "last, where a weak model's choice falls (needs turns).",
+    )
+    max_rationalized_share: float = Field(
+        0.15, ge=0, le=1, description="Share of the training rows that they may be."
+    )
+
+
+class SelectionSettings(Record):
+    """What is trained on of all that was sampled."""
+
+    filters: tuple[FilterName, ...] = Field(
+        ("label_text", "leak", "contradiction", "arithmetic", "derivation", "duplicate"),
+        description="Beyond right, answered and whole, which always count; `starprobe train "
+        "--explain` and the tables say what each means.",
+    )
+    keep_by: KeepBy = Field(
+        "key",
+        description="Who says what is right: the answer key, the consensus of judges, or the model "
+        "reward. With the key, the others decide where a question has no answer; where they do, "
+        "nothing is rationalized, as a hint is the key.",
+    )
+    judges: tuple[str, ...] = Field(
+        (), description="Models that vote on each answer, by names that `starprobe judge` takes."
+    )
+    reward: str = Field("", description="A reward model: hf:NAME or openai:NAME@URL.")
+    reward_at_least: float | None = Field(None, description="Answers that score below are dropped.")
+    reward_best: int | None = Field(
+        None, ge=1, description="Answers of a question that are kept, the best ones."
+    )
+    reward_score: str = Field(
+        "",
+        description="Which of the reward model's scores counts; empty: its only one, else "
+        "correctness, else helpfulness.",
+    )
+    reask: int = Field(
+        0,
+        ge=0,
+        description="For the filter inconsistent: further orders of the options in which a "
+        "question with a kept sample is asked; 0 leaves the vote to its samples.",
+    )
+    cap: int = Field(4, ge=1, description="Rows of a question at most.")
+    min_rows: int = Field(8, ge=1, description="Fewer rows than that are not trained on.")
+
+    @model_validator(mode="after")
+    def _fits(self) -> SelectionSettings:
+        if self.keep_by != "key" and not getattr(self, self.keep_by):
+            raise ValueError(f"keep_by={self.keep_by} needs {self.keep_by}=MODEL")
+        if self.reward and self.reward_at_least is None and self.reward_best is None:
+            raise ValueError("reward=MODEL needs reward_best=N, reward_at_least=SCORE, or both")
+        return self
+
+
+class TrainingSettings(Record):
+    """The fine-tune of an iteration."""
+
+    tuning: Literal["lora", "qlora", "full"] = Field(
+        "lora", description="Which weights are trained; qlora trains on a base in four bits."
+    )
+    lora_r: int = Field(32, ge=1, description="Rank of LoRA.")
+    lora_alpha: int = Field(64, ge=1, description="LoRA's scale is alpha / r.")
+    lora_dropout: float = Field(0.0, ge=0, lt=1, description="Dropout in LoRA's layers.")
+    learning_rate: float = Field(2e-4, gt=0, description="The highest of the schedule.")
+    scheduler: Literal["linear", "cosine", "constant", "constant_with_warmup"] = Field(
+        "linear", description="How the learning rate goes over the steps."
+    )
+    warmup: float = Field(
+        0.05, ge=0, description="A share of the steps below 1, a number of steps from 1 on."
+    )
+    epochs: float = Field(2.0, gt=0, description="Times that every row is seen.")
+    steps: int | None = Field(
+        None, ge=1, description="Steps of the first iteration, instead of epochs."
+    )
+    step_growth: float = Field(
+        1.2, ge=1, description="Each iteration's steps are those of the one before times this."
+    )
+    train_batch_size: int = Field(8, ge=1, description="Rows of an optimizer step.")
+    rows_at_once: int | None = Field(
+        None,
+        ge=1,
+        description="Rows of a batch and process that are in memory together; None takes all.",
+    )
+    max_length: int = Field(1024, ge=16, description="Rows of more tokens are left out, never cut.")
+    packing: Literal["auto", "off"] = Field(
+        "auto",
+        description="auto: rows laid end to end instead of padded, where FlashAttention is; the "
+        "batches are the same either way.",
+    )
+    restart: Literal["base", "previous"] = Field(
+        "base", description="What each iteration trains from."
+    )
+    few_shot_in_training: bool = Field(
+        False,
+        description="Keep the worked examples in the training text, and in validation and test.",
+    )
+    turns: int = Field(
+        0,
+        ge=0,
+        description="Orders of the options that each kept rationale is trained in; 0: the one it "
+        "was made in.",
+    )
+    pairs: bool = Field(
+        False,
+        description="After it, a stage of preference pairs: right against wrong answers to the "
+        "same prompt.",
+    )
+    pair_beta: float = Field(0.1, gt=0, description="Beta of the preference loss (DPO).")
+    pair_learning_rate: float = Field(5e-6, gt=0, description="Learning rate of that stage.")
+    merge: bool = Field(False, description="Write the best model whole beside its adapter.")
+
+
+class EvaluationSettings(Record):
+    """Questions that are held out: to choose the best iteration, and to report on it."""
+
+    validation: int = Field(
+        60,
+        ge=0,
+        description="Questions held out of training to choose the best iteration, 30 % at most; 0 "
+        "takes the last iteration.",
+    )
+    patience: int = Field(
+        2,
+        ge=1,
+        description="Iterations without a better validation accuracy before the loop stops.",
+    )
+    test: str = Field(
+        "",
+        description="Questions asked once of the base and of the chosen iteration, after the "
+        "choice: a built-in set or a file; no copy of them is trained on.",
+    )
+    test_limit: int | None = Field(
+        None, ge=1, description="Test questions at most, the same ones for every seed."
+    )
+    test_every: bool = Field(
+        False, description="Ask them of every iteration, after the choice: for reporting only."
+    )
+    forgetting: tuple[str, ...] = Field(
+        (),
+        description="What may be unlearnt: probe sets or files, asked for the answer alone, and "
+        "lm-eval tasks; the base against the chosen iteration.",
+    )
+    forgetting_from: str = Field(
+        "", description="A folder of lm-eval tasks (YAML), as `starprobe tasks export` writes."
+    )
+    forgetting_limit: int | None = Field(
+        None, ge=1, description="Questions of each at most, the first ones."
+    )
+    decontaminate: tuple[str, ...] = Field(
+        ("everyday",),
+        description="Sets whose questions may not be trained on, nor near copies of them.",
+    )
+
+
+class MachineSettings(Record):
+    """Where it runs; most of it changes nothing in what comes of it."""
+
+    backend: str = Field(
+        "",
+        description="What samples from the weights: vllm or hf; by default vllm where it is "
+        "installed and can run here, else the backend in model.",
+    )
+    batch_size: int = Field(16, ge=1, description="Sequences generated together.")
+    device: str = Field("auto", description="cpu, cuda, or auto.")
+    dtype: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto",
+        description="Of sampling and training; auto: float32 on a CPU, bfloat16 on a GPU.",
+    )
+    sampling_workers: int = Field(
+        1, ge=1, description="Processes that share sampling out, one a GPU; the samples are the same."
+    )
+    processes: int = Field(
+        1, ge=1, description="Processes of a fine-tune, one a GPU: the same batches as one makes."
+    )
+    accelerate_config: str = Field(
+        "", description="A file of `accelerate config` to launch them with, instead of our own."
+    )
+    checkpoint_minutes: float | None = Field(
+        5.0,
+        ge=0,
+        description="Minutes between states of a fine-tune that a kill leaves to go on from; 0: "
+        "after every step; None: none.",
+    )
 
 
 class StarConfig(Record):
     """Everything that decides what a training run does; frozen in config.json."""
 
-    model: str
-    """BACKEND:NAME of the base model."""
-    questions: str
-    """A built-in set or a JSONL file."""
-    preset: str = DEFAULT_PRESET
-    method: Literal["star", "supervised", "direct", "base"] = "star"
-    """star: learn from its own rationales; supervised: from rationales of templates or of the file
-    (control); direct: from answers alone (control); base: no training."""
-    style: RationaleStyle = "option_by_option"
-    """Of the worked examples: which behaviour is taught, apart from how."""
-    iterations: int = Field(3, ge=1)
-    limit: int | None = Field(None, ge=1)
-    """Questions to train on at most; None takes all."""
-    seed: int = 0
-
-    samples: int = Field(4, ge=1)
-    """A question and iteration."""
-    temperature: float = Field(0.8, ge=0)
-    top_p: float = Field(0.95, gt=0, le=1)
-    max_tokens: int = Field(256, ge=1)
-    """Of a rationale."""
-    shots: int = Field(4, ge=0)
-    """Worked examples in the prompt that samples."""
-    examples: str = "probes"
-    """Where they come from: probes (those that the probes show), numbers, or a TOML file."""
-    few_shot: Literal["first", "always", "never"] = "first"
-    """first: later iterations sample with the prompt they were trained on, which has none."""
-    few_shot_in_training: bool = False
-    """Keep the worked examples in the training text (the paper's better variant)."""
-    shuffle: bool = True
-    """Another order of the options for every sample."""
-    sampler: Literal["all", "adaptive"] = "all"
-    """adaptive: least recently asked and hardest first, as many as the model's strength allows."""
-
-    rationalize: Literal["unsolved", "failed", "none"] = "unsolved"
-    """unsolved: questions that never had a right sample; failed: all without one now."""
-    rationalize_samples: int = Field(1, ge=1)
-    hint: Literal["mark", "sentence", "place"] = "mark"
-    """mark: "(CORRECT)" behind the option; sentence: the answer named after the options; place: the
-    right option last, where the choice of a weak model falls (take `turns` with it)."""
-    max_rationalized_share: float = Field(0.15, ge=0, le=1)
-    """Of the training rows."""
-
-    filters: tuple[FilterName, ...] = (
-        "label_text", "leak", "contradiction", "arithmetic", "derivation", "duplicate",
-    )  # fmt: skip
-    """Beyond right, answered and whole, which always count. A letter guessed right teaches nothing:
-    where a working can be checked, it is (docs/results.md, "What the presets teach")."""
-    keep_by: KeepBy = "key"
-    """Who says what is right: the answer key, the consensus of `judges`, or the model `reward`.
-    With the key, the others decide where a question has no answer. Where they do, nothing is
-    rationalized: a hint is the key."""
-    judges: tuple[str, ...] = ()
-    """Models that vote on each answer, by names that `starprobe judge` takes."""
-    reward: str = ""
-    """A reward model: hf:NAME or openai:NAME@URL."""
-    reward_at_least: float | None = None
-    """Answers that score below are dropped."""
-    reward_best: int | None = Field(None, ge=1)
-    """Answers of a question that are kept, the best ones. Scores mean little across questions."""
-    reward_score: str = ""
-    """Which of the model's scores counts; empty: its only one, else correctness, helpfulness."""
-    reask: int = Field(0, ge=0)
-    """For the filter `inconsistent`: further orders of the options in which a question with a kept
-    sample is asked; 0 leaves the vote to its samples."""
-    cap: int = Field(4, ge=1)
-    """Rows a question at most."""
-    turns: int = Field(0, ge=0)
-    """Orders of the options that each kept rationale is trained in; 0: the one it was made in."""
-    min_rows: int = Field(8, ge=1)
-    """Fewer are not trained on."""
-
-    tuning: Literal["lora", "qlora", "full"] = "lora"
-    lora_r: int = Field(32, ge=1)
-    lora_alpha: int = Field(64, ge=1)
-    lora_dropout: float = Field(0.0, ge=0, lt=1)
-    learning_rate: float = Field(2e-4, gt=0)
-    scheduler: Literal["linear", "cosine", "constant", "constant_with_warmup"] = "linear"
-    warmup: float = Field(0.05, ge=0)
-    """A share of the steps below 1, steps from 1 on."""
-    epochs: float = Field(2.0, gt=0)
-    steps: int | None = Field(None, ge=1)
-    """Steps of the first iteration instead of epochs."""
-    step_growth: float = Field(1.2, ge=1)
-    """Each iteration's steps are those of the one before times this."""
-    train_batch_size: int = Field(8, ge=1)
-    rows_at_once: int | None = Field(None, ge=1)
-    """Of a batch and process, those in memory together; None takes all. Fewer give the same."""
-    max_length: int = Field(1024, ge=16)
-    """Rows of more tokens are left out, never cut."""
-    packing: Literal["auto", "off"] = "auto"
-    """auto: rows laid end to end instead of padded, where FlashAttention is; the batches are the
-    same either way."""
-    checkpoint_minutes: float | None = Field(5.0, ge=0)
-    """Between states of a fine-tune that a kill leaves to go on from; 0: after every step."""
-    processes: int = Field(1, ge=1)
-    """Of a fine-tune, one a GPU: the same rows in the same batches as one process."""
-    accelerate_config: str = ""
-    """A file of `accelerate config` to launch them with, instead of starprobe's own."""
-    restart: Literal["base", "previous"] = "base"
-    """What each iteration trains from."""
-    pairs: bool = False
-    """After it, a stage of preference pairs: right against wrong answers to the same prompt."""
-    pair_beta: float = Field(0.1, gt=0)
-    pair_learning_rate: float = Field(5e-6, gt=0)
-    merge: bool = False
-    """Write the best model whole beside its adapter."""
-
-    validation: int = Field(60, ge=0)
-    """Questions held out of training to choose the best iteration; 0 takes the last."""
-    patience: int = Field(2, ge=1)
-    """Iterations without a better validation accuracy before the loop stops."""
-    test: str = ""
-    """Questions asked once of the base and of the chosen iteration, after the choice; a built-in
-    set or a file. They choose nothing, and no copy of them is trained on."""
-    test_limit: int | None = Field(None, ge=1)
-    """Of them at most, the same ones for every seed."""
-    test_every: bool = False
-    """Ask them of every iteration, after the choice all the same: for reporting only."""
-    forgetting: tuple[str, ...] = ()
-    """What it may have unlearnt: probe sets or files, asked for the answer alone, and lm-eval
-    tasks; the base against the chosen iteration, after the choice."""
-    forgetting_from: str = ""
-    """A folder of lm-eval tasks (YAML), such as `starprobe tasks export` writes."""
-    forgetting_limit: int | None = Field(None, ge=1)
-    """Questions of each at most, the first ones."""
-    decontaminate: tuple[str, ...] = ("everyday",)
-    """Sets whose questions may not be trained on, nor near copies of them."""
-
-    backend: str = ""
-    """What samples from the weights: vllm or hf. By default vllm where it is installed and can run
-    here, else the backend in `model`."""
-    sampling_workers: int = Field(1, ge=1)
-    """Processes that share sampling out, one a GPU; the samples are the same."""
-    batch_size: int = Field(16, ge=1)
-    """Sequences generated together."""
-    device: str = "auto"
-    dtype: Literal["auto", "float32", "bfloat16"] = "auto"
-    """Of sampling and training; auto: float32 on a CPU, bfloat16 on a GPU. On CPUs that multiply in
-    bfloat16 (AVX512-BF16, AMX), bfloat16 is faster."""
+    model: str = Field(description="BACKEND:NAME of the base model.")
+    questions: str = Field(description="A built-in set or a JSONL file.")
+    preset: str = Field(DEFAULT_PRESET, description="The starting point that was changed.")
+    method: Literal["star", "supervised", "direct", "base"] = Field(
+        "star",
+        description="star: learn from its own rationales; supervised: from rationales of templates "
+        "or of the file; direct: from answers alone; base: no training. The last three are "
+        "controls.",
+    )
+    style: RationaleStyle = Field(
+        "option_by_option",
+        description="Of the worked examples, and so of what is taught: a reason for every option, "
+        "the reasons for the right one as in the paper, or free text.",
+    )
+    iterations: int = Field(3, ge=1, description="Rounds of the loop at most.")
+    limit: int | None = Field(
+        None, ge=1, description="Questions to train on at most; None takes all."
+    )
+    seed: int = Field(0, description="Of the splits, the sampling and the training.")
+    sampling: SamplingSettings = SamplingSettings()
+    rationalization: RationalizationSettings = RationalizationSettings()
+    selection: SelectionSettings = SelectionSettings()
+    training: TrainingSettings = TrainingSettings()
+    evaluation: EvaluationSettings = EvaluationSettings()
+    machine: MachineSettings = MachineSettings()
 
     @model_validator(mode="after")
     def _fits(self) -> StarConfig:
-        if self.samples > 1 and self.temperature == 0 and not self.shuffle:
-            raise ValueError("several greedy samples without shuffling would all be the same")
-        votes = self.reask + (1 if self.pairs else self.samples)
-        if "inconsistent" in self.filters and not (self.shuffle and votes > 1):
+        sampling, training, machine = self.sampling, self.training, self.machine
+        votes = self.selection.reask + (1 if training.pairs else sampling.samples)
+        if "inconsistent" in self.selection.filters and not (sampling.shuffle and votes > 1):
             raise ValueError(
                 "the filter inconsistent needs several orders of the options: shuffle=true, and "
                 "reask=1 or more where samples=1 or pairs are trained"
             )
-        if self.hint == "place" and self.turns == 0 and self.rationalize != "none":
-            raise ValueError("hint=place needs turns=1 or more, or the place itself is learnt")
-        if self.keep_by != "key" and not getattr(self, self.keep_by):
-            raise ValueError(f"keep_by={self.keep_by} needs {self.keep_by}=MODEL")
-        if self.reward and self.reward_at_least is None and self.reward_best is None:
-            raise ValueError("reward=MODEL needs reward_best=N, reward_at_least=SCORE, or both")
-        if self.tuning == "qlora" and self.device == "cpu":
+        trick = self.rationalization.hint == "order_trick"
+        if trick and training.turns == 0 and self.rationalization.rationalize != "none":
+            raise ValueError(
+                "hint=order_trick needs turns=1 or more, or the order itself is learnt"
+            )
+        if training.tuning == "qlora" and machine.device == "cpu":
             raise ValueError("tuning=qlora needs a CUDA device; take tuning=lora")
-        if self.train_batch_size % self.processes:
+        if training.train_batch_size % machine.processes:
             raise ValueError(
-                f"train_batch_size={self.train_batch_size} cannot be shared out evenly among "
-                f"processes={self.processes}"
+                f"train_batch_size={training.train_batch_size} cannot be shared out evenly among "
+                f"processes={machine.processes}"
             )
-        if self.rows_at_once and (self.train_batch_size // self.processes) % self.rows_at_once:
+        share = training.train_batch_size // machine.processes
+        if training.rows_at_once and share % training.rows_at_once:
             raise ValueError(
-                f"rows_at_once={self.rows_at_once} does not go into a process's share of a batch, "
-                f"{self.train_batch_size // self.processes}"
+                f"rows_at_once={training.rows_at_once} does not go into a process's share of a "
+                f"batch, {share}"
             )
-        if self.pairs and self.tuning == "full" and self.processes > 1:
+        if training.pairs and training.tuning == "full" and machine.processes > 1:
             raise ValueError("pairs with tuning=full take processes=1, or tuning=lora")
         return self
 
 
+GROUPS: dict[str, type[Record]] = {
+    "sampling": SamplingSettings,
+    "rationalization": RationalizationSettings,
+    "selection": SelectionSettings,
+    "training": TrainingSettings,
+    "evaluation": EvaluationSettings,
+    "machine": MachineSettings,
+}
+FREE = frozenset(
+    {
+        "machine.checkpoint_minutes", "machine.processes", "machine.accelerate_config",
+        "training.packing", "training.rows_at_once", "machine.sampling_workers"
+    }
+)  # fmt: skip
+"""Settings that decide how a training is done, not what comes of it: a resume may change them."""
+
+
+@cache
+def settings() -> dict[str, FieldInfo]:
+    """Every setting by its full name, such as `training.lora_r`, in order."""
+    found = {key: one for key, one in StarConfig.model_fields.items() if key not in GROUPS}
+    for group, kind in GROUPS.items():
+        found |= {f"{group}.{key}": one for key, one in kind.model_fields.items()}
+    return found
+
+
+def values(config: StarConfig) -> dict[str, Any]:
+    """Full name -> value, of every setting."""
+    return {name: _get(config, name) for name in settings()}
+
+
+def described() -> Iterator[tuple[str, str, str]]:
+    """(full name, default, what it means) of every setting."""
+    for name, field in settings().items():
+        default = "" if field.is_required() else json.dumps(field.default, default=list)
+        yield name, default, field.description or ""
+
+
 @cache
 def presets() -> dict[str, dict[str, Any]]:
-    """Preset -> the fields it sets, with its `about`."""
+    """Preset -> the settings it changes, in groups, with its `about`."""
     text = files("starprobe.star").joinpath("presets.toml").read_text(encoding="utf-8")
     return tomllib.loads(text)
 
@@ -232,56 +377,121 @@ def make_config(
     preset: str = DEFAULT_PRESET,
     overrides: Mapping[str, Any] | None = None,
 ) -> StarConfig:
-    """A preset with single fields changed.
+    """A preset with single settings changed.
+
+    Args:
+        model: BACKEND:NAME of the base model.
+        questions: a built-in set or a file.
+        preset: one of `presets()`.
+        overrides: in groups (`{"training": {"lora_r": 8}}`), or by full name (`training.lora_r`);
+            `lora_r` alone does, as no two groups have a setting of the same name.
 
     Raises:
-        InputError: an unknown preset or field, or a value that does not fit.
+        InputError: an unknown preset or setting, or a value that does not fit.
     """
     known = presets()
     if preset not in known:
         raise InputError(f"unknown preset {preset!r}; known are {', '.join(known)}")
-    values = {key: value for key, value in known[preset].items() if key != "about"}
-    values |= dict(overrides or {})
-    for key in values:
-        if key not in StarConfig.model_fields:
-            near = difflib.get_close_matches(key, StarConfig.model_fields, n=1)
-            advice = f"did you mean {near[0]!r}?" if near else "see --show-config for all of them"
-            raise InputError(f"unknown setting {key!r}; {advice}")
+    found = {"model": model, "questions": questions, "preset": preset}
+    found |= flat({key: value for key, value in known[preset].items() if key != "about"})
+    found |= flat(overrides or {})
+    nested: dict[str, Any] = {}
+    for name, value in found.items():
+        group, _, key = name.rpartition(".")
+        (nested.setdefault(group, {}) if group else nested)[key] = value
     try:
-        return StarConfig(**{"model": model, "questions": questions, "preset": preset, **values})
+        return StarConfig.model_validate(nested)
     except ValidationError as error:
         raise InputError(_one_line(error)) from None
 
 
-def parse_settings(settings: Iterable[str]) -> dict[str, Any]:
+def read_config(path: Path) -> dict[str, Any]:
+    """The settings of a TOML or JSON file, by full name: one of one's own, or a config.json.
+
+    Raises:
+        InputError: it cannot be read, or holds an unknown setting.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        found = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    except OSError as error:
+        raise InputError(f"--config {path}: {error.strerror or error}") from None
+    except ValueError as error:
+        raise InputError(f"--config {path}: {error}") from None
+    if not isinstance(found, dict):
+        raise InputError(f"--config {path}: holds no settings")
+    return flat(found)
+
+
+def flat(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by their full names.
+
+    Raises:
+        InputError: an unknown one; the nearest that there is, is named.
+    """
+    found: dict[str, Any] = {}
+    for key, value in given.items():
+        if key in GROUPS and isinstance(value, Mapping):
+            found |= {full_name(f"{key}.{inner}"): one for inner, one in value.items()}
+        else:
+            found[full_name(key)] = value
+    return found
+
+
+def full_name(key: str) -> str:
+    """`lora_r` and `training.lora_r` -> `training.lora_r`.
+
+    Raises:
+        InputError: there is no such setting.
+    """
+    if key in settings():
+        return key
+    for name in settings():
+        if name.rpartition(".")[2] == key:
+            return name
+    last = {name.rpartition(".")[2]: name for name in settings()}
+    near = difflib.get_close_matches(key.rpartition(".")[2], last, n=1)
+    advice = f"did you mean {last[near[0]]!r}?" if near else "see --settings for all of them"
+    raise InputError(f"unknown setting {key!r}; {advice}")
+
+
+def parse_settings(given: Iterable[str]) -> dict[str, Any]:
     """`key=value` pairs as the command line gives them; lists are separated by commas.
 
     Raises:
-        InputError: a pair without `=`.
+        InputError: a pair without `=`, or an unknown setting.
     """
     found: dict[str, Any] = {}
-    for setting in settings:
+    for setting in given:
         key, equals, value = setting.partition("=")
         key = key.strip().replace("-", "_")
         if not equals or not key:
             raise InputError(f"--set {setting!r}: write it as key=value")
-        found[key] = _value(key, value.strip())
+        name = full_name(key)
+        found[name] = _value(name, value.strip())
     return found
 
 
-def _value(key: str, text: str) -> Any:
-    field = StarConfig.model_fields.get(key)
-    if field is not None and "tuple" in str(field.annotation):
+def _value(name: str, text: str) -> Any:
+    kind = settings()[name].annotation
+    if "tuple" in str(kind):
         return tuple(part.strip() for part in text.split(",") if part.strip())
-    if text.lower() in {"none", "null"} and field is not None and "None" in str(field.annotation):
+    if text.lower() in {"none", "null"} and type(None) in get_args(kind):
         return None
     return text
+
+
+def _get(config: Record, name: str) -> Any:
+    value: Any = config
+    for part in name.split("."):
+        value = getattr(value, part)
+    return value
 
 
 def _one_line(error: ValidationError) -> str:
     detail = error.errors(include_url=False)[0]
     field = ".".join(str(part) for part in detail["loc"])
     message = detail["msg"].removeprefix("Value error, ")
-    if not field:
+    if not field or field in GROUPS:
         return f"these settings do not fit together: {message}"
     return f"setting {field}={detail['input']!r}: {message[:1].lower()}{message[1:]}"

@@ -82,12 +82,12 @@ def take_test(work: Work) -> None:
         return
     best = training.best or 0
     done = [one.iteration for one in training.iterations()]
-    wanted = done if work.config.test_every else [0, best]
+    wanted = done if work.config.evaluation.test_every else [0, best]
     asked = {number: ask_of(work, training.iteration(number)) for number in dict.fromkeys(wanted)}
     questions = {one.id: one for one in test.questions}
     names = (work.config.model, training.iteration(best).path.name)
     tested = Exam(
-        test=work.config.test,
+        test=work.config.evaluation.test,
         hash=test.hash,
         best=best,
         scored=tuple(
@@ -157,24 +157,24 @@ def look_ahead(config: StarConfig) -> None:
         InputError: an unknown set, file or task.
         MissingError: lm-eval is not installed.
     """
-    theirs = [name for name in config.forgetting if not is_ours(name)]
-    for name in config.forgetting:
+    theirs = [name for name in config.evaluation.forgetting if not is_ours(name)]
+    for name in config.evaluation.forgetting:
         if name not in theirs:
             load_probe_set(name)
     if theirs:
-        task_manager(theirs, config.forgetting_from or None)
+        task_manager(theirs, config.evaluation.forgetting_from or None)
 
 
 def check_forgetting(work: Work) -> None:
     """Asks base and chosen iteration, and writes forgetting.json; nothing where it is there."""
     config, training, best = work.config, work.training, work.training.best
     there = training.forgetting()
-    if not config.forgetting or not best or (there is not None and there.best == best):
+    if not config.evaluation.forgetting or not best or (there is not None and there.best == best):
         return
     work.models.close()
-    work.watcher.start("forgetting", 2 * len(config.forgetting))
-    ours = [name for name in config.forgetting if is_ours(name)]
-    theirs = [name for name in config.forgetting if name not in ours]
+    work.watcher.start("forgetting", 2 * len(config.evaluation.forgetting))
+    ours = [name for name in config.evaluation.forgetting if is_ours(name)]
+    theirs = [name for name in config.evaluation.forgetting if name not in ours]
     found = [row for name in ours for row in by_runs(work, name)]
     if theirs:
         before, after = (scores(work, theirs, number) for number in (0, best))
@@ -201,7 +201,7 @@ def asked(work: Work, name: str, number: int) -> Run:
             models=(f"hf:{weights}" if number else config.model,),
             probes=(name,),
             conditions=(DIRECT,),
-            limit=config.forgetting_limit,
+            limit=config.evaluation.forgetting_limit,
             sampling=Sampling(max_tokens=MAX_TOKENS),
             options=options_of(config),
         ),
@@ -215,9 +215,9 @@ def asked(work: Work, name: str, number: int) -> Run:
 def options_of(config: StarConfig) -> BackendOptions:
     """How models run here."""
     return BackendOptions(
-        batch_size=config.batch_size,
-        device=config.device,
-        dtype=config.dtype,
+        batch_size=config.machine.batch_size,
+        device=config.machine.device,
+        dtype=config.machine.dtype,
         base_model=base_weights(config.model),
     )
 
@@ -228,16 +228,18 @@ def scores(work: Work, tasks: Sequence[str], number: int) -> list[DocumentScore]
     path = training.forgetting_folder / f"{training.iteration(number).path.name}.jsonl"
     if not path.exists():
         model = harness_name(config, training.iteration(number).adapter if number else None)
-        source = config.forgetting_from or None
-        options = BackendOptions(batch_size=config.batch_size, device=config.device)
-        write_jsonl(path, evaluate(model, tasks, source, config.forgetting_limit, options))
+        source = config.evaluation.forgetting_from or None
+        options = BackendOptions(batch_size=config.machine.batch_size, device=config.machine.device)
+        write_jsonl(
+            path, evaluate(model, tasks, source, config.evaluation.forgetting_limit, options)
+        )
     work.watcher.advance(len(tasks))
     return records(path, DocumentScore)
 
 
 def harness_name(config: StarConfig, weights: Path | None) -> str:
     """The base, or trained weights, as `lm-eval:` names them."""
-    base, dtype = base_weights(config.model), config.dtype
+    base, dtype = base_weights(config.model), config.machine.dtype
     if dtype == "auto":
         dtype = "float32" if on_cpu(config) else "bfloat16"
     if weights is None:

@@ -80,7 +80,9 @@ def card(training: Training, library: str) -> str:
         license=base_licence(base_weights(config.model)),
         title=f"{config.model} after {best.iteration} iterations of STaR",
         how=_how(config),
-        restart="the base each time" if config.restart == "base" else "the iteration before",
+        restart="the base each time"
+        if config.training.restart == "base"
+        else "the iteration before",
         questions=config.questions,
         trained_on=len(splits.train) if splits else 0,
         held=len(splits.validation) if splits else 0,
@@ -137,7 +139,7 @@ def _how(config: StarConfig) -> str:
     return (
         "Trained with starprobe's STaR loop (Zelikman et al. 2022): sampled rationales of the "
         "model itself, kept where their answer was right"
-        + ("." if config.rationalize == "none" else f", {hinted}.")
+        + ("." if config.rationalization.rationalize == "none" else f", {hinted}.")
     )
 
 

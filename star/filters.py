@@ -119,8 +119,8 @@ def single_filters(config: StarConfig) -> list[tuple[Reason, Callable[[Read], bo
         "derivation": ("derivation", derives_another),
         "style": ("style", off_style(config.style)),
     }
-    first = [one for one in ALWAYS if one[0] != "wrong" or config.keep_by == "key"]
-    return [*first, *(chosen[name] for name in chosen if name in config.filters)]
+    first = [one for one in ALWAYS if one[0] != "wrong" or config.selection.keep_by == "key"]
+    return [*first, *(chosen[name] for name in chosen if name in config.selection.filters)]
 
 
 def decide(one: Read, filters: Iterable[tuple[Reason, Callable[[Read], bool]]]) -> Sample:
@@ -245,13 +245,13 @@ def apply_filters(
     """
     single = single_filters(config)
     samples = judge([decide(one, single) for one in reads])
-    if "inconsistent" in config.filters:
+    if "inconsistent" in config.selection.filters:
         samples = drop_inconsistent(samples, reask(samples))
-    if "length" in config.filters:
+    if "length" in config.selection.filters:
         samples = drop_length_outliers(samples)
-    if "duplicate" in config.filters:
+    if "duplicate" in config.selection.filters:
         samples = drop_duplicates(samples)
-    return drop_over_cap(samples, config.cap)
+    return drop_over_cap(samples, config.selection.cap)
 
 
 def dropped(sample: Sample, reason: Reason) -> Sample:

@@ -111,15 +111,15 @@ def material(rows: Sequence[Encoded], config: StarConfig, iteration: int) -> Mat
     """The rows of an iteration with their order."""
     steps = steps_of(config, iteration, len(rows))
     lengths = [len(row.input_ids) for row in rows]
-    order = row_order(lengths, config.train_batch_size, steps, config.seed + iteration)
+    order = row_order(lengths, config.training.train_batch_size, steps, config.seed + iteration)
     return Material(rows, order, steps)
 
 
 def steps_of(config: StarConfig, iteration: int, rows: int) -> int:
     """Optimizer steps of an iteration: grown from the first one's, or by epochs."""
-    if config.steps is not None:
-        return max(1, round(config.steps * config.step_growth ** (iteration - 1)))
-    return step_count(rows, config.train_batch_size, config.epochs)
+    if config.training.steps is not None:
+        return max(1, round(config.training.steps * config.training.step_growth ** (iteration - 1)))
+    return step_count(rows, config.training.train_batch_size, config.training.epochs)
 
 
 def arguments(config: StarConfig, iteration: int, steps: int, out: Path) -> dict[str, Any]:
@@ -129,13 +129,13 @@ def arguments(config: StarConfig, iteration: int, steps: int, out: Path) -> dict
         InputError: the batch cannot be shared out among the processes.
     """
     cpu, world = on_cpu(config), world_size()
-    if config.train_batch_size % world:
+    if config.training.train_batch_size % world:
         raise InputError(
-            f"train_batch_size={config.train_batch_size} cannot be shared out evenly among the "
-            f"{world} processes that were launched"
+            f"train_batch_size={config.training.train_batch_size} cannot be shared out evenly "
+            f"among the {world} processes that were launched"
         )
-    share = config.train_batch_size // world
-    at_once = config.rows_at_once or share
+    share = config.training.train_batch_size // world
+    at_once = config.training.rows_at_once or share
     return {
         "output_dir": str(out),
         "max_steps": steps,
@@ -147,7 +147,7 @@ def arguments(config: StarConfig, iteration: int, steps: int, out: Path) -> dict
         # Sharded weights are recomputed by FSDP itself, if its configuration says so.
         "gradient_checkpointing": not cpu and not sharded(),
         # On a CPU only where asked for: not all of them multiply in it.
-        "bf16": not cpu or config.dtype == "bfloat16",
+        "bf16": not cpu or config.machine.dtype == "bfloat16",
         "use_cpu": cpu,
         "dataloader_pin_memory": not cpu,
         # Every step: a loss logged over several could not be gone on with in the middle.
@@ -183,9 +183,9 @@ def make_trainer(
     flash = padding_free(config, on_cpu(config))
     settings = SFTConfig(
         **arguments(config, iteration, found.steps, out),
-        learning_rate=config.learning_rate,
-        lr_scheduler_type=config.scheduler,
-        warmup_steps=config.warmup,
+        learning_rate=config.training.learning_rate,
+        lr_scheduler_type=config.training.scheduler,
+        warmup_steps=config.training.warmup,
         max_grad_norm=1.0,
         weight_decay=0.0,
         packing=False,
@@ -201,7 +201,9 @@ def make_trainer(
         args=settings,
         train_dataset=Dataset.from_dict(columns).select(found.order),
         processing_class=tokenizer,
-        peft_config=lora(config) if config.tuning != "full" and not is_adapter(model) else None,
+        peft_config=lora(config)
+        if config.training.tuning != "full" and not is_adapter(model)
+        else None,
     )
     silence(trainer)
     return trainer
@@ -279,15 +281,15 @@ def prefer(model: Any, tokenizer: Any, rows: Sequence[TrainRow], job: Job, watch
     from trl import DPOConfig, DPOTrainer
 
     config, out = job.config, job.snapshots / "pairs"
-    steps = step_count(len(pairs), config.train_batch_size, 1)
+    steps = step_count(len(pairs), config.training.train_batch_size, 1)
     lengths = [len(row.prompt) + len(row.completion) for row in pairs]
-    order = row_order(lengths, config.train_batch_size, steps, job.seed)
+    order = row_order(lengths, config.training.train_batch_size, steps, job.seed)
     settings = DPOConfig(
         **arguments(config, job.iteration, steps, out),
         loss_type=["sigmoid", "sft"],
         loss_weights=[1.0, 1.0],
-        beta=config.pair_beta,
-        learning_rate=config.pair_learning_rate,
+        beta=config.training.pair_beta,
+        learning_rate=config.training.pair_learning_rate,
     )
     trainer = DPOTrainer(
         model=model,
@@ -301,7 +303,7 @@ def prefer(model: Any, tokenizer: Any, rows: Sequence[TrainRow], job: Job, watch
     of = job.fingerprint(rows)
     snapshot = last_whole(out, of)
     trainer.add_callback(teller(trainer, [0] * (steps + 1), watcher))
-    trainer.add_callback(keeper(of, config.checkpoint_minutes, at_end=False))
+    trainer.add_callback(keeper(of, config.machine.checkpoint_minutes, at_end=False))
     watcher.start("pairs", steps, snapshot.step if snapshot else 0)
     trainer.train(resume_from_checkpoint=str(snapshot.path) if snapshot else None)
     return trainer
@@ -342,12 +344,14 @@ def finetune(job: Job, watcher: Watcher) -> TrainingStats:
     model = load_model(job.base, job.config, job.previous)
     trainer = make_trainer(model, tokenizer, found, job.config, job.iteration, job.snapshots)
     trainer.add_callback(teller(trainer, found.tokens, watcher))
-    trainer.add_callback(keeper(of, job.config.checkpoint_minutes, job.config.pairs, spent))
+    trainer.add_callback(
+        keeper(of, job.config.machine.checkpoint_minutes, job.config.training.pairs, spent)
+    )
     watcher.start("training", found.steps, snapshot.step if snapshot else 0)
     with writing(job.target.parent), enough_memory():
         trainer.train(resume_from_checkpoint=str(snapshot.path) if snapshot else None)
         state, last = trainer.state, trainer
-        if job.config.pairs:
+        if job.config.training.pairs:
             last = prefer(trainer.model, tokenizer, rows, job, watcher) or trainer
         save(last, tokenizer, job)
     stats = _stats(state, found, len(rows) - len(fitting), spent())
@@ -363,11 +367,11 @@ def fitting_rows(rows: Sequence[TrainRow], tokenizer: Any, config: StarConfig) -
         InputError: there is none.
     """
     encoded = [encode(row, tokenizer) for row in rows]
-    fitting = [one for one in encoded if len(one.input_ids) <= config.max_length]
+    fitting = [one for one in encoded if len(one.input_ids) <= config.training.max_length]
     if not fitting:
         raise InputError(
-            f"none of the {len(rows)} rows fits into max_length={config.max_length} tokens; "
-            f"raise it with --set max_length="
+            f"none of the {len(rows)} rows fits into max_length={config.training.max_length} "
+            f"tokens; raise it with --set max_length="
         )
     return fitting
 
@@ -386,7 +390,7 @@ def save(trainer: Any, tokenizer: Any, job: Job) -> None:
         # The arguments are pickled and name folders of this machine; nobody needs them.
         (made / "training_args.bin").unlink(missing_ok=True)
         tokenizer.save_pretrained(str(made))
-        if job.config.tuning == "full" and not on_cpu(job.config):
+        if job.config.training.tuning == "full" and not on_cpu(job.config):
             halve(made)
         replace_folder(made, target)
     trainer.accelerator.wait_for_everyone()

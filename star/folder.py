@@ -28,7 +28,7 @@ from starprobe.bench.judges.votes import Judgement, read_judgements
 from starprobe.bench.models.weights import fingerprint as folder_fingerprint
 from starprobe.probes.errors import FolderError
 from starprobe.probes.schema import Record
-from starprobe.star.config import FREE, StarConfig
+from starprobe.star.config import FREE, StarConfig, values
 from starprobe.star.records import (
     Exam,
     Forgetting,
@@ -373,9 +373,11 @@ class Training:
     def _check_same(self, config: StarConfig) -> None:
         # More iterations than before is how a finished training is gone on with; more of them
         # tested changes nothing that was done.
-        for key in StarConfig.model_fields:
-            before, now = getattr(self.config, key), getattr(config, key)
-            if key in FREE or (key in ("iterations", "test_every") and now >= before):
+        old = values(self.config)
+        for key, now in values(config).items():
+            before = old[key]
+            more = ("iterations", "evaluation.test_every")
+            if key in FREE or (key in more and now >= before):
                 continue
             if before != now:
                 raise FolderError(

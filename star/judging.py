@@ -38,11 +38,11 @@ _SCORES = ("correctness", "helpfulness")
 
 def decided_by(question: Question, config: StarConfig) -> KeepBy:
     """Who says whether an answer to this question is right."""
-    if config.keep_by != "key":
-        return config.keep_by
+    if config.selection.keep_by != "key":
+        return config.selection.keep_by
     if keyed([question]):
         return "key"
-    return "judges" if config.judges else "reward"
+    return "judges" if config.selection.judges else "reward"
 
 
 def by_consensus(samples: Iterable[Sample], said: Iterable[Judgement]) -> dict[str, Sample]:
@@ -74,7 +74,7 @@ def by_reward(
         InputError: none of the scores is the one that is asked for.
     """
     scores = {
-        one.response_id: score_of(one.scores, config.reward_score)
+        one.response_id: score_of(one.scores, config.selection.reward_score)
         for one in said
         if one.kind == "reward" and one.scores is not None
     }
@@ -86,13 +86,16 @@ def by_reward(
             fates[sample.id] = dropped(sample, "abstained")
             continue
         fates[sample.id] = sample = sample.model_copy(update={"score": round(score, 4)})
-        if config.reward_at_least is not None and score < config.reward_at_least:
+        if (
+            config.selection.reward_at_least is not None
+            and score < config.selection.reward_at_least
+        ):
             fates[sample.id] = dropped(sample, "reward")
         else:
             ranked[sample.question_id].append(sample)
     for rows in ranked.values():
         best = sorted(rows, key=lambda one: (-(one.score or 0.0), one.index))
-        for sample in best[config.reward_best :] if config.reward_best else ():
+        for sample in best[config.selection.reward_best :] if config.selection.reward_best else ():
             fates[sample.id] = dropped(sample, "reward")
     return fates
 
@@ -189,9 +192,9 @@ def ask_reward(work: Work, iteration: Iteration, samples: Sequence[Sample]) -> l
 def panel(config: StarConfig) -> JudgeConfig:
     """Who judges, as `bench.judges` takes it."""
     return JudgeConfig(
-        judges=config.judges,
-        rewards=(config.reward,) if config.reward else (),
-        options=BackendOptions(batch_size=config.batch_size, device=config.device),
+        judges=config.selection.judges,
+        rewards=(config.selection.reward,) if config.selection.reward else (),
+        options=BackendOptions(batch_size=config.machine.batch_size, device=config.machine.device),
     )
 
 
@@ -217,7 +220,11 @@ def _write(work: Work, iteration: Iteration, asked: Iterable[Asked]) -> None:
     Raises:
         MissingError: most requests to one judge failed.
     """
-    if any(is_local(name) for name in (*work.config.judges, work.config.reward) if name):
+    if any(
+        is_local(name)
+        for name in (*work.config.selection.judges, work.config.selection.reward)
+        if name
+    ):
         work.models.close()
     for name, total, made in asked:
         work.watcher.start("judging", total)
@@ -258,7 +265,7 @@ def rehearse(work: Work) -> None:
     if "reward" in deciders:
         for name, _, made in ask_rewards(panel(config), [case], {}):
             for judgement in _answers(name, made):
-                score_of(judgement.scores or {}, config.reward_score)
+                score_of(judgement.scores or {}, config.selection.reward_score)
 
 
 def _answers(name: str, made: Iterable[Judgement]) -> list[Judgement]:

@@ -55,7 +55,7 @@ def finetuned(job: Job, watcher: Watcher) -> TrainingStats:
 def apart(config: StarConfig) -> bool:
     """Whether a fine-tune gets processes of its own."""
     vllm = sampling_backend(config) == "vllm"
-    return config.processes > 1 or bool(config.accelerate_config) or vllm
+    return config.machine.processes > 1 or bool(config.machine.accelerate_config) or vllm
 
 
 def command(config: StarConfig, file: Path, gpus: int) -> list[str]:
@@ -69,15 +69,17 @@ def command(config: StarConfig, file: Path, gpus: int) -> list[str]:
     Raises:
         InputError: more processes than GPUs.
     """
-    count = str(config.processes)
-    if config.processes == 1 and not config.accelerate_config:
+    count = str(config.machine.processes)
+    if config.machine.processes == 1 and not config.machine.accelerate_config:
         return [sys.executable, "-m", WORKER, str(file)]
-    if not gpus and not config.accelerate_config:
+    if not gpus and not config.machine.accelerate_config:
         # `accelerate launch --cpu` starts one process only where there is no MPI.
         launcher = ["torch.distributed.run", "--standalone", "--nproc_per_node", count]
         return [sys.executable, "-m", *launcher, "-m", WORKER, str(file)]
-    if not config.accelerate_config and config.processes > gpus:
-        raise InputError(f"processes={config.processes}, but this machine shows {gpus} GPUs")
+    if not config.machine.accelerate_config and config.machine.processes > gpus:
+        raise InputError(
+            f"processes={config.machine.processes}, but this machine shows {gpus} GPUs"
+        )
     launcher = ["accelerate.commands.launch", "--config_file", str(launch_file(config))]
     launcher += ["--num_processes", count, "--main_process_port", "0"]
     return [sys.executable, "-m", *launcher, "-m", WORKER, str(file)]
@@ -89,12 +91,14 @@ def launch_file(config: StarConfig) -> Path:
     Raises:
         InputError: there is no such file.
     """
-    if config.accelerate_config:
-        path = Path(config.accelerate_config).expanduser()
+    if config.machine.accelerate_config:
+        path = Path(config.machine.accelerate_config).expanduser()
         if not path.is_file():
-            raise InputError(f"accelerate_config={config.accelerate_config}: there is no such file")
+            raise InputError(
+                f"accelerate_config={config.machine.accelerate_config}: there is no such file"
+            )
         return path
-    name = "fsdp2" if config.tuning == "full" else "ddp"
+    name = "fsdp2" if config.training.tuning == "full" else "ddp"
     return Path(str(files("starprobe.star").joinpath("data", f"{name}.yaml")))
 
 
@@ -103,10 +107,10 @@ def environment(config: StarConfig) -> dict[str, str]:
     kept = dict(os.environ)
     if "WORLD_SIZE" in kept:
         kept = {key: value for key, value in kept.items() if not key.startswith(LAUNCHED)}
-    if not gpus(config) and not config.accelerate_config:
+    if not gpus(config) and not config.machine.accelerate_config:
         kept["ACCELERATE_USE_CPU"] = "true"
         # The launcher would give each process one thread and say so; cores are shared out instead.
-        threads = max(1, (os.cpu_count() or 1) // config.processes)
+        threads = max(1, (os.cpu_count() or 1) // config.machine.processes)
         kept.setdefault("OMP_NUM_THREADS", str(threads))
     return kept
 
@@ -115,7 +119,7 @@ def gpus(config: StarConfig) -> int:
     """GPUs that this training may use."""
     import torch
 
-    return 0 if config.device == "cpu" else int(torch.cuda.device_count())
+    return 0 if config.machine.device == "cpu" else int(torch.cuda.device_count())
 
 
 def launched() -> int | None:

@@ -47,9 +47,9 @@ def rows_of(
             made = make(chosen, work.config, render)
         else:
             kept = [one for one in (*samples, *rationalized) if one.kept]
-            if work.config.turns:
+            if work.config.training.turns:
                 kept = balanced(kept, work.questions, work.config)
-            rejected = rejected_for(samples) if work.config.pairs else {}
+            rejected = rejected_for(samples) if work.config.training.pairs else {}
             made = train_rows(kept, work.questions, work.config, render, rejected)
         iteration.write("train.jsonl", made)
     return iteration.train_rows()
@@ -72,7 +72,7 @@ def fit(work: Work, iteration: Iteration, phases: Phases) -> TrainingStats:
 def job_of(work: Work, iteration: Iteration) -> Job:
     """The iteration's fine-tune."""
     previous = None
-    if work.config.restart == "previous" and iteration.number > 1:
+    if work.config.training.restart == "previous" and iteration.number > 1:
         previous = work.training.iteration(iteration.number - 1).adapter
     return Job(
         rows=iteration.path / "train.jsonl",
@@ -149,10 +149,10 @@ class Loop:
         adapter = self.training.best_adapter
         if adapter is None:
             return
-        library = "peft" if self.config.tuning != "full" else "transformers"
+        library = "peft" if self.config.training.tuning != "full" else "transformers"
         write_atomic(adapter / "README.md", card(self.training, library))
         merged = self.training.path / "merged"
-        if self.config.merge and not merged.exists():
+        if self.config.training.merge and not merged.exists():
             self.work.models.close()
             merge(self.training, merged)
 
@@ -175,7 +175,7 @@ class Loop:
         phases = Phases(iteration)
         samples, rationalized = gather(self.work, iteration, phases)
         rows = rows_of(self.work, iteration, samples, rationalized)
-        if len(rows) < self.config.min_rows:
+        if len(rows) < self.config.selection.min_rows:
             return self.too_few(number, len(rows))
         stats = fit(self.work, iteration, phases)
         numbers = validate(self.work, iteration, iteration.adapter, phases)
@@ -208,7 +208,8 @@ class Loop:
         """
         reasons = counts(self.training.samples(number))
         told = ", ".join(f"{reason} {count}" for reason, count in sorted(reasons.items()))
-        line = f"iteration {number} kept {rows} rows, fewer than min_rows={self.config.min_rows}"
+        least = self.config.selection.min_rows
+        line = f"iteration {number} kept {rows} rows, fewer than min_rows={least}"
         if number == 1:
             raise InputError(
                 f"{line} ({told}); take more questions or samples, fewer filters, or a stronger "

@@ -212,7 +212,7 @@ def why_stop(done: Sequence[IterationMetrics], config: StarConfig) -> str | None
     if not trained or accuracy_of(trained[-1]) is None:
         return None
     since = trained[-1].iteration - best_of(done)
-    if since < config.patience:
+    if since < config.evaluation.patience:
         return None
     return (
         f"no better validation accuracy for {since} iterations: the loop stops with iteration "

@@ -41,8 +41,8 @@ def base_weights(model: str) -> str:
 
 def sampling_backend(config: StarConfig) -> str:
     """What samples: as the configuration says, else vLLM where it can run here."""
-    named = config.backend or parse_model(config.model).backend
-    if not config.backend and named == "hf" and vllm.usable(config.device):
+    named = config.machine.backend or parse_model(config.model).backend
+    if not config.machine.backend and named == "hf" and vllm.usable(config.machine.device):
         return "vllm"
     return named
 
@@ -93,9 +93,9 @@ class Models:
         config = self._config
         is_adapter = weights is not None and (weights / "adapter_config.json").exists()
         return BackendOptions(
-            batch_size=config.batch_size,
-            dtype=config.dtype,
-            device=config.device,
-            workers=config.sampling_workers,
+            batch_size=config.machine.batch_size,
+            dtype=config.machine.dtype,
+            device=config.machine.device,
+            workers=config.machine.sampling_workers,
             base_model=parse_model(config.model).name if is_adapter else None,
         )

@@ -131,10 +131,10 @@ PLAIN = "plain"
 
 def condition_for(config: StarConfig, source: Source) -> Condition:
     """How the question itself is asked: bare, or with the hint at one of its options."""
-    if source == "sampled" or config.hint == "place":
+    if source == "sampled" or config.rationalization.hint == "order_trick":
         return get_condition(PLAIN)
-    hint = {"mark": MARK} if config.hint == "mark" else {"hint": SENTENCE}
-    return Condition(name=f"rationalize_{config.hint}", **hint)
+    hint = {"mark": MARK} if config.rationalization.hint == "mark" else {"hint": SENTENCE}
+    return Condition(name=f"rationalize_{config.rationalization.hint}", **hint)
 
 
 def uses_examples(config: StarConfig, iteration: int, source: Source) -> bool:
@@ -143,20 +143,20 @@ def uses_examples(config: StarConfig, iteration: int, source: Source) -> bool:
     Rationalization always does where any are wanted: a model that was never shown what a hint is
     for answers with the hint.
     """
-    if config.few_shot == "never":
+    if config.sampling.few_shot == "never":
         return False
-    return source == "rationalized" or config.few_shot == "always" or iteration == 1
+    return source == "rationalized" or config.sampling.few_shot == "always" or iteration == 1
 
 
 def order_of(question: Question, config: StarConfig, number: int) -> int:
     """Which shuffle the number-th generation of a question is shown; 0 is file order."""
-    if not config.shuffle or len(question.options) < 2:
+    if not config.sampling.shuffle or len(question.options) < 2:
         return 0
     return number % math.factorial(min(len(question.options), 6))
 
 
 def place_last(question: Question, config: StarConfig, number: int) -> int:
-    """An order that shows the right option last: the hint of the style `place`."""
+    """An order that shows the right option last: the order trick."""
     orders = range(1, 200 if len(question.options) > 4 else 24)
     last = [
         order
@@ -176,16 +176,18 @@ def prompt_for(
     """
     condition, hinted = condition_for(config, source), source == "rationalized"
     if not question.options:
-        condition = Condition(name=f"rationalize_{config.hint}" if hinted else PLAIN)
+        condition = Condition(
+            name=f"rationalize_{config.rationalization.hint}" if hinted else PLAIN
+        )
     told = hinted_free(question) if hinted else question
     asked = render(told, condition, order, shuffle_seed=config.seed)
-    if not few_shot or not config.shots:
+    if not few_shot or not config.sampling.shots:
         return asked
     messages, texts = [], []
     bare = Condition(name=PLAIN, mark=condition.mark)
-    for example in shown_for(question, exemplars(config.examples), config.shots):
+    for example in shown_for(question, exemplars(config.sampling.examples), config.sampling.shots):
         one = _like(example.as_question(), question)
-        marked = hinted_free(one) if hinted and config.hint != "sentence" else one
+        marked = hinted_free(one) if hinted and config.rationalization.hint != "sentence" else one
         shown = render(marked, bare)
         labels = {one.option_id: one.label for one in shown.shown}
         answer = rationale(example, config.style, labels)
@@ -202,7 +204,7 @@ def prompt_for(
 
 def training_prompt(question: Question, config: StarConfig, order: int) -> Prompt:
     """What the kept rationale is trained as an answer to: no hint, and examples only if wanted."""
-    few_shot = config.few_shot_in_training and config.method == "star"
+    few_shot = config.training.few_shot_in_training and config.method == "star"
     return prompt_for(question, config, "sampled", order, few_shot)
 
 
@@ -234,19 +236,23 @@ def ask(
     """One generation to be made: its row, still without text, and the request for it."""
     if source == "sampled":
         # Pairs need a right and a wrong answer to one and the same prompt.
-        step = 0 if config.pairs and index < config.samples else index
-        number, name = (iteration - 1) * config.samples + step, f"{question.id}#{index}"
+        step = 0 if config.training.pairs and index < config.sampling.samples else index
+        number, name = (iteration - 1) * config.sampling.samples + step, f"{question.id}#{index}"
     else:
-        number, name = iteration * config.samples + index, f"{question.id}#r{index}"
+        number, name = iteration * config.sampling.samples + index, f"{question.id}#r{index}"
     order = order_of(question, config, number)
-    if source == "rationalized" and config.hint == "place" and question.options:
+    if (
+        source == "rationalized"
+        and config.rationalization.hint == "order_trick"
+        and question.options
+    ):
         order = place_last(question, config, number)
     few_shot = uses_examples(config, iteration, source)
     prompt = prompt_for(question, config, source, order, few_shot)
     sampling = Sampling(
-        temperature=config.temperature,
-        top_p=config.top_p,
-        max_tokens=config.max_tokens,
+        temperature=config.sampling.temperature,
+        top_p=config.sampling.top_p,
+        max_tokens=config.sampling.max_tokens,
         stop=STOP,
         seed=seed_for(config, iteration, name),
     )
@@ -268,7 +274,7 @@ def ask_validation(
     """
     order = index % max(1, len(question.options))
     prompt = render(question, PLAIN, order)
-    sampling = Sampling(max_tokens=config.max_tokens, stop=STOP)
+    sampling = Sampling(max_tokens=config.sampling.max_tokens, stop=STOP)
     row = _row(prompt, f"{question.id}#{mark}", 0, "sampled", 0)
     return row, Request(id=row.id, prompt=prompt, sampling=sampling)
 

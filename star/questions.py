@@ -40,14 +40,16 @@ def split(
     left = [one for one in probe_set.questions if one.id not in removed]
     known = keyed(left)
     unanswered = [one.id for one in left if one.id not in known]
-    if unanswered and (config.method != "star" or not (config.judges or config.reward)):
+    if unanswered and (
+        config.method != "star" or not (config.selection.judges or config.selection.reward)
+    ):
         raise InputError(
             f"question {unanswered[0]!r} of {config.questions} has no answer to check rationales "
             f"against ({len(unanswered)} have none); judges decide instead with "
             f"--set judges=MODEL,MODEL or reward=MODEL, where the method is star"
         )
     random.Random(f"split|{config.seed}").shuffle(left)
-    held = left[: min(config.validation, int(len(left) * VALIDATION_AT_MOST))]
+    held = left[: min(config.evaluation.validation, int(len(left) * VALIDATION_AT_MOST))]
     copies = contaminated(left[len(held) :], [ProbeSet(name="validation", questions=tuple(held))])
     train = [one.id for one in left[len(held) :] if one.id not in copies][: config.limit]
     if not train:
@@ -76,20 +78,20 @@ def held_back(config: StarConfig) -> ProbeSet | None:
     Raises:
         InputError: there are none of that name, or one has no answer.
     """
-    if not config.test:
+    if not config.evaluation.test:
         return None
-    found = load_probe_set(config.test)
+    found = load_probe_set(config.evaluation.test)
     known = keyed(found.questions)
     unanswered = [one.id for one in found.questions if one.id not in known]
     if unanswered:
         raise InputError(
-            f"test={config.test}: question {unanswered[0]!r} has no answer to score against; name "
-            f"a set whose questions all have one"
+            f"test={config.evaluation.test}: question {unanswered[0]!r} has no answer to score "
+            f"against; name a set whose questions all have one"
         )
-    if config.test_limit is None or config.test_limit >= len(found.questions):
+    if config.evaluation.test_limit is None or config.evaluation.test_limit >= len(found.questions):
         return found
     places = range(len(found.questions))
-    drawn = sorted(random.Random("test").sample(places, config.test_limit))
+    drawn = sorted(random.Random("test").sample(places, config.evaluation.test_limit))
     return found.model_copy(update={"questions": tuple(found.questions[at] for at in drawn)})
 
 
@@ -105,7 +107,7 @@ def contaminated(questions: Sequence[Question], barred: Iterable[ProbeSet]) -> d
 
 def worked_ones(questions: Sequence[Question], config: StarConfig) -> dict[str, str]:
     """Question id -> which worked example it is: the prompt holds its answer."""
-    shown = [one.as_question() for one in exemplars(config.examples)]
+    shown = [one.as_question() for one in exemplars(config.sampling.examples)]
     return {
         match.a: f"the worked example {match.b}"
         for match in overlap(questions, shown)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import Field
 
@@ -302,5 +302,5 @@ class Job(Record):
         return digest.hexdigest()[:16]
 
 
-_FREE = {"iterations", "checkpoint_minutes"}
+_FREE: Any = {"iterations": True, "machine": {"checkpoint_minutes"}}
 """Fields whose change does not make a snapshot another fine-tune's."""

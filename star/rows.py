@@ -78,7 +78,7 @@ def _turns(
     choices = [one for one in made if one is not None]
     had = had.copy()
     found: list[Sample] = []
-    while choices and len(found) < config.turns:
+    while choices and len(found) < config.training.turns:
         best = min(choices, key=lambda one: (had[_place(one)], one.order))
         choices.remove(best)
         had[_place(best)] += 1
@@ -278,7 +278,7 @@ def supervised_rows(
     """
     rows = []
     for index, question in enumerate(questions):
-        for turn in range(max(1, config.turns)):
+        for turn in range(max(1, config.training.turns)):
             number = index + turn if FIELD not in question.metadata else 0
             prompt = training_prompt(question, config, order_of(question, config, number))
             text = render(prompt)
@@ -315,7 +315,7 @@ def worked_answer(question: Question, prompt: Prompt, config: StarConfig) -> str
     labels = {shown.option_id: shown.label for shown in prompt.shown}
     places = {one.id: f"o{number}" for number, one in enumerate(question.options, start=1)}
     named = {places[option]: label for option, label in labels.items()}
-    make = worked_like_examples if config.examples == "numbers" else worked
+    make = worked_like_examples if config.sampling.examples == "numbers" else worked
     return rationale(make(question), config.style, named)
 
 

@@ -42,14 +42,14 @@ def questions_to_ask(
         history: the samples of each iteration before, in order.
         config: its `sampler`, and the steps that the rows are to fill.
     """
-    if config.sampler == "all":
+    if config.sampling.sampler == "all":
         return list(ids)
     states = replay(ids, history)
     order = sorted(range(len(ids)), key=lambda i: (states[ids[i]].last, states[ids[i]].win_rate, i))
     wanted = rows_wanted(config, len(history) + 1)
     strength = accuracy(history[-1]) if history else 0.5
     # As many as should give the rows that the steps take, asked in whole.
-    count = min(len(ids), math.ceil(wanted / max(0.1, strength) / config.samples))
+    count = min(len(ids), math.ceil(wanted / max(0.1, strength) / config.sampling.samples))
     return [ids[i] for i in order[:count]]
 
 
@@ -67,8 +67,8 @@ def replay(ids: Sequence[str], history: Sequence[Sequence[Sample]]) -> dict[str,
 
 def rows_wanted(config: StarConfig, iteration: int) -> int:
     """Rows that fill an iteration's steps once."""
-    steps = (config.steps or 40) * config.step_growth ** (iteration - 1)
-    return max(1, round(steps) * config.train_batch_size)
+    steps = (config.training.steps or 40) * config.training.step_growth ** (iteration - 1)
+    return max(1, round(steps) * config.training.train_batch_size)
 
 
 def accuracy(samples: Sequence[Sample]) -> float:
@@ -105,10 +105,10 @@ def gather(work: Work, iteration: Iteration, phases: Phases) -> tuple[list[Sampl
             rows = work.generate(iteration, "rationalized", asked) if asked else []
             count(rows)
         kept = apply_filters(work.reads(rows), work.config)
-        if "likelihood" in work.config.filters and any(one.kept for one in kept):
+        if "likelihood" in work.config.selection.filters and any(one.kept for one in kept):
             kept = check_likelihood(work, iteration.number, kept)
         own = sum(sample.kept for sample in samples)
-        share = work.config.max_rationalized_share
+        share = work.config.rationalization.max_rationalized_share
         iteration.write("rationalized.jsonl", drop_over_share(kept, own, share))
     return samples, iteration.rationalized()
 
@@ -120,9 +120,15 @@ def asked_again(
     config = work.config
     names = dict.fromkeys(sample.question_id for sample in samples if sample.kept)
     asked = [
-        ask(work.questions[name], config, iteration.number, config.samples + more, "sampled")
+        ask(
+            work.questions[name],
+            config,
+            iteration.number,
+            config.sampling.samples + more,
+            "sampled",
+        )
         for name in names
-        for more in range(config.reask)
+        for more in range(config.selection.reask)
     ]
     if not asked:
         return []
@@ -154,7 +160,7 @@ def ask_all(work: Work, number: int) -> list[tuple[Generated, Request]]:
     return [
         ask(work.questions[name], work.config, number, index, "sampled")
         for name in chosen
-        for index in range(work.config.samples)
+        for index in range(work.config.sampling.samples)
     ]
 
 
@@ -165,10 +171,10 @@ def ask_hinted(
 
     A hint is the answer key, so there is none where judges stand in for it.
     """
-    if work.config.rationalize == "none":
+    if work.config.rationalization.rationalize == "none":
         return []
     solved = set(solved_questions(samples))
-    if work.config.rationalize == "unsolved":
+    if work.config.rationalization.rationalize == "unsolved":
         for before in range(1, number):
             solved |= work.solved_in(before)
     asked = dict.fromkeys(sample.question_id for sample in samples)
@@ -176,5 +182,5 @@ def ask_hinted(
         ask(work.questions[name], work.config, number, index, "rationalized")
         for name in asked
         if name not in solved and decided_by(work.questions[name], work.config) == "key"
-        for index in range(work.config.rationalize_samples)
+        for index in range(work.config.rationalization.rationalize_samples)
     ]

@@ -84,7 +84,7 @@ def on_cpu(config: StarConfig) -> bool:
     """Whether training runs on the CPU."""
     import torch
 
-    return config.device == "cpu" or not torch.cuda.is_available()
+    return config.machine.device == "cpu" or not torch.cuda.is_available()
 
 
 def load_tokenizer(base: str) -> PreTrainedTokenizerBase:
@@ -104,11 +104,11 @@ def load_model(base: str, config: StarConfig, previous: Path | None = None) -> P
 
     logging.disable_progress_bar()
     cpu = on_cpu(config)
-    if previous is not None and config.tuning == "full":
+    if previous is not None and config.training.tuning == "full":
         base = str(previous)
     kwargs = loading(config, cpu)
     model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(base, **kwargs)
-    if previous is not None and config.tuning != "full":
+    if previous is not None and config.training.tuning != "full":
         from peft import PeftModel
 
         model = PeftModel.from_pretrained(model, str(previous), is_trainable=True)
@@ -118,7 +118,7 @@ def load_model(base: str, config: StarConfig, previous: Path | None = None) -> P
 def loading(config: StarConfig, cpu: bool) -> dict[str, Any]:
     """How `from_pretrained` is to load the base."""
     kwargs: dict[str, Any] = {"dtype": dtype(config, cpu)}
-    if config.tuning == "qlora":
+    if config.training.tuning == "qlora":
         place = int(os.environ.get("LOCAL_RANK", "0"))
         kwargs |= {"quantization_config": four_bits(), "device_map": {"": place}}
     if padding_free(config, cpu):
@@ -134,9 +134,9 @@ def dtype(config: StarConfig, cpu: bool) -> Any:
     """
     import torch
 
-    if config.dtype != "auto":
-        return getattr(torch, config.dtype)
-    return torch.float32 if cpu or config.tuning == "full" else torch.bfloat16
+    if config.machine.dtype != "auto":
+        return getattr(torch, config.machine.dtype)
+    return torch.float32 if cpu or config.training.tuning == "full" else torch.bfloat16
 
 
 def four_bits() -> Any:
@@ -154,7 +154,7 @@ def four_bits() -> Any:
 
 def padding_free(config: StarConfig, cpu: bool) -> bool:
     """Whether the rows of a batch are laid end to end instead of padded: FlashAttention can."""
-    if cpu or config.packing == "off":
+    if cpu or config.training.packing == "off":
         return False
     from transformers.utils import is_flash_attn_2_available
 
@@ -166,9 +166,9 @@ def lora(config: StarConfig) -> Any:
     from peft import LoraConfig
 
     return LoraConfig(
-        r=config.lora_r,
-        lora_alpha=config.lora_alpha,
-        lora_dropout=config.lora_dropout,
+        r=config.training.lora_r,
+        lora_alpha=config.training.lora_alpha,
+        lora_dropout=config.training.lora_dropout,
         target_modules="all-linear",
         task_type="CAUSAL_LM",
     )

@@ -43,7 +43,7 @@ class Work:
         """
         stored, test = self.training.splits(), self.test
         if stored is None:
-            barred = [load_probe_set(name) for name in self.config.decontaminate]
+            barred = [load_probe_set(name) for name in self.config.evaluation.decontaminate]
             barred += [test] if test else []
             stored = split(self._probe_set, barred, self.config, test)
             self.training.write_splits(stored)
@@ -67,8 +67,8 @@ class Work:
         now = found.hash if found else None
         if stored is not None and stored.test_hash != now:
             raise FolderError(
-                f"test={self.config.test} is not what {self.training.path} was begun with (hash "
-                f"{now}, then {stored.test_hash}); name another --out folder"
+                f"test={self.config.evaluation.test} is not what {self.training.path} was begun "
+                f"with (hash {now}, then {stored.test_hash}); name another --out folder"
             )
         return found
 

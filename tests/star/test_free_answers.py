@@ -102,7 +102,7 @@ def test_a_file_of_examples_needs_a_reason_for_each_option(tmp_path: Path) -> No
         exemplars(str(path))
 
 
-@pytest.mark.parametrize("hint", ["mark", "sentence", "place"])
+@pytest.mark.parametrize("hint", ["mark", "sentence", "order_trick"])
 def test_the_hint_is_the_number_and_never_the_solution(hint: str) -> None:
     config = make_config("smollm2", "q", overrides={"hint": hint, "turns": 1})
     row, request = ask(PLUMS, config, 1, 0, "rationalized")
@@ -110,7 +110,7 @@ def test_the_hint_is_the_number_and_never_the_solution(hint: str) -> None:
     assert told.endswith("plums are left? (The answer is 19.)")
     assert "24" not in told and "24" not in request.prompt.text.rpartition("Question:")[2]
     examples = [one.content for one in request.prompt.messages[:-1] if one.role == "user"]
-    assert len(examples) == config.shots
+    assert len(examples) == config.sampling.shots
     assert all(("(The answer is" in one) == (hint != "sentence") for one in examples)
     trained = training_prompt(PLUMS, config, row.order)
     assert "19" not in trained.text and "(The answer" not in trained.messages[-1].content

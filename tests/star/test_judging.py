@@ -241,7 +241,7 @@ def test_a_panel_trains_on_questions_without_answers_and_is_not_asked_twice(
     lines = (tmp_path / "t" / "iteration_001" / "judgements.jsonl").read_text().splitlines()
     assert sum(json.loads(line)["kind"] == "rubric" for line in lines) == 1
     votes = training.iteration(1).judgements().values()
-    assert {one.judge for one in votes} == set(config.judges) and len(votes) == 40
+    assert {one.judge for one in votes} == set(config.selection.judges) and len(votes) == 40
     assert not any(one.self_judging for one in votes)
     dropped = next(one for one in rows if one.reason == "reward")
     told = "\n".join(explain(training, dropped.question_id))

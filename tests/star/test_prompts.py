@@ -46,7 +46,7 @@ def test_the_paper_keeps_its_examples_in_the_training_text() -> None:
     config = make_config("smollm2", "numbers:train", "paper")
     row, request = ask(QUESTIONS[0], config, 1, 0, "sampled")
     assert request.prompt.messages == training_prompt(QUESTIONS[0], config, row.order).messages
-    assert len(request.prompt.messages) == 2 * config.shots + 1
+    assert len(request.prompt.messages) == 2 * config.sampling.shots + 1
 
 
 def test_seeds_and_orders_differ_from_sample_to_sample_and_not_from_run_to_run() -> None:
@@ -102,9 +102,9 @@ def test_every_preset_makes_a_configuration(name: str) -> None:
 
 
 def test_settings_are_checked_in_one_line() -> None:
-    with pytest.raises(InputError, match="did you mean 'samples'"):
+    with pytest.raises(InputError, match=r"did you mean 'sampling\.samples'"):
         make_config("smollm2", "numbers", overrides=parse_settings(["sampels=3"]))
-    with pytest.raises(InputError, match="setting samples='many'"):
+    with pytest.raises(InputError, match=r"setting sampling\.samples='many'"):
         make_config("smollm2", "numbers", overrides=parse_settings(["samples=many"]))
     with pytest.raises(InputError, match="write it as key=value"):
         parse_settings(["samples"])
@@ -115,5 +115,5 @@ def test_settings_are_checked_in_one_line() -> None:
 def test_lists_and_none_are_set_from_text() -> None:
     found = parse_settings(["filters=leak,duplicate", "limit=none", "learning-rate=1e-3"])
     config = make_config("smollm2", "numbers", overrides=found)
-    assert config.filters == ("leak", "duplicate")
-    assert config.limit is None and config.learning_rate == 1e-3
+    assert config.selection.filters == ("leak", "duplicate")
+    assert config.limit is None and config.training.learning_rate == 1e-3

@@ -13,7 +13,7 @@ from starprobe.bench.statistics.paired import mcnemar
 from starprobe.probes.errors import FolderError, InputError
 from starprobe.probes.loading import load_probe_set, write_questions
 from starprobe.probes.numbers import NumbersSpec, make_numbers
-from starprobe.star.config import make_config
+from starprobe.star.config import make_config, values
 from starprobe.star.evaluate import compared
 from starprobe.star.export import card
 from starprobe.star.folder import Training
@@ -113,7 +113,9 @@ def test_every_iteration_is_tested_on_request_and_later_too_and_none_again(
     again = train(config, tmp_path / "t", load=learner)
     assert again.tested() == first and len(learner.prompts) == asked
     every = train(
-        config.model_copy(update={"test_every": True}), tmp_path / "t", load=learner
+        make_config(config.model, config.questions, "rest", values(config) | {"test_every": True}),
+        tmp_path / "t",
+        load=learner,
     ).tested()
     assert every is not None and len(learner.prompts) == asked + 7
     assert [one.iteration for one in every.scored] == [0, 1, 2]

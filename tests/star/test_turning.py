@@ -21,7 +21,7 @@ QUESTIONS = {one.id: one for one in load_probe_set("numbers:train:n=12").questio
 
 
 def config(**changed: object) -> StarConfig:
-    return make_config("smollm2", "numbers", "rest", {"hint": "place", "turns": 2} | changed)
+    return make_config("smollm2", "numbers", "rest", {"hint": "order_trick", "turns": 2} | changed)
 
 
 def right(question: Question, settings: StarConfig) -> Sample:
@@ -86,7 +86,7 @@ def test_what_is_not_a_line_for_each_option_stays_as_it_is(text: str) -> None:
 
 
 def test_the_hint_of_place_is_refused_without_turns() -> None:
-    with pytest.raises(InputError, match="hint=place needs turns"):
+    with pytest.raises(InputError, match="hint=order_trick needs turns"):
         config(turns=0)
 
 
