@@ -121,15 +121,19 @@ def _count(part: Unit, questions: int, probes: int, cost: Cost) -> Count:
 
 def _training(config: StarConfig, questions: int, cost: Cost) -> tuple[int, int, int]:
     """Samples, their tokens and tokens trained on, of one training at most."""
-    length = min(cost.response_tokens or config.max_tokens, config.max_tokens)
-    held = min(config.validation, int(questions * VALIDATION_AT_MOST))
+    length = min(cost.response_tokens or config.sampling.max_tokens, config.sampling.max_tokens)
+    held = min(config.evaluation.validation, int(questions * VALIDATION_AT_MOST))
     count = min(questions - held, config.limit or questions)
     samples = held * (config.iterations + 1)
     row = cost.prompt_tokens + (ANSWER_TOKENS if config.method == "direct" else length)
     if config.method == "star":
-        retries = 0 if config.rationalize == "none" else config.rationalize_samples
-        samples += config.iterations * count * (config.samples + retries)
-        if config.few_shot_in_training:
-            row += config.shots * (cost.prompt_tokens + length)
-    steps = config.iterations * (config.steps or 0)
-    return samples, samples * length, steps * config.train_batch_size * row
+        retries = (
+            0
+            if config.rationalization.rationalize == "none"
+            else config.rationalization.rationalize_samples
+        )
+        samples += config.iterations * count * (config.sampling.samples + retries)
+        if config.training.few_shot_in_training:
+            row += config.sampling.shots * (cost.prompt_tokens + length)
+    steps = config.iterations * (config.training.steps or 0)
+    return samples, samples * length, steps * config.training.train_batch_size * row

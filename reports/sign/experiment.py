@@ -20,7 +20,7 @@ from starprobe.bench.records import Sampling
 from starprobe.bench.run_config import RunConfig
 from starprobe.probes.errors import FolderError, InputError
 from starprobe.probes.schema import Record
-from starprobe.star.config import DEFAULT_PRESET, StarConfig, make_config
+from starprobe.star.config import DEFAULT_PRESET, StarConfig, make_config, values
 from starprobe.star.folder import read_record
 from starprobe.star.models import base_weights, sampling_name
 
@@ -28,9 +28,11 @@ STAR = "star"
 BASE, PROMPTED = "base", "prompted"
 """The arms that nothing is trained for: the base asked plainly, and asked for a breakdown."""
 SHARED = (
-    "questions", "limit", "validation", "decontaminate", "examples", "steps", "step_growth",
-    "train_batch_size", "max_length", "restart", "tuning", "lora_r", "lora_alpha", "lora_dropout",
-    "learning_rate", "scheduler", "warmup", "device", "dtype",
+    "questions", "limit", "evaluation.validation", "evaluation.decontaminate", "sampling.examples",
+    "training.steps", "training.step_growth", "training.train_batch_size", "training.max_length",
+    "training.restart", "training.tuning", "training.lora_r", "training.lora_alpha",
+    "training.lora_dropout", "training.learning_rate", "training.scheduler", "training.warmup",
+    "machine.device", "machine.dtype",
 )  # fmt: skip
 """Settings that decide which questions are trained on, and how much and how the weights move."""
 
@@ -174,15 +176,16 @@ def check(experiment: Experiment) -> None:
     for arm, other in configs.items():
         if other.method == "base":
             raise InputError(f"[arms.{arm}]: method=base trains nothing; take that table out")
+        left, right = values(one), values(other)
         for key in SHARED:
-            if getattr(one, key) != getattr(other, key):
+            if left[key] != right[key]:
                 raise InputError(
-                    f"the arms {first} and {arm} differ in {key} ({getattr(one, key)!r}, "
-                    f"{getattr(other, key)!r}); every arm has one budget: set it in [training]"
+                    f"the arms {first} and {arm} differ in {key} ({left[key]!r}, "
+                    f"{right[key]!r}); every arm has one budget: set it in [training]"
                 )
-    if one.steps is None:
+    if one.training.steps is None:
         raise InputError("[training] needs steps: the number of steps that every arm is trained")
-    if one.step_growth != 1 or one.restart != "base":
+    if one.training.step_growth != 1 or one.training.restart != "base":
         raise InputError("[training] needs step_growth=1 and restart='base': one budget for all")
     if STAR not in {config.method for config in configs.values()}:
         raise InputError("there is no arm with method=star: nothing to put to the test")
@@ -240,7 +243,7 @@ def asked(experiment: Experiment, conditions: tuple[str, ...] | None = None) -> 
         orders=probes.orders,
         sampling=Sampling(max_tokens=probes.max_tokens),
         options=BackendOptions(
-            batch_size=probes.batch_size, dtype=config.dtype, device=config.device
+            batch_size=probes.batch_size, dtype=config.machine.dtype, device=config.machine.device
         ),
     )
 

@@ -63,7 +63,7 @@ def test_a_part_done_before_a_setting_existed_is_done_with_its_default(tmp_path:
     path = tmp_path / unit.name / "DONE"
     path.parent.mkdir(parents=True)
     older = unit.model_dump(mode="json")
-    older["star"].pop("sampling_workers")
+    older["star"]["machine"].pop("sampling_workers")
     write_atomic(path, unit.model_validate(older).model_dump_json(exclude_unset=True))
     assert "sampling_workers" not in path.read_text() and done(unit, tmp_path)
     write_atomic(path, unit.model_copy(update={"arm": "other"}).model_dump_json())
