@@ -249,7 +249,9 @@ class MachineSettings(Record):
         description="Of sampling and training; auto: float32 on a CPU, bfloat16 on a GPU.",
     )
     sampling_workers: int = Field(
-        1, ge=1, description="Processes that share sampling out, one a GPU; the samples are the same."
+        1,
+        ge=1,
+        description="Processes that share sampling out, one a GPU; the samples are the same.",
     )
     processes: int = Field(
         1, ge=1, description="Processes of a fine-tune, one a GPU: the same batches as one makes."

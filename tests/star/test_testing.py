@@ -120,7 +120,7 @@ def test_every_iteration_is_tested_on_request_and_later_too_and_none_again(
     assert every is not None and len(learner.prompts) == asked + 7
     assert [one.iteration for one in every.scored] == [0, 1, 2]
     assert (every.best, every.comparisons) == (first.best, first.comparisons)
-    with pytest.raises(FolderError, match="its evaluation.test_every is True, yours False"):
+    with pytest.raises(FolderError, match=r"its evaluation\.test_every is True, yours False"):
         train(config, tmp_path / "t", load=learner)
 
 
