@@ -119,7 +119,7 @@ def plain(config: StarConfig, folder: Path) -> Measured:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from starprobe.star.models import base_weights
+    from starprobe.star.work import base_weights
 
     start = time.perf_counter()
     base = base_weights(config.model)
@@ -203,7 +203,7 @@ def bare(config: StarConfig, folder: Path) -> Measured:
     os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
     from vllm import LLM, SamplingParams
 
-    from starprobe.star.models import base_weights
+    from starprobe.star.work import base_weights
 
     start = time.perf_counter()
     engine = LLM(

@@ -33,13 +33,11 @@ from starprobe.star.config import StarConfig
 from starprobe.star.filters import decide
 from starprobe.star.folder import Iteration, Phases, records
 from starprobe.star.measure import answered_numbers
-from starprobe.star.models import base_weights
 from starprobe.star.prompts import PLAIN, ask_validation
 from starprobe.star.read import read
 from starprobe.star.records import Exam, Forgetting, Sample, Scored
-from starprobe.star.sampling import generate_missing
 from starprobe.star.weights import on_cpu
-from starprobe.star.work import Work
+from starprobe.star.work import Work, base_weights, generate_missing
 
 
 def validate(

@@ -11,9 +11,9 @@ from starprobe.bench.run_folder import hardware, versions
 from starprobe.probes.errors import FolderError
 from starprobe.star.config import StarConfig
 from starprobe.star.folder import Training, replace_folder
-from starprobe.star.models import base_weights
 from starprobe.star.records import Exam, Forgetting, Interval, IterationMetrics
 from starprobe.star.tables import differences
+from starprobe.star.work import base_weights
 
 CARD = """\
 ---

@@ -22,9 +22,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from starprobe.probes.errors import InputError, MissingError
 from starprobe.star.config import StarConfig
 from starprobe.star.folder import records, replace_folder
+from starprobe.star.progress import Watcher
 from starprobe.star.records import Job, TrainingStats, TrainRow
 from starprobe.star.rows import Encoded, encode
-from starprobe.star.sampling import Watcher
 from starprobe.star.snapshots import keeper, last_whole
 from starprobe.star.weights import (
     enough_memory,

@@ -23,12 +23,10 @@ from starprobe.star.config import KeepBy, StarConfig
 from starprobe.star.filters import dropped
 from starprobe.star.folder import Iteration, Phases
 from starprobe.star.measure import share
-from starprobe.star.models import TRAINABLE
 from starprobe.star.prompts import prompt_for
 from starprobe.star.questions import keyed
 from starprobe.star.records import Judging, Sample
-from starprobe.star.sampling import MAX_ERRORS
-from starprobe.star.work import Work
+from starprobe.star.work import MAX_ERRORS, TRAINABLE, Work
 
 RIGHT = "RIGHT"
 """The choice of a rubric that keeps."""

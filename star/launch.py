@@ -21,9 +21,9 @@ from starprobe.probes import errors
 from starprobe.probes.errors import InputError, UserError
 from starprobe.star.config import StarConfig
 from starprobe.star.finetune import finetune
-from starprobe.star.models import sampling_backend
+from starprobe.star.progress import Silent, Watcher
 from starprobe.star.records import Job, TrainingStats
-from starprobe.star.sampling import Silent, Watcher
+from starprobe.star.work import sampling_backend
 
 WORKER = "starprobe.star.launch"
 LAUNCHED = (

@@ -20,7 +20,7 @@ from starprobe.star.folder import Iteration, Phases, Training
 from starprobe.star.judging import judging_numbers, rehearse
 from starprobe.star.launch import finetuned
 from starprobe.star.measure import best_of, counts, sampling_numbers, why_stop
-from starprobe.star.models import BackendLoader, Models, base_weights
+from starprobe.star.progress import Silent, Watcher
 from starprobe.star.records import IterationMetrics, Job, Sample, TrainingStats, TrainRow
 from starprobe.star.rows import (
     balanced,
@@ -31,8 +31,7 @@ from starprobe.star.rows import (
     train_rows,
 )
 from starprobe.star.sample import gather
-from starprobe.star.sampling import Silent, Watcher
-from starprobe.star.work import Work
+from starprobe.star.work import BackendLoader, Models, Work, base_weights
 
 
 def rows_of(

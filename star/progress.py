@@ -1,12 +1,46 @@
-"""Progress of a training for people: a bar with tokens a second and time left for each phase."""
+"""How far a training is, for people: a bar with tokens a second and time left for each phase."""
 
 from __future__ import annotations
 
 import time
 from types import TracebackType
+from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+
+class Watcher(Protocol):
+    """Is told how far a phase is."""
+
+    def start(self, phase: str, total: int, done: int = 0) -> None:
+        """A phase begins, some of it perhaps done before."""
+
+    def advance(self, count: int = 1, tokens: int = 0) -> None:
+        """So many more are done."""
+
+    def note(self, text: str) -> None:
+        """How it goes, in a few words; each replaces the one before."""
+
+    def say(self, text: str) -> None:
+        """A line for people."""
+
+
+class Silent:
+    """A watcher that says nothing."""
+
+    def start(self, phase: str, total: int, done: int = 0) -> None:
+        """Nothing."""
+
+    def advance(self, count: int = 1, tokens: int = 0) -> None:
+        """Nothing."""
+
+    def note(self, text: str) -> None:
+        """Nothing."""
+
+    def say(self, text: str) -> None:
+        """Nothing."""
+
 
 PHASES = {
     "samples": "sampling",

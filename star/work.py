@@ -1,22 +1,124 @@
-"""What every stage of a training shares: its folder, its questions, and the model that samples."""
+"""What every stage of a training shares: its folder, its questions, and the model that samples.
+
+One model is in memory at a time; only generations that are missing are made, and each is appended
+to its file as it comes.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Callable, Sequence
 from functools import cached_property
+from pathlib import Path
 
-from starprobe.bench.models.base import Backend, Request
+from starprobe.bench.models import BackendOptions, load_backend, parse_model, vllm
+from starprobe.bench.models.base import Backend, Request, generate
+from starprobe.bench.models.weights import EMBEDDED, embedded_folder, gguf_folder
+from starprobe.bench.models.worker import DIED
 from starprobe.bench.readers import DEFAULT_CLASSIFIER, load_classifier
-from starprobe.probes.errors import FolderError
+from starprobe.bench.records import Generation
+from starprobe.probes.errors import FolderError, InputError, MissingError
 from starprobe.probes.loading import load_probe_set
 from starprobe.probes.schema import ProbeSet, Question
+from starprobe.star.config import StarConfig
 from starprobe.star.folder import Iteration, Splits, Training
 from starprobe.star.measure import solved_questions
-from starprobe.star.models import Models
+from starprobe.star.progress import Watcher
 from starprobe.star.questions import held_back, split
 from starprobe.star.read import Read, read
 from starprobe.star.records import Generated
-from starprobe.star.sampling import Watcher, generate_missing
+
+BackendLoader = Callable[[str, BackendOptions], Backend]
+TRAINABLE = ("hf", "vllm")
+"""Backends whose names are weights that can be trained."""
+
+
+def base_weights(model: str) -> str:
+    """What `from_pretrained` takes for a model's name: a folder, or a hub name.
+
+    Raises:
+        InputError: a model behind a server, whose weights are not ours to train.
+    """
+    parsed = parse_model(model)
+    if parsed.backend not in TRAINABLE or parsed.url is not None:
+        raise InputError(
+            f"{model!r} cannot be trained: only weights on this machine can; name it "
+            f"hf:NAME, hf:FOLDER or smollm2"
+        )
+    if parsed.name in EMBEDDED:
+        return str(embedded_folder(parsed.name))
+    path = Path(parsed.name).expanduser()
+    if path.suffix == ".gguf" and path.is_file():
+        return str(gguf_folder(path))
+    if (path / "adapter_config.json").is_file():
+        raise InputError(f"{model!r} is an adapter; merge it into its base first, then train that")
+    return str(path) if path.is_dir() else parsed.name
+
+
+def sampling_backend(config: StarConfig) -> str:
+    """What samples: as the configuration says, else vLLM where it can run here."""
+    named = config.machine.backend or parse_model(config.model).backend
+    if not config.machine.backend and named == "hf" and vllm.usable(config.machine.device):
+        return "vllm"
+    return named
+
+
+def sampling_name(config: StarConfig, weights: Path | None) -> str:
+    """The backend's name for the model that samples: the base, or trained weights.
+
+    Raises:
+        InputError: the configuration's backend cannot serve weights of this machine.
+    """
+    parsed = parse_model(config.model)
+    backend = sampling_backend(config)
+    if backend not in TRAINABLE:
+        raise InputError(f"backend={backend} cannot serve trained weights; take hf or vllm")
+    if weights is not None:
+        return f"{backend}:{weights}"
+    if backend == parsed.backend:
+        return config.model
+    return f"{backend}:{parsed.name}"
+
+
+class Models:
+    """Keeps the backend that was asked for last; the one before is closed first."""
+
+    def __init__(self, config: StarConfig, load: BackendLoader = load_backend) -> None:
+        self._config = config
+        self._load = load
+        self._name: str | None = None
+        self._backend: Backend | None = None
+
+    def get(self, weights: Path | None) -> Backend:
+        """The backend that serves these weights; the base model for None."""
+        name = sampling_name(self._config, weights)
+        if self._backend is None or name != self._name:
+            self.close()
+            self._backend = self._load(name, self._options(weights))
+            self._name = name
+        return self._backend
+
+    def close(self) -> None:
+        """Frees the memory of whatever is loaded."""
+        if self._backend is not None:
+            self._backend.close()
+            self._backend, self._name = None, None
+            gc.collect()
+
+    def _options(self, weights: Path | None) -> BackendOptions:
+        config = self._config
+        is_adapter = weights is not None and (weights / "adapter_config.json").exists()
+        return BackendOptions(
+            batch_size=config.machine.batch_size,
+            dtype=config.machine.dtype,
+            device=config.machine.device,
+            workers=config.machine.sampling_workers,
+            base_model=parse_model(config.model).name if is_adapter else None,
+        )
+
+
+MAX_ERRORS = 0.5
+"""A larger share of failed requests is no accident: the loop stops instead of going on."""
 
 
 class Work:
@@ -95,3 +197,58 @@ class Work:
     def solved_in(self, number: int) -> frozenset[str]:
         """The questions that an iteration solved without a hint."""
         return solved_questions(self.training.samples(number))
+
+
+def generate_missing(
+    iteration: Iteration,
+    kind: str,
+    asked: Sequence[tuple[Generated, Request]],
+    backend: Backend,
+    watcher: Watcher,
+) -> list[Generated]:
+    """All generations asked for, in the order asked; only those not yet in the file are made.
+
+    Raises:
+        MissingError: most requests failed, so that the model is not there or not well; or its
+            process died, and what it owed was not made.
+    """
+    there = {row.id: row for row in iteration.raw(kind)}
+    missing = [(row, request) for row, request in asked if row.id not in there]
+    watcher.start(kind, len(asked), len(asked) - len(missing))
+    waiting = {row.id: row for row, _ in missing}
+    failed: list[str] = []
+    with iteration.raw_writer(kind) as writer:
+        for name, generation in generate(backend, [request for _, request in missing]):
+            if generation.error is not None and generation.error.kind == DIED:
+                raise MissingError(
+                    f"{generation.error.message}; run the same command again when that is cured: "
+                    f"what was made is kept"
+                )
+            row = filled(waiting[name], generation)
+            if row.error is not None:
+                failed.append(row.error)
+            writer.append([row])
+            there[name] = row
+            watcher.advance(1, row.tokens or 0)
+    if failed and len(failed) > MAX_ERRORS * len(missing):
+        raise MissingError(
+            f"{len(failed)} of {len(missing)} requests failed ({failed[0]}); run the same command "
+            f"again when that is cured: the others are kept"
+        )
+    return [there[row.id] for row, _ in asked if row.id in there]
+
+
+def filled(row: Generated, generation: Generation) -> Generated:
+    """The row with what the backend gave."""
+    usage, error = generation.usage, generation.error
+    return row.model_copy(
+        update={
+            "text": generation.text,
+            "reasoning": generation.reasoning,
+            "raw": generation.raw,
+            "finish_reason": generation.finish_reason,
+            "prompt_tokens": usage.prompt_tokens if usage else None,
+            "tokens": usage.completion_tokens if usage else None,
+            "error": f"{error.kind}: {error.message}" if error else None,
+        }
+    )

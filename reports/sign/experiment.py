@@ -22,7 +22,7 @@ from starprobe.probes.errors import FolderError, InputError
 from starprobe.probes.schema import Record
 from starprobe.star.config import DEFAULT_PRESET, StarConfig, make_config, values
 from starprobe.star.folder import read_record
-from starprobe.star.models import base_weights, sampling_name
+from starprobe.star.work import base_weights, sampling_name
 
 STAR = "star"
 BASE, PROMPTED = "base", "prompted"

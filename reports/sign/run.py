@@ -37,8 +37,8 @@ from starprobe.reports.sign.experiment import (
     star_arms,
     units,
 )
-from starprobe.star.models import base_weights
 from starprobe.star.rows import check_worked
+from starprobe.star.work import base_weights
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -13,13 +13,12 @@ from starprobe.probes.schema import Option, Question
 from starprobe.star import filters
 from starprobe.star.config import FilterName, make_config
 from starprobe.star.folder import Phases, Training
-from starprobe.star.models import Models
+from starprobe.star.progress import Silent
 from starprobe.star.read import Read, closes_well, closing, read
 from starprobe.star.records import REASONS, Generated, Sample
 from starprobe.star.sample import gather
-from starprobe.star.sampling import Silent
 from starprobe.star.tables import ABOUT
-from starprobe.star.work import Work
+from starprobe.star.work import Models, Work
 from tests.star.test_loop import small
 
 QUESTION = Question(
