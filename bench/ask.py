@@ -8,13 +8,13 @@ from __future__ import annotations
 import hashlib
 import json
 from asyncio import CancelledError
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack, closing, suppress
 from functools import partial
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from starprobe.bench.files import Appender, may_write, only_writer
 from starprobe.bench.models import (
@@ -25,7 +25,7 @@ from starprobe.bench.models import (
     load_backend,
     parse_model,
 )
-from starprobe.bench.progress import board, track
+from starprobe.bench.progress import Counting, Watcher, board, line
 from starprobe.bench.readers import DEFAULT_CLASSIFIER, load_classifier
 from starprobe.bench.readers.base import Reading
 from starprobe.bench.records import Generation, ModelInfo, Response, Sampling, Verdict
@@ -39,8 +39,8 @@ from starprobe.bench.run_config import (
     spent,
 )
 from starprobe.bench.run_folder import Run
-from starprobe.probes.errors import InputError, UserError
-from starprobe.probes.schema import Option, Prompt, Question
+from starprobe.probes.errors import InputError, MissingError, UserError
+from starprobe.probes.schema import Option, Prompt, Question, Record
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -227,6 +227,9 @@ def ask_together(
 
 
 _NOTING = Lock()
+Item = TypeVar("Item")
+Made = TypeVar("Made")
+Row = TypeVar("Row", bound=Record)
 
 
 def run(config: RunConfig, out: Path | str, console: Console | None = None) -> Run:
@@ -318,47 +321,108 @@ def ask_model(
     info = backend.info()
     note_model(folder, info, anew=False)
     rows = folder.responses()
-    answered = {key for key, row in rows.items() if row.error is None}
     wanted = {
         request.id: (request, prompt.id, repeat)
         for prompt, repeat in asked_of(config, info, prompts)
         for request in [make_request(info, prompt, config.sampling, repeat, config.options)]
-        if request.id not in answered
     }
-    if not wanted:
+    if all(key in rows and rows[key].error is None for key in wanted):
         return 0
-    left = None if config.budget is None else config.budget - spent(rows.values())
-    waiting = [request for request, _, _ in wanted.values()]
-    asked = 0
     with ExitStack() as stack:
         writer = stage.writer if stage else stack.enter_context(folder.response_writer())
-        ticker = stack.enter_context(
-            track(info.name, len(wanted), console, stage.progress if stage else None)
-        )
-        while waiting:
-            batch = waiting
-            if left is not None:
-                price = prices(info)
-                batch = list(affordable(waiting, price, left - ticker.cost))
-            if not batch:
-                ticker.note(f"stopped before the budget of ${config.budget:g} was passed")
-                break
-            # Closed at once on Ctrl-C, so that what is under way is given up and not paid for.
-            with closing(generate(backend, batch)) as generations:
-                try:
-                    for request_id, generation in generations:
-                        _, prompt_id, repeat = wanted[request_id]
-                        row = make_response(request_id, prompt_id, repeat, info.name, generation)
-                        writer.append([row])
-                        ticker.count(generation)
-                except (KeyboardInterrupt, CancelledError):
-                    ticker.note("interrupted; the same command again goes on from here")
-                    raise
-            asked += len(batch)
-            waiting = waiting[len(batch) :]
+        watcher = stack.enter_context(line(console, progress=stage.progress if stage else None))
+        make = partial(_answers, backend, config, spent(rows.values()), watcher)
+        made = ask_missing(wanted, rows, make, writer.append, watcher, info.name)
     # What a backend has learnt on the way, such as parameters that the service refuses.
     note_model(folder, backend.info(), anew=True)
-    return asked
+    return len(made)
+
+
+def _answers(
+    backend: Backend,
+    config: RunConfig,
+    paid: float,
+    watcher: Watcher,
+    missing: Mapping[str, tuple[Request, str, int]],
+) -> Iterator[tuple[str, list[Response]]]:
+    """The responses to these requests as they come, as far as the budget reaches."""
+    info = backend.info()
+    waiting = [request for request, _, _ in missing.values()]
+    while waiting:
+        batch = waiting
+        if config.budget is not None:
+            batch = list(affordable(waiting, prices(info), config.budget - paid))
+            if not batch:
+                watcher.note(f"stopped before the budget of ${config.budget:g} was passed")
+                return
+        for name, generation in generate(backend, batch):
+            _, prompt_id, repeat = missing[name]
+            row = make_response(name, prompt_id, repeat, info.name, generation)
+            paid += spent([row])
+            yield name, [row]
+        waiting = waiting[len(batch) :]
+
+
+def ask_missing(
+    wanted: Mapping[str, Item],
+    there: Mapping[str, object],
+    make: Callable[[dict[str, Item]], Iterator[tuple[str, Sequence[Row]]]],
+    append: Callable[[Sequence[Row]], object],
+    watcher: Counting,
+    phase: str,
+    tolerated: float = 1.0,
+) -> list[Row]:
+    """The one loop of all that asks a model: makes what is missing and writes it as it comes.
+
+    What is there and did not fail is not made again; a kill loses nothing that was written.
+
+    Args:
+        wanted: id -> what is to be asked.
+        there: id -> what was made before, by the ids of `wanted`.
+        make: id and rows of one thing asked after another, in any order; closed on Ctrl-C, so that
+            what is under way is given up and not paid for.
+        append: writes rows that belong together in one go.
+        watcher: is told how far it is.
+        phase: what the watcher calls it.
+        tolerated: share of failed rows above which this is no accident.
+
+    Raises:
+        MissingError: more than that have failed: the model is not there, or not well.
+    """
+    missing = {
+        name: item
+        for name, item in wanted.items()
+        if name not in there or getattr(there[name], "error", None) is not None
+    }
+    rows: list[Row] = []
+    if not missing:
+        return rows
+    watcher.start(phase, len(wanted), len(wanted) - len(missing))
+    failed: list[str] = []
+    with closing(_closable(make(missing))) as made:
+        try:
+            for _, together in made:
+                append(together)
+                rows += together
+                for row in together:
+                    if isinstance(row, Generation):
+                        watcher.made(row)
+                        failed += [row.error.message] if row.error is not None else []
+                if not any(isinstance(row, Generation) for row in together):
+                    watcher.advance()
+        except (KeyboardInterrupt, CancelledError):
+            watcher.note("interrupted; the same command again goes on from here")
+            raise
+    if len(failed) > tolerated * len(missing):
+        raise MissingError(
+            f"{phase}: {len(failed)} of {len(missing)} requests failed ({failed[0]}); run the same "
+            f"command again when that is cured: the others are kept"
+        )
+    return rows
+
+
+def _closable(rows: Iterator[Made]) -> Generator[Made, None, None]:
+    yield from rows
 
 
 def note_model(folder: Run, info: ModelInfo, anew: bool) -> None:

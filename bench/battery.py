@@ -81,7 +81,7 @@ def _read(run: Run, config: BatteryConfig, console: Console) -> None:
 
 def _intervene(run: Run, config: BatteryConfig, console: Console) -> None:
     from starprobe.bench.faithfulness.stage import FaithfulnessConfig, faithfulness_run
-    from starprobe.bench.progress import steps
+    from starprobe.bench.progress import line
 
     if not config.rationales:
         return
@@ -91,15 +91,15 @@ def _intervene(run: Run, config: BatteryConfig, console: Console) -> None:
         seed=config.sampling.seed,
         options=config.options,
     )
-    with steps(console) as step:
-        found = faithfulness_run(run.path, wanted, step)
+    with line(console) as watcher:
+        found = faithfulness_run(run.path, wanted, watcher)
     for model, reason in found.not_applicable.items():
         console.print(f"{model}: {reason}", markup=False, highlight=False)
 
 
 def _judge(run: Run, config: BatteryConfig, console: Console) -> None:
     from starprobe.bench.judges.stage import JudgeConfig, judge_run
-    from starprobe.bench.progress import steps
+    from starprobe.bench.progress import line
 
     if not config.judges and not config.rewards:
         console.print("nobody is named to judge (--judges, --reward)", highlight=False)
@@ -112,8 +112,8 @@ def _judge(run: Run, config: BatteryConfig, console: Console) -> None:
         seed=config.sampling.seed,
         options=config.options,
     )
-    with steps(console) as step:
-        judge_run(run.path, wanted, step)
+    with line(console) as watcher:
+        judge_run(run.path, wanted, watcher)
 
 
 def _measure(run: Run, config: BatteryConfig, console: Console) -> None:

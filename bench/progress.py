@@ -1,13 +1,13 @@
-"""A progress line for long work: how much is done, tokens a second, time left."""
+"""How far long work is: what is told of it, and a line that shows it."""
 
 from __future__ import annotations
 
 import statistics
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Protocol
 
 from starprobe.bench.records import Generation
 
@@ -16,63 +16,145 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 
-class Ticker:
-    """Counts generations; shows nothing by itself."""
+class Watcher(Protocol):
+    """Is told how far a phase is."""
 
-    def __init__(self) -> None:
-        self.done = 0
-        self.failed = 0
-        self.tokens = 0
-        self.cost = 0.0
-        self.kinds: Counter[str] = Counter()
-        """Kinds of error."""
-        self.latencies: list[float] = []
-        self.notes: list[str] = []
-        self._start = time.monotonic()
+    def start(self, phase: str, total: int, done: int = 0) -> None:
+        """A phase begins, some of it perhaps done before."""
 
-    def count(self, generation: Generation) -> None:
-        """Takes one more generation into the sums."""
-        self.done += 1
-        if generation.error is not None:
-            self.failed += 1
-            self.kinds[generation.error.kind] += 1
-        elif generation.latency_s is not None:
-            self.latencies.append(generation.latency_s)
-        if generation.usage is not None:
-            self.tokens += generation.usage.completion_tokens or 0
-            self.cost += generation.usage.cost or 0.0
+    def advance(self, count: int = 1, tokens: int = 0) -> None:
+        """So many more are done."""
 
     def note(self, text: str) -> None:
-        """Takes a remark along to the summary."""
-        self.notes.append(text)
+        """How it goes, in a few words; each replaces the one before."""
 
-    @property
-    def tokens_per_second(self) -> float:
-        """Generated tokens over wall-clock seconds since the start."""
-        return self.tokens / max(1e-6, time.monotonic() - self._start)
+    def say(self, text: str) -> None:
+        """A line for people."""
+
+
+class Counting(Watcher, Protocol):
+    """Also counts what models gave."""
+
+    def made(self, row: Generation) -> None:
+        """One more response is there, or failed."""
+
+
+class Silent:
+    """Says nothing."""
+
+    def start(self, phase: str, total: int, done: int = 0) -> None:
+        """Nothing."""
+
+    def advance(self, count: int = 1, tokens: int = 0) -> None:
+        """Nothing."""
+
+    def note(self, text: str) -> None:
+        """Nothing."""
+
+    def say(self, text: str) -> None:
+        """Nothing."""
+
+    def made(self, row: Generation) -> None:
+        """Nothing."""
+
+
+class Sums:
+    """What was made in one phase."""
+
+    def __init__(self, done: int = 0) -> None:
+        self.done = done
+        self.tokens = 0
+        self.cost = 0.0
+        self.responses = 0
+        self.failed: Counter[str] = Counter()
+        """Kind of error -> requests that ended in it."""
+        self.latencies: list[float] = []
+        self._before, self._began = done, time.monotonic()
+
+    def add(self, row: Generation) -> None:
+        """Takes one more response into the sums."""
+        self.responses += 1
+        if row.error is not None:
+            self.failed[row.error.kind] += 1
+        elif row.latency_s is not None:
+            self.latencies.append(row.latency_s)
+        if row.usage is not None:
+            self.tokens += row.usage.completion_tokens or 0
+            self.cost += row.usage.cost or 0.0
 
     def summary(self) -> str:
-        """`12 responses, 1 failed, 890 tokens, 45 tokens/s, $0.02`."""
-        parts = [f"{self.done - self.failed} responses"]
-        if self.failed:
-            kinds = ", ".join(f"{count} {kind}" for kind, count in self.kinds.most_common(3))
-            parts.append(f"{self.failed} failed ({kinds})")
-        parts.append(f"{self.tokens} tokens, {self.tokens_per_second:.0f} tokens/s")
+        """`12 responses, 1 failed (1 http_429), 890 tokens, 45 tokens/s, $0.02`."""
+        failed, seconds = self.failed.total(), time.monotonic() - self._began
+        parts = [f"{self.responses - failed} responses"]
+        if not self.responses:
+            parts = [f"{self.done - self._before} in {seconds:.0f} s"]
+        if failed:
+            kinds = ", ".join(f"{count} {kind}" for kind, count in self.failed.most_common(3))
+            parts.append(f"{failed} failed ({kinds})")
+        if self.tokens:
+            parts.append(f"{self.tokens} tokens, {self.tokens / max(1e-6, seconds):.0f} tokens/s")
         if self.cost:
             parts.append(f"${self.cost:.4f}")
         return ", ".join(parts)
 
-    def closing(self) -> str:
-        """The summary with the median latency and what was noted."""
-        parts = [self.summary()]
-        if self.latencies:
-            parts.append(f"median latency {statistics.median(self.latencies):.2f} s")
-        return ", ".join([*parts, *self.notes])
+
+class Line:
+    """A line of a board; each phase that ends leaves its summary behind."""
+
+    def __init__(self, board: Progress, names: Mapping[str, str] | None = None) -> None:
+        self._board, self._names = board, names or {}
+        self._task = board.add_task("", total=None, visible=False, summary="")
+        self._phase, self._note, self._sums = "", "", Sums()
+
+    def start(self, phase: str, total: int, done: int = 0) -> None:
+        """A phase begins; the one before leaves its line."""
+        self.leave()
+        self._phase, self._note = self._names.get(phase, phase), ""
+        self._sums = Sums(done)
+        self._board.reset(
+            self._task, description=self._phase, total=total, completed=done, visible=True,
+            summary="",
+        )  # fmt: skip
+
+    def advance(self, count: int = 1, tokens: int = 0) -> None:
+        """So many more are done."""
+        self._sums.done += count
+        self._sums.tokens += tokens
+        self._draw()
+
+    def made(self, row: Generation) -> None:
+        """One more response is there, or failed."""
+        self._sums.add(row)
+        self.advance()
+
+    def note(self, text: str) -> None:
+        """How it goes: the loss while training, what a server asks for."""
+        self._note = text
+        self._draw()
+
+    def say(self, text: str) -> None:
+        """A line that stays."""
+        self._board.console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def leave(self) -> None:
+        """Ends the phase."""
+        if self._phase:
+            parts = [self._sums.summary()]
+            if self._sums.latencies:
+                median = statistics.median(self._sums.latencies)
+                parts.append(f"median latency {median:.2f} s")
+            self.say(f"{self._phase}: {', '.join([*parts, *filter(None, [self._note])])}")
+        self._phase = ""
+        self._board.update(self._task, visible=False)
+
+    def _draw(self) -> None:
+        shown = ", ".join(filter(None, [self._sums.summary(), self._note]))
+        self._board.update(self._task, completed=self._sums.done, summary=shown)
 
 
 @contextmanager
 def board(console: Console | None = None) -> Iterator[Progress]:
-    """Room for progress lines, which is cleared when the block ends."""
+    """Room for lines, which is cleared when the block ends; on standard error by default."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -95,53 +177,19 @@ def board(console: Console | None = None) -> Iterator[Progress]:
 
 
 @contextmanager
-def track(
-    label: str, total: int, console: Console | None = None, progress: Progress | None = None
-) -> Iterator[Ticker]:
-    """A ticker whose line is drawn while the block runs, and left as a summary after it.
+def line(
+    console: Console | None = None,
+    names: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+) -> Iterator[Line]:
+    """A line that is drawn while the block runs.
 
     Args:
-        label: what the line is called.
-        total: how many generations there will be.
         console: where to draw it; standard error by default.
+        names: phase -> what it is called.
         progress: a board that other lines stand on too; by default one of its own.
     """
-    ticker = Ticker()
     with ExitStack() as stack:
-        lines = progress or stack.enter_context(board(console))
-        task = lines.add_task(label, total=total, summary="")
-        count = ticker.count
-
-        def counted(generation: Generation) -> None:
-            count(generation)
-            lines.update(task, completed=ticker.done, summary=ticker.summary())
-
-        ticker.count = counted  # type: ignore[method-assign]
-        try:
-            yield ticker
-        finally:
-            lines.remove_task(task)
-            said = f"{label}: {ticker.closing()}"
-            lines.console.print(said, highlight=False, markup=False, soft_wrap=True)
-
-
-@contextmanager
-def steps(console: Console | None = None) -> Iterator[Callable[[str, int, int], None]]:
-    """A function that draws a line for each name: name, how many are done, how many there are.
-
-    Args:
-        console: where to draw them; standard error by default.
-    """
-    from rich.console import Console
-    from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = TextColumn("{task.description}"), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, console=console or Console(stderr=True)) as progress:
-        rows: dict[str, Any] = {}
-
-        def step(name: str, done: int, total: int) -> None:
-            if name not in rows:
-                rows[name] = progress.add_task(name, total=total)
-            progress.update(rows[name], completed=done, total=total)
-
-        yield step
+        drawn = Line(progress or stack.enter_context(board(console)), names)
+        stack.callback(drawn.leave)
+        yield drawn

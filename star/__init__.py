@@ -25,10 +25,11 @@ def train(config: StarConfig, out: Path | str, console: Console | None = None) -
     Raises:
         UserError: what the user can cure; nothing is lost by it.
     """
+    from starprobe.bench.progress import line
+    from starprobe.star.loop import PHASES
     from starprobe.star.loop import train as run
-    from starprobe.star.progress import RichWatcher
 
     if console is None:
         return run(config, out)
-    with RichWatcher(console) as watcher:
+    with line(console, PHASES) as watcher:
         return run(config, out, watcher=watcher)

@@ -51,12 +51,14 @@ def wrong(one: Read) -> bool:
 
 def label_text_disagree(one: Read) -> bool:
     """The closing sentence is missing, or its label and text are not of the same option."""
-    return one.verdict is not None and not closes_well(one.row.text, one.shown, one.answer or "")
+    return one.verdict is not None and not closes_well(
+        one.row.readable, one.shown, one.answer or ""
+    )
 
 
 def leaks(one: Read) -> bool:
     """It speaks of the hint that it was given."""
-    return _LEAKS.search(one.row.text) is not None
+    return _LEAKS.search(one.row.readable) is not None
 
 
 def contradicts(one: Read) -> bool:
@@ -71,7 +73,7 @@ def contradicts(one: Read) -> bool:
 
 def miscalculates(one: Read) -> bool:
     """It states an equation, a comparison or a remainder that does not hold."""
-    return bool(false_claims(one.row.text))
+    return bool(false_claims(one.row.readable))
 
 
 def derives_another(one: Read) -> bool:
@@ -86,7 +88,7 @@ def derives_another(one: Read) -> bool:
         if option.option_id == one.answer:
             chosen = option.text
     answer = key_number(chosen or "")
-    named = numbers_of(working(one.row.text, one.shown))
+    named = numbers_of(working(one.row.readable, one.shown))
     return answer is not None and bool(named) and answer not in (named[0], named[-1])
 
 
@@ -168,13 +170,14 @@ def _leads(votes: Counter[str], answer: str) -> bool:
 
 def drop_length_outliers(samples: Sequence[Sample]) -> list[Sample]:
     """Drops kept ones far longer or shorter than the median of the kept (in characters)."""
-    lengths = [len(sample.text) for sample in samples if sample.kept]
+    lengths = [len(sample.readable) for sample in samples if sample.kept]
     if len(lengths) < 5:
         return list(samples)
     middle = statistics.median(lengths)
     return [
         dropped(sample, "length")
-        if sample.kept and not middle / LENGTH_FACTOR <= len(sample.text) <= middle * LENGTH_FACTOR
+        if sample.kept
+        and not middle / LENGTH_FACTOR <= len(sample.readable) <= middle * LENGTH_FACTOR
         else sample
         for sample in samples
     ]
@@ -208,7 +211,7 @@ def drop_over_cap(samples: Sequence[Sample], cap: int) -> list[Sample]:
 
 
 def _worth(sample: Sample) -> tuple[int, float, int]:
-    return len(false_claims(sample.text)), -(sample.coverage or 0), sample.index
+    return len(false_claims(sample.readable)), -(sample.coverage or 0), sample.repeat
 
 
 def drop_over_share(rationalized: Sequence[Sample], own: int, share: float) -> list[Sample]:
@@ -261,6 +264,6 @@ def dropped(sample: Sample, reason: Reason) -> Sample:
 
 def fingerprint(sample: Sample) -> frozenset[str]:
     """What a rationale says as a set of sentences without labels, case and punctuation."""
-    text = re.sub(r"\(?\b[A-J]\b[).:]", " ", sample.text)
+    text = re.sub(r"\(?\b[A-J]\b[).:]", " ", sample.readable)
     parts = re.split(r"[\n.;]+", text.casefold())
     return frozenset(" ".join(re.findall(r"\w+", part)) for part in parts) - {""}

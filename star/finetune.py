@@ -19,10 +19,10 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from starprobe.bench.progress import Watcher
 from starprobe.probes.errors import InputError, MissingError
 from starprobe.star.config import StarConfig
 from starprobe.star.folder import records, replace_folder
-from starprobe.star.progress import Watcher
 from starprobe.star.records import Job, TrainingStats, TrainRow
 from starprobe.star.rows import Encoded, encode
 from starprobe.star.snapshots import keeper, last_whole

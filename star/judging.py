@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from starprobe.bench.ask import ask_missing
 from starprobe.bench.judges.panel import Case, Rubric, get_rubric
 from starprobe.bench.judges.stage import Asked, JudgeConfig, ask_judges, ask_rewards
 from starprobe.bench.judges.summary import count_judges
@@ -92,7 +93,7 @@ def by_reward(
         else:
             ranked[sample.question_id].append(sample)
     for rows in ranked.values():
-        best = sorted(rows, key=lambda one: (-(one.score or 0.0), one.index))
+        best = sorted(rows, key=lambda one: (-(one.score or 0.0), one.repeat))
         for sample in best[config.selection.reward_best :] if config.selection.reward_best else ():
             fates[sample.id] = dropped(sample, "reward")
     return fates
@@ -174,8 +175,7 @@ def ask_panel(work: Work, iteration: Iteration, samples: Sequence[Sample]) -> li
             if row not in list(iteration.judgement_rows()):
                 with iteration.judgement_writer() as writer:
                     writer.append([row])
-            there = iteration.judgements()
-            _write(work, iteration, ask_judges(panel(work.config), rubric, cases, there))
+            _write(work, iteration, ask_judges(panel(work.config), rubric, cases))
     return list(iteration.judgements().values())
 
 
@@ -183,7 +183,7 @@ def ask_reward(work: Work, iteration: Iteration, samples: Sequence[Sample]) -> l
     """The reward model's scores of these samples; only those not yet made are asked for."""
     cases = [case_of(work, one) for one in samples]
     if cases:
-        _write(work, iteration, ask_rewards(panel(work.config), cases, iteration.judgements()))
+        _write(work, iteration, ask_rewards(panel(work.config), cases))
     return list(iteration.judgements().values())
 
 
@@ -205,7 +205,7 @@ def case_of(work: Work, sample: Sample) -> Case:
     """The sample as an answer to its question asked plainly: no example and no hint."""
     question = work.questions[sample.question_id]
     prompt = prompt_for(question, work.config, "sampled", sample.order, few_shot=False)
-    return Case(prompt, (_response(sample.id, prompt.id, sample.text, work.config),))
+    return Case(prompt, (_response(sample.id, prompt.id, sample.readable, work.config),))
 
 
 def _response(name: str, prompt_id: str, text: str, config: StarConfig) -> Response:
@@ -224,20 +224,11 @@ def _write(work: Work, iteration: Iteration, asked: Iterable[Asked]) -> None:
         if name
     ):
         work.models.close()
-    for name, total, made in asked:
-        work.watcher.start("judging", total)
-        failed: list[str] = []
-        with iteration.judgement_writer() as writer:
-            for judgement in made:
-                writer.append([judgement])
-                work.watcher.advance(1, _tokens(judgement))
-                if judgement.error is not None:
-                    failed.append(judgement.error.message)
-        if len(failed) > MAX_ERRORS * total:
-            raise MissingError(
-                f"{len(failed)} of {total} requests to {name} failed ({failed[0]}); run the same "
-                f"command again when that is cured: the others are kept"
-            )
+    there = iteration.judgements()
+    with iteration.judgement_writer() as writer:
+        for name, cases, make in asked:
+            phase = f"judging, {name}"
+            ask_missing(cases, there, make, writer.append, work.watcher, phase, MAX_ERRORS)
 
 
 def rehearse(work: Work) -> None:
@@ -258,19 +249,19 @@ def rehearse(work: Work) -> None:
     case = Case(prompt, (_response("rehearsal", prompt.id, text, config),))
     rubric = get_rubric("right" if question.options else "solved")
     if "judges" in deciders:
-        for name, _, made in ask_judges(panel(config), rubric, [case], {}):
-            _answers(name, made)
+        for asked in ask_judges(panel(config), rubric, [case]):
+            _answers(asked)
     if "reward" in deciders:
-        for name, _, made in ask_rewards(panel(config), [case], {}):
-            for judgement in _answers(name, made):
+        for asked in ask_rewards(panel(config), [case]):
+            for judgement in _answers(asked):
                 score_of(judgement.scores or {}, config.selection.reward_score)
 
 
-def _answers(name: str, made: Iterable[Judgement]) -> list[Judgement]:
-    found = list(made)
+def _answers(asked: Asked) -> list[Judgement]:
+    found = [judgement for _, rows in asked.make(asked.cases) for judgement in rows]
     for judgement in found:
         if judgement.error is not None:
-            raise MissingError(f"{name} does not answer: {judgement.error.message}")
+            raise MissingError(f"{asked.judge} does not answer: {judgement.error.message}")
     return found
 
 

@@ -17,11 +17,11 @@ from typing import Any, NoReturn
 
 from starprobe.bench.files import write_json
 from starprobe.bench.models.worker import LineProcess, heard, speaker, user_error
+from starprobe.bench.progress import Silent, Watcher
 from starprobe.probes import errors
 from starprobe.probes.errors import InputError, UserError
 from starprobe.star.config import StarConfig
 from starprobe.star.finetune import finetune
-from starprobe.star.progress import Silent, Watcher
 from starprobe.star.records import Job, TrainingStats
 from starprobe.star.work import sampling_backend
 

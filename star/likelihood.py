@@ -66,14 +66,14 @@ def pairs_for(
     """
     prompt = training_prompt(question, config, sample.order)
     asked = backend.render(prompt)
-    reasons = before_closing(sample.text).rstrip()
+    reasons = before_closing(sample.readable).rstrip()
     after = asked + completion(asked, reasons)
     sentences = {
         option_id: closing(label, question.option(option_id).text)
         for label, option_id in sample.shown.items()
     }
     right = sentences.pop(question.answer_id or "", answer_sentence(question, prompt))
-    joint = sample.text[len(reasons) :][:1] or "\n"
+    joint = sample.readable[len(reasons) :][:1] or "\n"
     return [
         (asked, completion(asked, right)),
         (after, joint + right),

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from starprobe.bench.files import only_writer, write_atomic
 from starprobe.bench.models import load_backend
+from starprobe.bench.progress import Counting, Silent
 from starprobe.probes.errors import InputError
 from starprobe.star.config import StarConfig
 from starprobe.star.evaluate import check_forgetting, look_ahead, take_test, validate
@@ -20,7 +21,6 @@ from starprobe.star.folder import Iteration, Phases, Training
 from starprobe.star.judging import judging_numbers, rehearse
 from starprobe.star.launch import finetuned
 from starprobe.star.measure import best_of, counts, sampling_numbers, why_stop
-from starprobe.star.progress import Silent, Watcher
 from starprobe.star.records import IterationMetrics, Job, Sample, TrainingStats, TrainRow
 from starprobe.star.rows import (
     balanced,
@@ -87,7 +87,7 @@ def train(
     config: StarConfig,
     out: Path | str,
     load: BackendLoader = load_backend,
-    watcher: Watcher | None = None,
+    watcher: Counting | None = None,
 ) -> Training:
     """Runs the loop, or goes on with it; gives the training folder.
 
@@ -111,6 +111,18 @@ def train(
         finally:
             loop.work.models.close()
     return training
+
+
+PHASES = {
+    "samples": "sampling",
+    "reasked": "asking again",
+    "rationalized": "rationalizing",
+    "validation": "validating",
+    "pairs": "preferring",
+    "test": "testing",
+    "forgetting": "asking what it may have unlearnt",
+}
+"""What a phase is called where it is shown."""
 
 
 class Loop:

@@ -105,7 +105,7 @@ def flexible(samples: Sequence[Sample], questions: Mapping[str, Question]) -> In
         return None
     hits = 0
     for sample in samples:
-        number = sample.answer or last_number(sample.text)
+        number = sample.answer or last_number(sample.readable)
         key = questions[sample.question_id].answer_text
         hits += number is not None and key is not None and same_number(number, key)
     return share(hits, len(samples))
@@ -185,7 +185,7 @@ def _closes(sample: Sample, question: Question) -> bool:
         return sample.answer is not None
     if sample.answer is None or sample.answer == MULTI:
         return False
-    return closes_well(sample.text, shown_options(sample, question), sample.answer)
+    return closes_well(sample.readable, shown_options(sample, question), sample.answer)
 
 
 def accuracy_of(metrics: IterationMetrics) -> float | None:

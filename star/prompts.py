@@ -283,11 +283,11 @@ def _row(prompt: Prompt, name: str, index: int, source: Source, seed: int) -> Ge
     return Generated(
         id=name,
         question_id=prompt.question_id,
-        index=index,
+        repeat=index,
+        model="",
         source=source,
         order=prompt.order,
         prompt_id=prompt.id,
         shown=prompt.labels,
         seed=seed,
-        text="",
     )

@@ -57,7 +57,7 @@ def read(row: Generated, question: Question, classifier: Classifier) -> Read:
     shown = shown_options(row, question)
     if not question.options:
         return _read_free(row, question)
-    whole = Reading(row.id, row.text, question.stem, shown, row.finish_reason)
+    whole = Reading(row.id, row.readable, question.stem, shown, row.finish_reason)
     verdict = classifier.classify(whole)
     answer = verdict.answer
     if answer is not None and answer != MULTI:
@@ -65,7 +65,7 @@ def read(row: Generated, question: Question, classifier: Classifier) -> Read:
     correct = None
     if question.answer_id is not None and answer is not None and answer != MULTI:
         correct = answer == question.answer_id
-    reasons = classifier.classify(whole._replace(text=before_closing(row.text)))
+    reasons = classifier.classify(whole._replace(text=before_closing(row.readable)))
     sides = {row.shown[label]: one.side for label, one in reasons.options.items()}
     return Read(row, verdict, answer, verdict.outcome, correct, shown, question.stem, dict(sides))
 
@@ -108,7 +108,7 @@ def normalise(text: str) -> str:
 
 
 def _read_free(row: Generated, question: Question) -> Read:
-    number = closing_number(row.text)
+    number = closing_number(row.readable)
     outcome: Outcome = "answered" if number is not None else "no_answer"
     if number is None and row.finish_reason == "length":
         outcome = "cut"

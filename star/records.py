@@ -14,7 +14,7 @@ from pydantic import Field
 
 from starprobe.bench.files import dump_line
 from starprobe.bench.judges.votes import JudgeCount
-from starprobe.bench.records import MULTI, Comparison, FinishReason, Outcome, Style
+from starprobe.bench.records import MULTI, Comparison, Outcome, Response, Style
 from starprobe.probes.schema import Record
 from starprobe.star.config import FilterName, StarConfig
 
@@ -44,30 +44,24 @@ __all__ = [
 ]
 
 
-class Generated(Record):
-    """One generation as it came, before it is read: a row of samples.raw.jsonl."""
+class Generated(Response):
+    """One response as it came, before it is read: a row of samples.raw.jsonl.
 
-    id: str
-    """`QUESTION#INDEX`; of a rationalization `QUESTION#rINDEX`."""
+    Its id is `QUESTION#REPEAT`, of a rationalization `QUESTION#rREPEAT`.
+    """
+
     question_id: str
-    index: int
     source: Source
     order: int
     """Which shuffle of the options was shown; `seed` of the configuration fixes the shuffles."""
-    prompt_id: str
     shown: dict[str, str]
     """Label -> option id, in the order shown."""
     seed: int
-    text: str
-    reasoning: str | None = None
-    """Thinking, told from the answer."""
-    raw: str | None = None
-    """The text as it was written, where thinking stood inside it; what is trained on."""
-    finish_reason: FinishReason | None = None
-    prompt_tokens: int | None = None
-    tokens: int | None = None
-    """Generated."""
-    error: str | None = None
+
+    @property
+    def tokens(self) -> int | None:
+        """Tokens generated."""
+        return self.usage.completion_tokens if self.usage else None
 
 
 class Sample(Generated):

@@ -32,24 +32,27 @@ _LABEL = re.compile(r"\(([A-Z])\)")
 
 def turned(sample: Sample, question: Question, order: int, config: StarConfig) -> Sample | None:
     """The sample as if its options had been shown in this order; None where it cannot be turned."""
-    lines = sample.text.strip().split("\n")
+    lines = whole(sample).strip().split("\n")
     found = {match[1]: line for line in lines if (match := _LINE.match(line))}
     labels = list(sample.shown)
     weighed = set(found) == set(labels) and len(found) == sum(bool(_LINE.match(x)) for x in lines)
     # Of a rationale for the chosen option alone, nothing but the closing sentence names a label.
-    closed_only = not found and len(_LABEL.findall(sample.text)) == 1 and _LABEL.search(lines[-1])
+    closed_only = (
+        not found and len(_LABEL.findall(whole(sample))) == 1 and _LABEL.search(lines[-1])
+    )
     if not labels or not (weighed or closed_only):
         return None
     arranged = [option.id for option in arrange(question, order, config.seed)]
     shown = dict(zip(labels, arranged, strict=True))
     new = {option: label for label, option in shown.items()}
     names = {old: new[option] for old, option in sample.shown.items()}
-    if any(label not in names for label in _LABEL.findall(sample.text)):
+    if any(label not in names for label in _LABEL.findall(whole(sample))):
         return None
     body = iter(sorted(found, key=lambda label: names[label]))
     text = "\n".join(found[next(body)] if _LINE.match(line) else line for line in lines)
     text = _LABEL.sub(lambda match: f"({names[match[1]]})", text)
     changed = {"id": f"{sample.id}@{order}", "order": order, "shown": shown, "text": text}
+    changed |= {"raw": None, "reasoning": None}
     return sample.model_copy(update=changed)
 
 
@@ -99,7 +102,7 @@ def rejected_for(samples: Sequence[Sample]) -> dict[str, str]:
     wrong: dict[tuple[str, int], list[str]] = defaultdict(list)
     for sample in samples:
         if sample.reason in ("wrong", "reward"):
-            wrong[sample.question_id, sample.order].append(sample.text)
+            wrong[sample.question_id, sample.order].append(whole(sample))
     found: dict[str, str] = {}
     dealt: dict[tuple[str, int], int] = defaultdict(int)
     for sample in samples:

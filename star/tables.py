@@ -75,7 +75,7 @@ def _summary(samples: Sequence[Sample]) -> str:
 def _told(sample: Sample) -> Iterator[str]:
     letters = " ".join(f"({label}) {option}" for label, option in sample.shown.items())
     yield f"  {sample.id} [{sample.reason}] {ABOUT[sample.reason]}; shown {letters}"
-    for line in sample.text.splitlines():
+    for line in sample.readable.splitlines():
         yield f"    | {line}"
 
 

@@ -7,23 +7,23 @@ to its file as it comes.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
+from starprobe.bench.ask import ask_missing
 from starprobe.bench.models import BackendOptions, load_backend, parse_model, vllm
 from starprobe.bench.models.base import Backend, Request, generate
 from starprobe.bench.models.weights import EMBEDDED, embedded_folder, gguf_folder
 from starprobe.bench.models.worker import DIED
+from starprobe.bench.progress import Counting
 from starprobe.bench.readers import DEFAULT_CLASSIFIER, load_classifier
-from starprobe.bench.records import Generation
 from starprobe.probes.errors import FolderError, InputError, MissingError
 from starprobe.probes.loading import load_probe_set
 from starprobe.probes.schema import ProbeSet, Question
 from starprobe.star.config import StarConfig
 from starprobe.star.folder import Iteration, Splits, Training
 from starprobe.star.measure import solved_questions
-from starprobe.star.progress import Watcher
 from starprobe.star.questions import held_back, split
 from starprobe.star.read import Read, read
 from starprobe.star.records import Generated
@@ -124,7 +124,7 @@ MAX_ERRORS = 0.5
 class Work:
     """One training folder being worked on."""
 
-    def __init__(self, training: Training, models: Models, watcher: Watcher) -> None:
+    def __init__(self, training: Training, models: Models, watcher: Counting) -> None:
         self.training = training
         self.config = training.config
         self.models = models
@@ -204,51 +204,30 @@ def generate_missing(
     kind: str,
     asked: Sequence[tuple[Generated, Request]],
     backend: Backend,
-    watcher: Watcher,
+    watcher: Counting,
 ) -> list[Generated]:
-    """All generations asked for, in the order asked; only those not yet in the file are made.
+    """All responses asked for, in the order asked; only those not yet in their file are made.
 
     Raises:
         MissingError: most requests failed, so that the model is not there or not well; or its
             process died, and what it owed was not made.
     """
     there = {row.id: row for row in iteration.raw(kind)}
-    missing = [(row, request) for row, request in asked if row.id not in there]
-    watcher.start(kind, len(asked), len(asked) - len(missing))
-    waiting = {row.id: row for row, _ in missing}
-    failed: list[str] = []
-    with iteration.raw_writer(kind) as writer:
-        for name, generation in generate(backend, [request for _, request in missing]):
-            if generation.error is not None and generation.error.kind == DIED:
+
+    def make(
+        missing: dict[str, tuple[Generated, Request]],
+    ) -> Iterator[tuple[str, list[Generated]]]:
+        model = backend.info().name
+        for name, made in generate(backend, [request for _, request in missing.values()]):
+            if made.error is not None and made.error.kind == DIED:
                 raise MissingError(
-                    f"{generation.error.message}; run the same command again when that is cured: "
+                    f"{made.error.message}; run the same command again when that is cured: "
                     f"what was made is kept"
                 )
-            row = filled(waiting[name], generation)
-            if row.error is not None:
-                failed.append(row.error)
-            writer.append([row])
-            there[name] = row
-            watcher.advance(1, row.tokens or 0)
-    if failed and len(failed) > MAX_ERRORS * len(missing):
-        raise MissingError(
-            f"{len(failed)} of {len(missing)} requests failed ({failed[0]}); run the same command "
-            f"again when that is cured: the others are kept"
-        )
-    return [there[row.id] for row, _ in asked if row.id in there]
+            yield name, [missing[name][0].model_copy(update={**dict(made), "model": model})]
 
-
-def filled(row: Generated, generation: Generation) -> Generated:
-    """The row with what the backend gave."""
-    usage, error = generation.usage, generation.error
-    return row.model_copy(
-        update={
-            "text": generation.text,
-            "reasoning": generation.reasoning,
-            "raw": generation.raw,
-            "finish_reason": generation.finish_reason,
-            "prompt_tokens": usage.prompt_tokens if usage else None,
-            "tokens": usage.completion_tokens if usage else None,
-            "error": f"{error.kind}: {error.message}" if error else None,
-        }
-    )
+    wanted = {row.id: (row, request) for row, request in asked}
+    with iteration.raw_writer(kind) as writer:
+        made = ask_missing(wanted, there, make, writer.append, watcher, kind, MAX_ERRORS)
+    there |= {row.id: row for row in made}
+    return [there[name] for name in wanted if name in there]

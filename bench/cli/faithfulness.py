@@ -37,7 +37,7 @@ def faithfulness(
 
     from starprobe.bench.faithfulness.stage import FaithfulnessConfig, faithfulness_run
     from starprobe.bench.models.base import BackendOptions
-    from starprobe.bench.progress import steps
+    from starprobe.bench.progress import line
     from starprobe.bench.tables import metric_tables
 
     config = FaithfulnessConfig(
@@ -49,8 +49,8 @@ def faithfulness(
         mistakes=mistakes,
         options=BackendOptions(batch_size=batch_size, device=device),
     )
-    with steps() as step:
-        found = faithfulness_run(folder, config, step)
+    with line() as watcher:
+        found = faithfulness_run(folder, config, watcher)
     console = Console()
     for table in metric_tables(found.metrics, width=console.width):
         console.print(table)

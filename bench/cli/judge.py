@@ -38,7 +38,7 @@ def judge(
 
     from starprobe.bench.judges.stage import JudgeConfig, judge_run
     from starprobe.bench.models.base import BackendOptions
-    from starprobe.bench.progress import steps
+    from starprobe.bench.progress import line
     from starprobe.bench.tables import judge_tables
 
     config = JudgeConfig(
@@ -50,8 +50,8 @@ def judge(
         count_self=count_self,
         options=BackendOptions(batch_size=batch_size, device=device),
     )
-    with steps() as step:
-        found = judge_run(folder, config, step)
+    with line() as watcher:
+        found = judge_run(folder, config, watcher)
     console = Console()
     for table in judge_tables(found):
         console.print(table)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 from pathlib import Path
 
+from starprobe.bench.ask import ask_missing
 from starprobe.bench.faithfulness.measure import faithfulness_metrics
 from starprobe.bench.faithfulness.trials import (
     Asked,
@@ -19,13 +21,14 @@ from starprobe.bench.faithfulness.trials import (
 )
 from starprobe.bench.models import BackendOptions, load_backend
 from starprobe.bench.models.base import Backend
+from starprobe.bench.progress import Counting, Silent
 from starprobe.bench.records import Metric
 from starprobe.bench.run_folder import Run, chosen_reader
 from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Record
 
 CHUNK = 8
-"""Responses whose trials are written together."""
+"""Responses whose trials are made together."""
 
 
 class FaithfulnessConfig(Record):
@@ -53,14 +56,10 @@ class Faithfulness(Record):
     """Model -> why it could not be tested."""
 
 
-Step = Callable[[str, int, int], None]
-"""Model, responses done, responses to do."""
-
-
 def faithfulness_run(
     path: Path | str,
     config: FaithfulnessConfig | None = None,
-    step: Step = lambda model, done, total: None,
+    watcher: Counting | None = None,
 ) -> Faithfulness:
     """Tests the rationales of a run's models; running it again does what is missing.
 
@@ -75,7 +74,7 @@ def faithfulness_run(
         try:
             reason = inapplicable(backend, config.plain_text)
             if reason is None:
-                _test(run, backend, model, config, step)
+                _test(run, backend, model, config, watcher or Silent())
             else:
                 reasons[model] = reason
         finally:
@@ -105,24 +104,30 @@ def _models(run: Run, config: FaithfulnessConfig) -> list[str]:
     return list(config.models) or there
 
 
-def _test(run: Run, backend: Backend, model: str, config: FaithfulnessConfig, step: Step) -> None:
+def _test(
+    run: Run, backend: Backend, model: str, config: FaithfulnessConfig, watcher: Counting
+) -> None:
     reader = chosen_reader(run, config.reader)
     found = cases(run.prompts(), run.responses(), run.verdicts(reader), model)
     if config.limit is not None and config.limit < len(found):
         found = random.Random(config.seed).sample(found, config.limit)
-    done = {row["response_id"] for row in run.faithfulness()}
-    found = [case for case in found if case.response.id not in done]
-    step(model, 0, len(found))
-    with run.faithfulness_writer() as writer:
-        for start in range(0, len(found), CHUNK):
-            chunk = found[start : start + CHUNK]
+    wanted = {case.response.id: case for case in found}
+    there = {row["response_id"]: row for row in run.faithfulness()}
+
+    def make(missing: dict[str, Case]) -> Iterator[tuple[str, list[Trial]]]:
+        left = list(missing.values())
+        for start in range(0, len(left), CHUNK):
+            trials = trials_of(backend, left[start : start + CHUNK], config)
             # A response's trials are written together, so a kill leaves whole responses.
-            writer.append(trials_of(backend, chunk, config))
-            step(model, start + len(chunk), len(found))
+            for name, own in groupby(trials, lambda trial: trial.response_id):
+                yield name, list(own)
+
+    with run.faithfulness_writer() as writer:
+        ask_missing(wanted, there, make, writer.append, watcher, model)
 
 
 def trials_of(backend: Backend, chunk: Sequence[Case], config: FaithfulnessConfig) -> list[Trial]:
-    """All trials of these responses."""
+    """All trials of these responses, one response after the other."""
     chat = False if config.plain_text else None
     asked = [item for case in chunk for item in interventions(case)]
     if config.mistakes:
@@ -133,10 +138,12 @@ def trials_of(backend: Backend, chunk: Sequence[Case], config: FaithfulnessConfi
         for item, answer in zip(asked, said, strict=True)
         if item.test == "early" and item.at == 1.0
     }
-    return [
+    found = [
         _trial(item, answer, whole[item.case.response.id])
         for item, answer in zip(asked, said, strict=True)
     ]
+    places = {case.response.id: place for place, case in enumerate(chunk)}
+    return sorted(found, key=lambda trial: places[trial.response_id])
 
 
 def _trial(item: Asked, answer: str | None, whole: str | None) -> Trial:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import Literal, NamedTuple
 
@@ -191,12 +191,9 @@ def pair_cases(prompts: dict[str, Prompt], responses: Iterable[Response]) -> Ite
             yield Case(prompts[prompt_id], (two, one))
 
 
-def waiting(
-    info: ModelInfo, asked: str, cases: Iterable[Case], done: Callable[[str], bool]
-) -> dict[str, Case]:
-    """Judgement id -> case, for those of this judge that are not `done` (by id)."""
-    named = ((judgement_id(info, asked, case.responses), case) for case in cases)
-    return {name: case for name, case in named if not done(name)}
+def named_cases(info: ModelInfo, asked: str, cases: Iterable[Case]) -> dict[str, Case]:
+    """Judgement id -> case, of this judge."""
+    return {judgement_id(info, asked, case.responses): case for case in cases}
 
 
 def judge(backend: Backend, rubric: Rubric, cases: Mapping[str, Case]) -> Iterator[Judgement]:

@@ -3,35 +3,39 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
-from itertools import islice
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
+from starprobe.bench.ask import ask_missing
 from starprobe.bench.frames import score
 from starprobe.bench.judges.panel import (
     Case,
     Rubric,
     get_rubric,
     judge,
+    named_cases,
     pair_cases,
     single_cases,
-    waiting,
 )
 from starprobe.bench.judges.rewards import ASKED, load_reward, reward
 from starprobe.bench.judges.summary import Summary, summarize
 from starprobe.bench.judges.votes import Judgement, read_judgements
 from starprobe.bench.models import BackendOptions, load_backend
+from starprobe.bench.progress import Counting, Silent
 from starprobe.bench.run_folder import Run, chosen_reader
 from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Record
 
-BATCH = 16
-"""Judgements that are written in one go."""
-Step = Callable[[str, int, int], None]
-"""Judge, judgements made, judgements to make."""
-Asked = tuple[str, int, Iterator[Judgement]]
-"""Judge, judgements to make, and the judgements: one is loaded at a time."""
+
+class Asked(NamedTuple):
+    """What one judge is asked; one is loaded at a time."""
+
+    judge: str
+    cases: dict[str, Case]
+    """By the id of the judgement."""
+    make: Callable[[dict[str, Case]], Iterator[tuple[str, list[Judgement]]]]
+    """Judgement id and judgement of some of these cases, as they come."""
 
 
 class JudgeConfig(Record):
@@ -47,13 +51,10 @@ class JudgeConfig(Record):
     options: BackendOptions = BackendOptions()
 
 
-def judge_run(
-    path: Path | str, config: JudgeConfig, step: Step = lambda judge, done, total: None
-) -> Summary:
+def judge_run(path: Path | str, config: JudgeConfig, watcher: Counting | None = None) -> Summary:
     """Has the run judged, and sums up all judgements that it holds by now.
 
-    Running it again asks only what is missing or failed; `step` is called as judgements come, with
-    the judge, how many it has made and how many there are to make.
+    Running it again asks only what is missing or failed; `watcher` is told how far each judge is.
 
     Raises:
         FolderError: no run folder.
@@ -64,8 +65,9 @@ def judge_run(
         raise InputError("nobody is to judge: give --judges MODEL,MODEL or --reward MODEL")
     run, rubric = Run(path), get_rubric(config.rubric)
     there = read_judgements(run.judgements())
-    for name, total, made in _work(run, config, rubric, there):
-        _write(run, made, partial(step, name), total)
+    with run.judgement_writer() as writer:
+        for name, cases, make in _work(run, config, rubric):
+            ask_missing(cases, there, make, writer.append, watcher or Silent(), name)
     return summary(run, config.count_self)
 
 
@@ -82,55 +84,49 @@ def summary(run: Run, count_self: bool = True, reader: str | None = None) -> Sum
     return summarize(list(found.values()), prompts, responses, count_self, correct)
 
 
-def _work(
-    run: Run, config: JudgeConfig, rubric: Rubric, there: dict[str, Judgement]
-) -> Iterator[Asked]:
+def _work(run: Run, config: JudgeConfig, rubric: Rubric) -> Iterator[Asked]:
     """What every judge and reward model is to be asked of a run."""
     if config.judges:
         cases = _cases(run, rubric.kind == "pair", config)
         if rubric.row().model_dump(mode="json") not in list(run.judgements()):
             with run.judgement_writer() as writer:
                 writer.append([rubric.row()])
-        yield from ask_judges(config, rubric, cases, there)
+        yield from ask_judges(config, rubric, cases)
     if config.rewards:
-        yield from ask_rewards(config, _cases(run, False, config), there)
+        yield from ask_rewards(config, _cases(run, False, config))
 
 
-def ask_judges(
-    config: JudgeConfig, rubric: Rubric, cases: Sequence[Case], there: Mapping[str, Judgement]
-) -> Iterator[Asked]:
-    """What each judge is still to be asked, and its judgements as they are drawn.
+def ask_judges(config: JudgeConfig, rubric: Rubric, cases: Sequence[Case]) -> Iterator[Asked]:
+    """What each judge is to be asked.
 
     Args:
         config: its `judges` and how they run.
         rubric: what is asked.
         cases: what is judged.
-        there: judgements made before, by id; those that failed are asked again.
     """
     for name in config.judges:
         backend = load_backend(name, config.options)
         try:
-            left = waiting(backend.info(), rubric.hash, cases, partial(_done, there))
-            yield name, len(left), judge(backend, rubric, left)
+            named = named_cases(backend.info(), rubric.hash, cases)
+            yield Asked(name, named, lambda left: _each(judge(backend, rubric, left)))  # noqa: B023
         finally:
             backend.close()
 
 
-def ask_rewards(
-    config: JudgeConfig, cases: Sequence[Case], there: Mapping[str, Judgement]
-) -> Iterator[Asked]:
+def ask_rewards(config: JudgeConfig, cases: Sequence[Case]) -> Iterator[Asked]:
     """As `ask_judges`, for the `rewards` of the configuration."""
     for name in config.rewards:
         backend = load_reward(name, config.options)
         try:
-            left = waiting(backend.info(), ASKED, cases, partial(_done, there))
-            yield name, len(left), reward(backend, left)
+            named = named_cases(backend.info(), ASKED, cases)
+            yield Asked(name, named, lambda left: _each(reward(backend, left)))  # noqa: B023
         finally:
             backend.close()
 
 
-def _done(there: Mapping[str, Judgement], name: str) -> bool:
-    return name in there and there[name].error is None
+def _each(made: Iterator[Judgement]) -> Iterator[tuple[str, list[Judgement]]]:
+    for judgement in made:
+        yield judgement.id, [judgement]
 
 
 def _cases(run: Run, pairs: bool, config: JudgeConfig) -> list[Case]:
@@ -145,15 +141,3 @@ def _cases(run: Run, pairs: bool, config: JudgeConfig) -> list[Case]:
     size = 2 if pairs else 1
     starts = random.Random(config.seed).sample(range(0, len(cases), size), config.limit)
     return [case for start in sorted(starts) for case in cases[start : start + size]]
-
-
-def _write(
-    run: Run, made: Iterator[Judgement], step: Callable[[int, int], None], total: int
-) -> None:
-    count = 0
-    step(count, total)
-    with run.judgement_writer() as writer:
-        while batch := list(islice(made, BATCH)):
-            writer.append(batch)
-            count += len(batch)
-            step(count, total)

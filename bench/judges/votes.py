@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from starprobe.bench.records import ResponseError, Usage
+from starprobe.bench.records import Generation
 from starprobe.probes.errors import FolderError, first_error
 from starprobe.probes.schema import Record
 
@@ -23,7 +23,7 @@ class RubricRow(Record):
     choices: tuple[str, ...]
 
 
-class Judgement(Record):
+class Judgement(Generation):
     """What one judge or reward model said of one response, or of a pair in one order."""
 
     id: str
@@ -47,11 +47,6 @@ class Judgement(Record):
     chars: int
     """Length of the response judged (of the first of a pair): scores follow length."""
     tokens: int | None = None
-    text: str = ""
-    """What the judge wrote."""
-    usage: Usage | None = None
-    latency_s: float | None = None
-    error: ResponseError | None = None
 
     @property
     def failed_to_parse(self) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from starprobe.bench.records import Usage
 from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Option, ProbeSet, Question
 from starprobe.star.config import make_config
@@ -28,15 +29,29 @@ from starprobe.star.verify import closing_number, same_number
 CONFIG = make_config("smollm2", "numbers:train")
 
 
-def sample(question: str = "q", index: int = 0, **changed: Any) -> Sample:
+def sample(question: str = "q", repeat: int = 0, **changed: Any) -> Sample:
     right = changed.get("reason", "kept") == "kept"
     values: dict[str, Any] = {
-        "id": f"{question}#{index}", "question_id": question, "index": index, "source": "sampled",
-        "order": 0, "prompt_id": "p", "shown": {"A": "o1", "B": "o2"}, "seed": 0,
-        "text": f"(A) one: {index}. The answer is (A) one.", "finish_reason": "stop", "tokens": 9,
-        "answer": "o1" if right else "o2", "outcome": "answered", "correct": right,
-        "style": "partial", "coverage": 0.5, "kept": right, "reason": "kept",
-    }  # fmt: skip
+        "id": f"{question}#{repeat}",
+        "question_id": question,
+        "repeat": repeat,
+        "source": "sampled",
+        "order": 0,
+        "prompt_id": "p",
+        "model": "m",
+        "shown": {"A": "o1", "B": "o2"},
+        "seed": 0,
+        "text": f"(A) one: {repeat}. The answer is (A) one.",
+        "finish_reason": "stop",
+        "usage": Usage(completion_tokens=9),
+        "answer": "o1" if right else "o2",
+        "outcome": "answered",
+        "correct": right,
+        "style": "partial",
+        "coverage": 0.5,
+        "kept": right,
+        "reason": "kept",
+    }
     return Sample(**(values | changed))
 
 
@@ -65,7 +80,7 @@ def test_the_loop_stops_when_patience_is_over() -> None:
 
 
 def test_pass_at_k_is_the_chance_of_one_right_among_k() -> None:
-    rows = [sample(index=0), *(sample(index=i, correct=False, reason="wrong") for i in (1, 2, 3))]
+    rows = [sample(repeat=0), *(sample(repeat=i, correct=False, reason="wrong") for i in (1, 2, 3))]
     assert pass_at_k(rows) == 1.0
     assert pass_at_k(rows, 1) == pytest.approx(0.25)
     assert pass_at_k(rows, 2) == pytest.approx(0.5)
@@ -73,9 +88,9 @@ def test_pass_at_k_is_the_chance_of_one_right_among_k() -> None:
 
 
 def test_the_majority_counts_answers_and_takes_the_earlier_of_equals() -> None:
-    wrong = sample(index=1, correct=False, reason="wrong")
-    assert majority_right([sample(index=0), wrong])
-    assert not majority_right([wrong, sample(index=0)])
+    wrong = sample(repeat=1, correct=False, reason="wrong")
+    assert majority_right([sample(repeat=0), wrong])
+    assert not majority_right([wrong, sample(repeat=0)])
     assert not majority_right([sample(answer=None, correct=None, reason="no_answer")])
 
 

@@ -8,12 +8,13 @@ from typing import Any, get_args
 import pytest
 
 from starprobe.bench.readers import load_classifier
+from starprobe.bench.records import Usage
 from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Option, Question
 from starprobe.star import filters
 from starprobe.star.config import FilterName, make_config
 from starprobe.star.folder import Phases, Training
-from starprobe.star.progress import Silent
+from starprobe.bench.progress import Silent
 from starprobe.star.read import Read, closes_well, closing, read
 from starprobe.star.records import REASONS, Generated, Sample
 from starprobe.star.sample import gather
@@ -37,10 +38,19 @@ CONFIG = make_config("smollm2", "numbers:train")
 
 def generated(text: str, **changed: Any) -> Generated:
     values: dict[str, Any] = {
-        "id": "q#0", "question_id": "q", "index": 0, "source": "sampled", "order": 0,
-        "prompt_id": "q|plain|0", "shown": {"A": "o1", "B": "o2", "C": "o3", "D": "o4"},
-        "seed": 1, "text": text, "finish_reason": "stop", "tokens": 20,
-    }  # fmt: skip
+        "id": "q#0",
+        "question_id": "q",
+        "repeat": 0,
+        "source": "sampled",
+        "order": 0,
+        "prompt_id": "q|plain|0",
+        "model": "m",
+        "shown": {"A": "o1", "B": "o2", "C": "o3", "D": "o4"},
+        "seed": 1,
+        "text": text,
+        "finish_reason": "stop",
+        "usage": Usage(completion_tokens=20),
+    }
     return Generated(**(values | changed))
 
 
@@ -131,14 +141,14 @@ def test_a_duplicate_is_the_same_under_other_labels_and_in_another_order() -> No
         [lines[1].replace("(B)", "(A)"), lines[0].replace("(A)", "(B)"), lines[2], lines[3],
          "The answer is (A) 65."]
     )  # fmt: skip
-    other = sample(turned, id="q#1", index=1, shown=shown, order=1)
+    other = sample(turned, id="q#1", repeat=1, shown=shown, order=1)
     assert other.kept
     found = filters.drop_duplicates([sample(), other])
     assert [one.reason for one in found] == ["kept", "duplicate"]
 
 
 def test_over_the_cap_those_go_that_cover_less() -> None:
-    rows = [sample(id=f"q#{i}", index=i, coverage=c) for i, c in enumerate([0.5, 1.0, 0.25, 1.0])]
+    rows = [sample(id=f"q#{i}", repeat=i, coverage=c) for i, c in enumerate([0.5, 1.0, 0.25, 1.0])]
     found = filters.drop_over_cap(rows, 2)
     assert [one.reason for one in found] == ["cap", "kept", "cap", "kept"]
 

@@ -44,7 +44,7 @@ def config(**changed: Any) -> StarConfig:
 
 
 def test_a_panel_keeps_by_majority_and_abstains_on_ties_and_silence() -> None:
-    rows = [sample(index=i) for i in range(5)]
+    rows = [sample(repeat=i) for i in range(5)]
     panel = {"q#0": "RIGHT RIGHT WRONG", "q#1": "WRONG RIGHT WRONG", "q#2": "WRONG RIGHT"}
     said = [
         vote(name, str(place), choice)

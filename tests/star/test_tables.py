@@ -6,6 +6,7 @@ import io
 
 from rich.console import Console
 
+from starprobe.bench.records import Usage
 from starprobe.star.measure import answered_numbers, sampling_numbers, share
 from starprobe.star.records import Exam, IterationMetrics, Scored, TrainingStats
 from starprobe.star.tables import by_iteration, tables
@@ -22,10 +23,19 @@ def shown(done: list[IterationMetrics], tested: Exam | None = None, width: int =
 
 QUESTIONS = {name: question(name, "What?") for name in "ab"}
 ROWS = [
-    sample("a", 0, tokens=10), sample("a", 1, tokens=20, shown={"A": "o2", "B": "o1"}),
-    sample("b", 0, tokens=60, correct=False, kept=False, reason="wrong", answer="o2"),
+    sample("a", 0, usage=Usage(completion_tokens=10)),
+    sample("a", 1, usage=Usage(completion_tokens=20), shown={"A": "o2", "B": "o1"}),
+    sample(
+        "b",
+        0,
+        usage=Usage(completion_tokens=60),
+        correct=False,
+        kept=False,
+        reason="wrong",
+        answer="o2",
+    ),
     sample("b", 1, correct=None, answer=None, outcome="no_answer", kept=False, reason="no_answer"),
-]  # fmt: skip
+]
 
 
 def test_letters_chosen_stand_beside_those_that_were_right() -> None:

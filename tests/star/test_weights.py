@@ -13,7 +13,7 @@ from starprobe.bench.models import BackendOptions, load_backend
 from starprobe.star.config import make_config
 from starprobe.star.finetune import halve
 from starprobe.star.loop import train
-from starprobe.star.progress import Silent
+from starprobe.bench.progress import Silent
 from starprobe.star.weights import dtype, load_model, loading, lora, padding_free
 from tests.star.test_loop import small
 
