@@ -32,7 +32,7 @@ class BatteryConfig(Record):
     """Who is asked what, and by whom it is judged."""
 
     models: tuple[str, ...]
-    plan: str = "battery"
+    suite: str = "battery"
     judges: tuple[str, ...] = ()
     rewards: tuple[str, ...] = ()
     rubric: str = "right"
@@ -51,7 +51,7 @@ def run_battery(config: BatteryConfig, out: Path | str, console: Console) -> Run
     """The run folder with everything in it: responses, verdicts, trials, judgements, metrics.
 
     Raises:
-        UserError: a model, judge or plan that is not there; what was done stays and is not redone.
+        UserError: a model, judge or suite that is not there; what was done stays and is not redone.
     """
     run = _ask(config, out, console)
     for says, stage in STAGES:
@@ -64,9 +64,9 @@ def _ask(config: BatteryConfig, out: Path | str, console: Console) -> Run:
     from starprobe.bench.ask import run
 
     asked = RunConfig(
-        models=config.models, plan=config.plan, sampling=config.sampling, options=config.options
+        models=config.models, suite=config.suite, sampling=config.sampling, options=config.options
     )
-    console.print(f"[bold]Asking[/] {', '.join(config.models)}: the plan {config.plan}")
+    console.print(f"[bold]Asking[/] {', '.join(config.models)}: the suite {config.suite}")
     for line in not_asked(asked):
         console.print(line, highlight=False)
     return run(asked, out, console)

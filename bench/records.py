@@ -169,6 +169,8 @@ class RunInfo(Record):
     repeats: int
     models: tuple[ModelInfo, ...]
     sampling: Sampling
+    limit: int | None = None
+    """Questions of each set, sampled by the seed of `sampling`; None for all."""
     created: str
     """UTC, ISO 8601."""
     command: str

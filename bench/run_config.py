@@ -16,16 +16,17 @@ from starprobe.bench.records import ModelInfo, Response, RunInfo, Sampling
 from starprobe.bench.run_folder import hardware, versions
 from starprobe.probes.errors import InputError
 from starprobe.probes.loading import join_sets, load_probe_set
-from starprobe.probes.plans import (
-    Planned,
-    load_plan,
-    plan_left_out,
-    plan_prompts,
-    plan_questions,
-    planned_prompts,
-)
 from starprobe.probes.rendering import left_out, render_set
 from starprobe.probes.schema import ProbeSet, Prompt, Record
+from starprobe.probes.sets import sample_set
+from starprobe.probes.suites import (
+    Terms,
+    load_suite,
+    suite_left_out,
+    suite_prompts,
+    suite_questions,
+    suite_terms,
+)
 
 
 class RunConfig(Record):
@@ -35,15 +36,15 @@ class RunConfig(Record):
     probes: tuple[str, ...] = ("everyday",)
     """Built-in sets or files; several are asked as one."""
     conditions: tuple[str, ...] = ("plain",)
-    plan: str | None = None
-    """A plan's name or TOML file: it says itself which questions and conditions are asked."""
+    suite: str | None = None
+    """A suite's name or TOML file: it says itself which questions and conditions are asked."""
     orders: int = 1
     """Option orders a question: file order and its rotations."""
     shuffle: int | None = None
     """Seeded shuffles instead of rotations."""
     repeats: int = 1
     limit: int | None = None
-    """Questions of each set, from the first."""
+    """Questions of each set: a sample by the seed of `sampling`, of every topic its share."""
     sampling: Sampling = Sampling()
     options: BackendOptions = BackendOptions()
     budget: float | None = None
@@ -61,15 +62,15 @@ def render_probes(config: RunConfig) -> tuple[ProbeSet, list[Prompt]]:
     """The questions asked, and their prompts under the config's conditions and orders.
 
     Raises:
-        InputError: an unknown set, condition or plan, or a number that does not fit.
+        InputError: an unknown set, condition or suite, or a number that does not fit.
     """
     if config.limit is not None and config.limit < 1:
         raise InputError(f"limit must be at least 1, not {config.limit}")
-    if config.plan is not None:
-        return _planned(config, config.plan)
+    if config.suite is not None:
+        return _of_suite(config, config.suite)
     sets, prompts = [], []
     for name in config.probes:
-        asked = _limited(load_probe_set(name), config.limit)
+        asked = sample_set(load_probe_set(name), config.limit, config.sampling.seed)
         sets.append(asked)
         rendered = render_set(
             asked, list(config.conditions), config.orders, shuffle_seed=config.shuffle
@@ -80,52 +81,49 @@ def render_probes(config: RunConfig) -> tuple[ProbeSet, list[Prompt]]:
 
 def not_asked(config: RunConfig) -> list[str]:
     """A line for each condition that does not apply to some of the questions, and why."""
-    if config.plan is not None:
+    if config.suite is not None:
         return [
             f"{condition}: not asked of {count} questions of {name}: {reason}"
-            for (name, condition, reason), count in plan_left_out(load_plan(config.plan)).items()
+            for (name, condition, reason), count in suite_left_out(load_suite(config.suite)).items()
         ]
     return [
         f"{condition}: not asked of {count} questions of {name}: {reason}"
         for name in config.probes
         for (condition, reason), count in left_out(
-            _limited(load_probe_set(name), config.limit), list(config.conditions)
+            sample_set(load_probe_set(name), config.limit, config.sampling.seed),
+            list(config.conditions),
         ).items()
     ]
 
 
 def asked_of(config: RunConfig, info: ModelInfo, prompts: Iterable[Prompt]) -> Iterator[Asking]:
-    """Each prompt and repeat that this model is to answer: a plan may say how often, and of whom.
+    """Each prompt and repeat that this model is to answer: a suite may say how often, and of whom.
 
     A model whose backend does not say that it has no chat format has one.
     """
-    planned = _planned_by_id(config)
+    terms = _terms_by_id(config)
     base = info.details.get("chat_template") is False
     for prompt in prompts:
-        terms = planned.get(prompt.id) or Planned(prompt)
-        repeats = terms.base if base else terms.chat
+        own = terms.get(prompt.id) or Terms(prompt)
+        repeats = own.base if base else own.chat
         for repeat in range(max(config.repeats, repeats) if repeats else 0):
             yield Asking(prompt, repeat)
 
 
-def _planned_by_id(config: RunConfig) -> dict[str, Planned]:
-    if config.plan is None:
+def _terms_by_id(config: RunConfig) -> dict[str, Terms]:
+    if config.suite is None:
         return {}
-    plan = load_plan(config.plan)
-    return {one.prompt.id: one for one in planned_prompts(plan, config.orders)}
+    suite = load_suite(config.suite)
+    return {one.prompt.id: one for one in suite_terms(suite, config.orders)}
 
 
-def _limited(probe_set: ProbeSet, limit: int | None) -> ProbeSet:
-    return probe_set.model_copy(update={"questions": probe_set.questions[:limit]})
-
-
-def _planned(config: RunConfig, name: str) -> tuple[ProbeSet, list[Prompt]]:
+def _of_suite(config: RunConfig, name: str) -> tuple[ProbeSet, list[Prompt]]:
     if config.conditions != RunConfig(models=()).conditions or config.limit is not None:
         raise InputError(
-            f"the plan {name!r} says itself what is asked; leave --conditions and --limit out"
+            f"the suite {name!r} says itself what is asked; leave --conditions and --limit out"
         )
-    plan = load_plan(name)
-    return plan_questions(plan), plan_prompts(plan, config.orders)
+    suite = load_suite(name)
+    return suite_questions(suite), suite_prompts(suite, config.orders)
 
 
 def run_info(config: RunConfig, probe_set: ProbeSet, prompts: Sequence[Prompt]) -> RunInfo:
@@ -136,9 +134,10 @@ def run_info(config: RunConfig, probe_set: ProbeSet, prompts: Sequence[Prompt]) 
         questions=len(probe_set.questions),
         conditions=tuple(dict.fromkeys(prompt.condition for prompt in prompts)),
         orders=max((prompt.order + 1 for prompt in prompts), default=config.orders),
-        repeats=max((config.repeats, *(max(one[1:]) for one in _planned_by_id(config).values()))),
+        repeats=max((config.repeats, *(max(one[1:]) for one in _terms_by_id(config).values()))),
         models=(),
         sampling=config.sampling,
+        limit=config.limit,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         command=command_line(config),
         versions=versions(),
@@ -150,12 +149,12 @@ def command_line(config: RunConfig) -> str:
     """The command that repeats this run, but for its output folder."""
     defaults, sampling = RunConfig(models=config.models), config.sampling
     parts = ["starprobe", "run", *config.models]
-    if config.plan is None:
+    if config.suite is None:
         for name in config.probes:
             parts += ["--probes", name]
         parts += ["--conditions", ",".join(config.conditions)]
     named: Iterable[tuple[str, object, object]] = (
-        ("--plan", config.plan, defaults.plan),
+        ("--suite", config.suite, defaults.suite),
         ("--shuffle", config.shuffle, defaults.shuffle),
         ("--orders", config.orders, defaults.orders),
         ("--repeats", config.repeats, defaults.repeats),

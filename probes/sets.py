@@ -1,10 +1,12 @@
-"""The built-in probe sets: their names, where they come from and what they are for."""
+"""The built-in probe sets: names and what they are for; and a sample of any set."""
 
 from __future__ import annotations
 
+import random
+from collections import defaultdict
 from importlib.resources import files
 
-from starprobe.probes.schema import Record
+from starprobe.probes.schema import ProbeSet, Question, Record
 
 
 class BuiltIn(Record):
@@ -62,3 +64,32 @@ def find_built_in(name: str) -> BuiltIn | None:
     if entry is None or (entry.file and ":" in name):
         return None
     return entry
+
+
+STRATA = ("topic", "category", "subject", "domain", "kind")
+"""Fields of a question that say what it is about; the first that it has counts."""
+
+
+def sample_set(probe_set: ProbeSet, limit: int | None, seed: int = 0) -> ProbeSet:
+    """So many of its questions, in their order: of every topic its share, drawn by the seed.
+
+    A larger sample of the same seed holds the smaller one.
+    """
+    if limit is None or limit >= len(probe_set.questions):
+        return probe_set
+    by_topic: dict[str, list[str]] = defaultdict(list)
+    for question in probe_set.questions:
+        by_topic[_topic(question)].append(question.id)
+    places: dict[str, tuple[float, float]] = {}
+    for topic, ids in sorted(by_topic.items()):
+        rng = random.Random(f"{seed}|{topic}")
+        rng.shuffle(ids)
+        # Spread evenly over (0, 1): any beginning of the order holds every topic in proportion.
+        places |= {name: ((i + 0.5) / len(ids), rng.random()) for i, name in enumerate(ids)}
+    drawn = set(sorted(places, key=places.__getitem__)[:limit])
+    kept = tuple(question for question in probe_set.questions if question.id in drawn)
+    return probe_set.model_copy(update={"questions": kept})
+
+
+def _topic(question: Question) -> str:
+    return next((str(question.metadata[name]) for name in STRATA if name in question.metadata), "")

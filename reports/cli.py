@@ -121,7 +121,7 @@ def sign(
 def battery(
     models: Annotated[list[str], typer.Argument(metavar="MODEL...", help="smollm2, hf:NAME, ...")],
     out: Annotated[Path, typer.Option(help="Everything goes here; the same again resumes.")],
-    plan: Annotated[str, typer.Option(help="battery, or a TOML file of the same form.")] = (
+    suite: Annotated[str, typer.Option(help="battery, or a TOML file of the same form.")] = (
         "battery"
     ),
     judges: Annotated[str, typer.Option(help="Judge models, by comma.")] = "",
@@ -149,7 +149,7 @@ def battery(
     console, start = Console(highlight=False, soft_wrap=True, emoji=False), time.monotonic()
     config = BatteryConfig(
         models=tuple(models),
-        plan=plan,
+        suite=suite,
         judges=_names(judges),
         rewards=_names(reward),
         judged=judged,

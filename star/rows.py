@@ -37,9 +37,7 @@ def turned(sample: Sample, question: Question, order: int, config: StarConfig) -
     labels = list(sample.shown)
     weighed = set(found) == set(labels) and len(found) == sum(bool(_LINE.match(x)) for x in lines)
     # Of a rationale for the chosen option alone, nothing but the closing sentence names a label.
-    closed_only = (
-        not found and len(_LABEL.findall(whole(sample))) == 1 and _LABEL.search(lines[-1])
-    )
+    closed_only = not found and len(_LABEL.findall(whole(sample))) == 1 and _LABEL.search(lines[-1])
     if not labels or not (weighed or closed_only):
         return None
     arranged = [option.id for option in arrange(question, order, config.seed)]

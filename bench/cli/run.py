@@ -22,15 +22,18 @@ def run(
         list[str], typer.Option(help="A built-in set or a JSONL file; may be given again.")
     ] = ["everyday"],  # noqa: B006 - typer reads it and nobody changes it
     conditions: Annotated[str, typer.Option(help="Ways of asking, by comma.")] = "plain",
-    plan: Annotated[
-        str | None, typer.Option(help="Ask a plan instead: seed, or a TOML file.")
+    suite: Annotated[
+        str | None,
+        typer.Option(help="Ask a suite of sets and conditions instead: seed, battery, or a file."),
     ] = None,
     orders: Annotated[int, typer.Option(min=1, help="Option orders a question.")] = 1,
     shuffle: Annotated[
         int | None, typer.Option(help="Shuffle the options by this seed, not rotate them.")
     ] = None,
     repeats: Annotated[int, typer.Option(min=1, help="Responses a prompt.")] = 1,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first questions.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Only so many questions of a set, drawn by the seed.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Every response's own seed is made from it.")] = 0,
     temperature: Annotated[float, typer.Option(min=0, help="0 is greedy.")] = 0.0,
     top_p: Annotated[float, typer.Option(min=0, max=1)] = 1.0,
@@ -80,7 +83,7 @@ def run(
         models=tuple(models),
         probes=tuple(probes),
         conditions=tuple(name.strip() for name in conditions.split(",") if name.strip()),
-        plan=plan,
+        suite=suite,
         orders=orders,
         shuffle=shuffle,
         repeats=repeats,

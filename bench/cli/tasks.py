@@ -28,7 +28,9 @@ def export(
     conditions: Annotated[str, typer.Option(help="Ways of asking, by comma.")] = "plain",
     orders: Annotated[int, typer.Option(min=1, help="Option orders a question.")] = 1,
     repeats: Annotated[int, typer.Option(min=1, help="Responses a prompt.")] = 1,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first questions.")] = None,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="Only so many questions of a set.")
+    ] = None,
     temperature: Annotated[float, typer.Option(min=0, help="0 is greedy.")] = 0.0,
     top_p: Annotated[float, typer.Option(min=0, max=1)] = 1.0,
     max_tokens: Annotated[int, typer.Option(min=1, help="Length of a response.")] = 512,

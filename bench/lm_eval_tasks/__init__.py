@@ -19,6 +19,7 @@ from starprobe.bench.readers import DEFAULT_CLASSIFIER
 from starprobe.bench.records import Sampling
 from starprobe.probes.errors import FolderError
 from starprobe.probes.schema import ProbeSet, Prompt, Record
+from starprobe.probes.sets import sample_set
 
 GROUP = "starprobe"
 MODULE = "starprobe.bench.lm_eval_tasks"
@@ -55,7 +56,7 @@ def export_tasks(out: Path | str, config: ExportConfig) -> list[str]:
     names = []
     for probes in config.probes:
         probe_set = load_probe_set(probes)
-        probe_set = probe_set.model_copy(update={"questions": probe_set.questions[: config.limit]})
+        probe_set = sample_set(probe_set, config.limit)
         for condition in config.conditions:
             prompts = render_set(probe_set, [condition], config.orders)
             if prompts:

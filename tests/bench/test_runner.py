@@ -206,14 +206,14 @@ def test_a_question_in_two_sets_is_refused(tmp_path: Path) -> None:
         run(config, tmp_path / "run")
 
 
-def test_the_seed_s_experiments_run_as_a_plan(tmp_path: Path) -> None:
-    config = RunConfig(models=("scripted:option_by_option",), plan="seed")
+def test_the_seed_s_experiments_run_as_a_suite(tmp_path: Path) -> None:
+    config = RunConfig(models=("scripted:option_by_option",), suite="seed")
     folder = run(config, tmp_path / "run")
     prompts = folder.prompts().values()
     assert {prompt.question_id for prompt in prompts} == {"small-dog", "surprise-party"}
     assert {"plain", "hinted", "scratchpad", "scratchpad+hinted"} <= set(folder.info.conditions)
     assert len(folder.responses()) == len(prompts)
-    assert "--plan seed" in folder.info.command
+    assert "--suite seed" in folder.info.command
     with pytest.raises(InputError, match="says itself what is asked"):
         run(config.model_copy(update={"limit": 2}), tmp_path / "other")
 
@@ -235,14 +235,14 @@ def test_conditions_that_do_not_apply_are_counted_and_named() -> None:
     ]
 
 
-def test_a_plan_asks_base_models_what_is_for_base_models(tmp_path: Path) -> None:
-    plan = tmp_path / "mine.toml"
-    plan.write_text(
+def test_a_suite_asks_base_models_what_is_for_base_models(tmp_path: Path) -> None:
+    suite = tmp_path / "mine.toml"
+    suite.write_text(
         '[[block]]\nset = "everyday"\nlimit = 2\nconditions = ["plain"]\nmodels = "chat"\n'
         'repeats = 3\n[[block]]\nset = "science"\nlimit = 1\nconditions = ["few_shot"]\n'
         'models = "base"\n'
     )
-    config = RunConfig(models=(), plan=str(plan))
+    config = RunConfig(models=(), suite=str(suite))
     _, prompts = render_probes(config)
 
     def counts(details: dict[str, object]) -> dict[str, int]:

@@ -13,7 +13,7 @@ import starprobe.reports.cli
 from starprobe.bench.run_folder import Run
 from starprobe.probes.errors import InputError
 
-PLAN = """
+SUITE = """
 [[block]]
 set = "everyday"
 limit = 3
@@ -39,9 +39,9 @@ def app() -> typer.Typer:
 def test_one_command_does_all_of_it_and_again_does_nothing(
     app: typer.Typer, tmp_path: Path
 ) -> None:
-    plan = tmp_path / "small.toml"
-    plan.write_text(PLAN)
-    words = ["battery", *MODELS, "--plan", str(plan), "--out", str(tmp_path / "out")]
+    suite = tmp_path / "small.toml"
+    suite.write_text(SUITE)
+    words = ["battery", *MODELS, "--suite", str(suite), "--out", str(tmp_path / "out")]
     words += ["--judges", MODELS[1], "--judged", "2"]
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.output
@@ -61,8 +61,8 @@ def test_one_command_does_all_of_it_and_again_does_nothing(
     assert {path.name: path.stat().st_size for path in run.path.glob("*.jsonl")} == files
 
 
-def test_a_battery_of_a_plan_that_is_not_there_says_so(app: typer.Typer, tmp_path: Path) -> None:
-    words = ["battery", MODELS[0], "--plan", "batery", "--out", str(tmp_path)]
+def test_a_battery_of_a_suite_that_is_not_there_says_so(app: typer.Typer, tmp_path: Path) -> None:
+    words = ["battery", MODELS[0], "--suite", "batery", "--out", str(tmp_path)]
     done = CliRunner().invoke(app, words)
     assert isinstance(done.exception, InputError)
     assert "built in: seed, battery" in str(done.exception)

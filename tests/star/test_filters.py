@@ -7,8 +7,9 @@ from typing import Any, get_args
 
 import pytest
 
+from starprobe.bench.progress import Silent
 from starprobe.bench.readers import load_classifier
-from starprobe.bench.records import Usage
+from starprobe.bench.records import ResponseError, Usage
 from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Option, Question
 from starprobe.star import filters
@@ -75,7 +76,7 @@ def test_a_right_whole_rationale_is_kept() -> None:
     ("text", "changed", "reason"),
     [
         (RIGHT, {"finish_reason": "length"}, "cut"),
-        ("", {"error": "timeout: none"}, "error"),
+        ("", {"error": ResponseError(kind="timeout", message="none")}, "error"),
         ("Each number has two digits.", {}, "no_answer"),
         (RIGHT.replace("The answer is (B) 65", "The answer is (D) 92"), {}, "wrong"),
         (RIGHT.replace("The answer is (B) 65", "The answer is (B) 92"), {}, "label_text"),

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from starprobe.bench.progress import Silent
 from starprobe.probes.errors import InputError, MissingError
 from starprobe.star.config import StarConfig, make_config
 from starprobe.star.finetune import curve, finetune, row_order, step_count

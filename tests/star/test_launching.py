@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from starprobe.bench.models.worker import LineProcess
+from starprobe.bench.progress import Silent
 from starprobe.probes.errors import FolderError, InputError, MissingError
 from starprobe.star.config import StarConfig, make_config
 from starprobe.star.finetune import finetune

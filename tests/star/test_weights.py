@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from starprobe.bench.models import BackendOptions, load_backend
+from starprobe.bench.progress import Silent
 from starprobe.star.config import make_config
 from starprobe.star.finetune import halve
 from starprobe.star.loop import train
-from starprobe.bench.progress import Silent
 from starprobe.star.weights import dtype, load_model, loading, lora, padding_free
 from tests.star.test_loop import small
 

@@ -1,15 +1,15 @@
-"""The seed's plan, and plans of one's own."""
+"""The seed's suite, and suites of one's own."""
 
 import pytest
 
 from starprobe.probes.conditions import built_in_conditions
 from starprobe.probes.errors import InputError
-from starprobe.probes.plans import (
-    load_plan,
-    plan_prompts,
-    plan_questions,
-    planned_prompts,
+from starprobe.probes.suites import (
+    load_suite,
     steps_of,
+    suite_prompts,
+    suite_questions,
+    suite_terms,
 )
 
 OWN = """
@@ -22,15 +22,15 @@ conditions = ["plain"]
 
 
 def test_the_seed_has_sixteen_experiments_of_which_two_rate_responses():
-    plan = load_plan("seed")
-    assert [step.number for step in plan.step] == list(range(1, 17))
-    assert [step.kind for step in plan.step[14:]] == ["reward", "judge"]
-    assert all(step.models and step.seen for step in plan.step)
+    suite = load_suite("seed")
+    assert [step.number for step in suite.step] == list(range(1, 17))
+    assert [step.kind for step in suite.step[14:]] == ["reward", "judge"]
+    assert all(step.models and step.seen for step in suite.step)
 
 
 def test_its_prompts_are_each_made_once():
-    plan = load_plan("seed")
-    ids = [prompt.id for prompt in plan_prompts(plan)]
+    suite = load_suite("seed")
+    ids = [prompt.id for prompt in suite_prompts(suite)]
     assert ids == [
         "small-dog|plain|0",
         "surprise-party|plain|0",
@@ -42,25 +42,25 @@ def test_its_prompts_are_each_made_once():
         "surprise-party|thinking_tags+hinted|0",
         "surprise-party|thinking_tags_system+hinted|0",
     ]
-    assert len(plan_prompts(plan, orders=3)) == 27
-    assert [question.id for question in plan_questions(plan).questions] == [
+    assert len(suite_prompts(suite, orders=3)) == 27
+    assert [question.id for question in suite_questions(suite).questions] == [
         "small-dog",
         "surprise-party",
     ]
 
 
 def test_a_prompt_knows_its_steps():
-    plan = load_plan("seed")
-    first, second, *_ = plan_prompts(plan)
-    assert [step.number for step in steps_of(plan, first)] == [1, 2, 3, 4, 5, 6]
-    assert [step.number for step in steps_of(plan, second)] == [7, 13, 14]
+    suite = load_suite("seed")
+    first, second, *_ = suite_prompts(suite)
+    assert [step.number for step in steps_of(suite, first)] == [1, 2, 3, 4, 5, 6]
+    assert [step.number for step in steps_of(suite, second)] == [7, 13, 14]
 
 
 def test_a_plan_of_ones_own(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text(OWN)
-    plan = load_plan(str(path))
-    assert plan.name == "mine" and [one.id for one in plan_prompts(plan)] == ["grapes|plain|0"]
+    suite = load_suite(str(path))
+    assert suite.name == "mine" and [one.id for one in suite_prompts(suite)] == ["grapes|plain|0"]
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_a_wrong_plan_is_told_what_is_wrong(tmp_path, change, message):
     path = tmp_path / "mine.toml"
     path.write_text(OWN.replace(*change))
     with pytest.raises(InputError, match=message):
-        load_plan(str(path))
+        load_suite(str(path))
 
 
 BLOCKS = """
@@ -105,8 +105,8 @@ orders = 2
 def test_a_block_asks_its_questions_under_each_of_its_conditions(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text(BLOCKS)
-    plan = load_plan(str(path))
-    asked = planned_prompts(plan)
+    suite = load_suite(str(path))
+    asked = suite_terms(suite)
     everyday = [one for one in asked if one.prompt.probes == "everyday"]
     counts = [(one.prompt.condition, one.chat, one.base) for one in everyday]
     assert counts == [
@@ -116,11 +116,11 @@ def test_a_block_asks_its_questions_under_each_of_its_conditions(tmp_path):
     ]
     science = [one for one in asked if one.prompt.probes == "science"]
     assert [(one.prompt.order, one.chat, one.base) for one in science] == [(0, 1, 1), (1, 1, 1)]
-    assert len(plan_questions(plan).questions) == 4
+    assert len(suite_questions(suite).questions) == 4
 
 
 def test_the_battery_asks_every_built_in_condition_but_the_unused_axes():
-    asked = planned_prompts(load_plan("battery"))
+    asked = suite_terms(load_suite("battery"))
     parts = {part for one in asked for part in one.prompt.condition.split("+")}
     left = set(built_in_conditions()) - parts
     assert left == {"labels_lower", "labels_roman", "paraphrase2"}
@@ -141,11 +141,11 @@ def test_a_wrong_block_is_told_what_is_wrong(tmp_path, text, message):
     path = tmp_path / "mine.toml"
     path.write_text(text)
     with pytest.raises(InputError, match=message):
-        load_plan(str(path))
+        load_suite(str(path))
 
 
 def test_an_unknown_plan_is_told_those_there_are():
     with pytest.raises(InputError, match="built in: seed"):
-        load_plan("sead")
+        load_suite("sead")
     with pytest.raises(InputError, match="cannot be read"):
-        load_plan("nowhere.toml")
+        load_suite("nowhere.toml")

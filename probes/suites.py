@@ -1,6 +1,6 @@
-"""Plans: what is asked, where it is not all questions under all conditions.
+"""Suites: what is asked, where it is not all questions under all conditions.
 
-A plan has steps (single experiments, with what was seen once) or blocks (sets under conditions), or
+A suite has steps (single experiments, with what was seen once), blocks (sets under conditions), or
 both. Knows what is to be asked and runs nothing.
 """
 
@@ -19,9 +19,10 @@ from starprobe.probes.errors import InputError
 from starprobe.probes.loading import join_sets, load_probe_set
 from starprobe.probes.rendering import SHOTS, inapplicable, left_out, render, render_set
 from starprobe.probes.schema import ProbeSet, Prompt, Record
+from starprobe.probes.sets import sample_set
 
-PLANS = ("seed", "battery")
-"""The built-in plans."""
+SUITES = ("seed", "battery")
+"""The built-in suites."""
 Kind = Literal["all", "chat", "base"]
 """Models that a block is for: those with a chat format, base models, or both."""
 
@@ -33,7 +34,7 @@ class Step(Record):
     kind: Literal["ask", "reward", "judge"] = "ask"
     """`reward` and `judge` rate responses of earlier steps instead of asking."""
     question: str
-    """Its id in the plan's set."""
+    """Its id in the suite's set."""
     conditions: tuple[str, ...] = ()
     """More than one where the experiment has variants."""
     of: tuple[int, ...] = ()
@@ -52,7 +53,7 @@ class Block(Record):
     set: str
     """A built-in set or a JSONL file."""
     limit: int | None = Field(default=None, ge=1)
-    """Only the first questions."""
+    """Only so many questions, a sample of every topic."""
     conditions: tuple[str, ...] = Field(min_length=1)
     orders: int = Field(default=1, ge=1)
     """Option orders a question: file order and its rotations."""
@@ -60,7 +61,7 @@ class Block(Record):
     models: Kind = "all"
 
 
-class Plan(Record):
+class Suite(Record):
     """Steps over the questions of one set, and blocks."""
 
     name: str
@@ -71,7 +72,7 @@ class Plan(Record):
     block: tuple[Block, ...] = ()
 
 
-class Planned(NamedTuple):
+class Terms(NamedTuple):
     """A prompt, and how often it is asked of a chat model and of a base model."""
 
     prompt: Prompt
@@ -79,33 +80,33 @@ class Planned(NamedTuple):
     base: int = 1
 
 
-def load_plan(name_or_path: str) -> Plan:
-    """The built-in plan of this name, or a plan of one's own in a TOML file of the same form.
+def load_suite(name_or_path: str) -> Suite:
+    """The built-in suite of this name, or a suite of one's own in a TOML file of the same form.
 
     Every question and condition that it names is looked up, so that a run cannot stop half-way.
 
     Raises:
-        InputError: for an unknown name, or a file that does not hold a plan.
+        InputError: for an unknown name, or a file that does not hold a suite.
     """
-    if name_or_path in PLANS:
-        source = f"plan_{name_or_path}.toml"
+    if name_or_path in SUITES:
+        source = f"suite_{name_or_path}.toml"
         text = files("starprobe.probes").joinpath("data", source).read_text(encoding="utf-8")
     else:
         source = name_or_path
         text = _own(name_or_path)
     try:
-        plan = Plan(name=Path(name_or_path).stem, **tomllib.loads(text))
+        suite = Suite(name=Path(name_or_path).stem, **tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{source}: not valid TOML: {error}") from error
     except (ValidationError, TypeError) as error:
         raise InputError(f"{source}: {_first(error)}") from error
-    _check(plan, source)
-    return plan
+    _check(suite, source)
+    return suite
 
 
 def _own(path: str) -> str:
     if not path.endswith(".toml"):
-        raise InputError(f"unknown plan {path!r}; built in: {', '.join(PLANS)}, or a .toml file")
+        raise InputError(f"unknown suite {path!r}; built in: {', '.join(SUITES)}, or a .toml file")
     try:
         return Path(path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -119,23 +120,23 @@ def _first(error: Exception) -> str:
     return f"field {'.'.join(str(part) for part in first['loc'])!r}: {first['msg']}"
 
 
-def _check(plan: Plan, source: str) -> None:
-    if not plan.step and not plan.block:
+def _check(suite: Suite, source: str) -> None:
+    if not suite.step and not suite.block:
         raise InputError(f"{source}: it asks nothing; give it a [[step]] or a [[block]]")
-    for number, block in enumerate(plan.block, start=1):
+    for number, block in enumerate(suite.block, start=1):
         if not render_set(_limited(block), list(block.conditions)):
             raise InputError(f"{source}, block {number}: its conditions fit none of its questions")
-    if plan.step:
-        _check_steps(plan, source)
+    if suite.step:
+        _check_steps(suite, source)
 
 
-def _check_steps(plan: Plan, source: str) -> None:
-    questions = {question.id: question for question in load_probe_set(plan.set).questions}
-    numbers = {step.number for step in plan.step if step.kind == "ask"}
-    for step in plan.step:
+def _check_steps(suite: Suite, source: str) -> None:
+    questions = {question.id: question for question in load_probe_set(suite.set).questions}
+    numbers = {step.number for step in suite.step if step.kind == "ask"}
+    for step in suite.step:
         where = f"{source}, step {step.number}"
         if step.question not in questions:
-            raise InputError(f"{where}: the set {plan.set!r} has no question {step.question!r}")
+            raise InputError(f"{where}: the set {suite.set!r} has no question {step.question!r}")
         if bool(step.conditions) != (step.kind == "ask") or not set(step.of) <= numbers:
             raise InputError(f"{where}: a step asks under conditions, or rates steps that ask")
         for name in step.conditions:
@@ -144,14 +145,14 @@ def _check_steps(plan: Plan, source: str) -> None:
                 raise InputError(f"{where}: condition {name!r}: {reason}")
 
 
-def plan_questions(plan: Plan) -> ProbeSet:
-    """The questions that the plan asks, in the order of their sets.
+def suite_questions(suite: Suite) -> ProbeSet:
+    """The questions that the suite asks, in the order of their sets.
 
     Raises:
         InputError: an id is in more than one set.
     """
-    wanted: dict[str, set[str]] = {plan.set: {step.question for step in plan.step}}
-    for block in plan.block:
+    wanted: dict[str, set[str]] = {suite.set: {step.question for step in suite.step}}
+    for block in suite.block:
         ids = {question.id for question in _limited(block).questions}
         wanted[block.set] = wanted.get(block.set, set()) | ids
     sets = []
@@ -164,57 +165,56 @@ def plan_questions(plan: Plan) -> ProbeSet:
 
 
 def _limited(block: Block) -> ProbeSet:
-    one = load_probe_set(block.set)
-    return one.model_copy(update={"questions": one.questions[: block.limit]})
+    return sample_set(load_probe_set(block.set), block.limit)
 
 
-def plan_prompts(plan: Plan, orders: int = 1, shots: int = SHOTS) -> list[Prompt]:
-    """Each prompt of the plan once, in order; steps that rate ask nothing."""
-    return [planned.prompt for planned in planned_prompts(plan, orders, shots)]
+def suite_prompts(suite: Suite, orders: int = 1, shots: int = SHOTS) -> list[Prompt]:
+    """Each prompt of the suite once, in order; steps that rate ask nothing."""
+    return [terms.prompt for terms in suite_terms(suite, orders, shots)]
 
 
-def planned_prompts(plan: Plan, orders: int = 1, shots: int = SHOTS) -> list[Planned]:
-    """Each prompt of the plan once, with the most repeats that a block wants of it."""
-    found: dict[str, Planned] = {}
-    for one in (*_of_steps(plan, orders, shots), *_of_blocks(plan, orders, shots)):
+def suite_terms(suite: Suite, orders: int = 1, shots: int = SHOTS) -> list[Terms]:
+    """Each prompt of the suite once, with the most repeats that a block wants of it."""
+    found: dict[str, Terms] = {}
+    for one in (*_of_steps(suite, orders, shots), *_of_blocks(suite, orders, shots)):
         known = found.get(one.prompt.id, one)
-        found[one.prompt.id] = Planned(
+        found[one.prompt.id] = Terms(
             known.prompt, max(known.chat, one.chat), max(known.base, one.base)
         )
     return list(found.values())
 
 
-def _of_steps(plan: Plan, orders: int, shots: int) -> Iterator[Planned]:
-    questions = {one.id: one for one in load_probe_set(plan.set).questions} if plan.step else {}
-    for step in plan.step:
+def _of_steps(suite: Suite, orders: int, shots: int) -> Iterator[Terms]:
+    questions = {one.id: one for one in load_probe_set(suite.set).questions} if suite.step else {}
+    for step in suite.step:
         question = questions[step.question]
         for name in step.conditions:
             for order in range(min(orders, len(question.options) or 1)):
-                yield Planned(render(question, name, order, shots=shots))
+                yield Terms(render(question, name, order, shots=shots))
 
 
-def _of_blocks(plan: Plan, orders: int, shots: int) -> Iterator[Planned]:
-    for block in plan.block:
+def _of_blocks(suite: Suite, orders: int, shots: int) -> Iterator[Terms]:
+    for block in suite.block:
         asked = list(block.conditions)
         for prompt in render_set(_limited(block), asked, max(orders, block.orders), shots=shots):
             named = prompt.model_copy(update={"probes": block.set})
             chat, base = block.models != "base", block.models != "chat"
-            yield Planned(named, block.repeats * chat, block.repeats * base)
+            yield Terms(named, block.repeats * chat, block.repeats * base)
 
 
-def plan_left_out(plan: Plan) -> dict[tuple[str, str, str], int]:
-    """(set, condition, reason) -> questions of the plan's blocks that it does not apply to."""
+def suite_left_out(suite: Suite) -> dict[tuple[str, str, str], int]:
+    """(set, condition, reason) -> questions of the suite's blocks that it does not apply to."""
     return {
         (block.set, condition, reason): count
-        for block in plan.block
+        for block in suite.block
         for (condition, reason), count in left_out(_limited(block), list(block.conditions)).items()
     }
 
 
-def steps_of(plan: Plan, prompt: Prompt) -> tuple[Step, ...]:
+def steps_of(suite: Suite, prompt: Prompt) -> tuple[Step, ...]:
     """The steps that ask this prompt: an experiment repeated on other models is the same prompt."""
     return tuple(
         step
-        for step in plan.step
+        for step in suite.step
         if step.question == prompt.question_id and prompt.condition in step.conditions
     )
