@@ -1,7 +1,7 @@
 """How large the four packages are, and whether their imports run in a circle.
 
-Run it from the root of a checkout: `python tools/size.py`. Counts imports inside functions and under
-TYPE_CHECKING too: a reader follows them all the same.
+Run it from the root of a checkout: `python tools/size.py`. Counts imports inside functions and
+under TYPE_CHECKING too: a reader follows them all the same.
 """
 
 from __future__ import annotations
