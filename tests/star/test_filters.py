@@ -15,7 +15,6 @@ from starprobe.probes.schema import Option, Question
 from starprobe.star import filters
 from starprobe.star.config import FilterName, make_config
 from starprobe.star.folder import Phases, Training
-from starprobe.bench.progress import Silent
 from starprobe.star.read import Read, closes_well, closing, read
 from starprobe.star.records import REASONS, Generated, Sample
 from starprobe.star.sample import gather

@@ -14,7 +14,6 @@ from starprobe.bench.progress import Silent
 from starprobe.probes.errors import InputError, MissingError
 from starprobe.star.config import StarConfig, make_config
 from starprobe.star.finetune import curve, finetune, row_order, step_count
-from starprobe.bench.progress import Silent
 from starprobe.star.records import Job, TrainRow
 from starprobe.star.snapshots import Mark, keep, last_whole
 

@@ -18,7 +18,6 @@ from starprobe.probes.errors import FolderError, InputError, MissingError
 from starprobe.star.config import StarConfig, make_config
 from starprobe.star.finetune import finetune
 from starprobe.star.launch import apart, command, environment, finetuned, launched, relayed
-from starprobe.bench.progress import Silent
 from starprobe.star.records import Job
 from tests.star.test_finetune import Notes, assert_close, job
 
