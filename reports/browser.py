@@ -6,18 +6,27 @@ Spans are turned from characters, as Python counts, into UTF-16 units, as JavaSc
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from starprobe.bench.records import MULTI, STYLES, Response, Verdict
 from starprobe.probes.schema import Prompt
 from starprobe.reports.embed import pack, utf16_offsets
 from starprobe.reports.evidence import Evidence, Exchange
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 CHUNK = 256
 """Responses packed together: one click unpacks one chunk."""
 OUTCOMES = ("answered", "no_answer", "refused", "multi", "cut")
 TREATMENTS = {"none": 0, "named": 1, "reasoned": 2}
 SIDES = {None: 0, "for": 1, "against": 2, "neutral": 3}
+
+
+CHANGES = ((True, False), (False, True), (True, True), (False, False))
+"""Whether the answer was right before and after: lost, gained, right and wrong both times."""
+Pairs = tuple[list[int], list[int]]
+"""Places of the rows before and of those after, pair by pair."""
 
 
 class Packed(NamedTuple):
@@ -28,12 +37,18 @@ class Packed(NamedTuple):
     chunks: list[str]
 
 
-def packed(evidence: Evidence) -> Packed:
-    """Index and texts of all responses, in the order of the evidence."""
+def packed(evidence: Evidence, pairs: Pairs | None = None) -> Packed:
+    """Index and texts of all responses, in the order of the evidence.
+
+    Args:
+        evidence: the responses.
+        pairs: of a comparison, for filters by what each response was before and after.
+    """
     ids = evidence.frame["question_id"].tolist()
     questions = _questions(ids, evidence.exchanges)
     index = {"chunk": CHUNK, "styles": list(STYLES), "outcomes": list(OUTCOMES)}
     rows = _index_columns(evidence, {name: place for place, name in enumerate(questions)})
+    rows |= _before_and_after(rows, pairs)
     options = {name: _option_order(prompts) for name, prompts in questions.items()}
     index |= {
         "models": list(evidence.models),
@@ -84,7 +99,6 @@ def _index_columns(evidence: Evidence, questions: dict[str, int]) -> dict[str, l
     sets = {name: place for place, name in enumerate(frame["probes"].drop_duplicates())}
     styles = {name: place for place, name in enumerate(STYLES)}
     outcomes = {name: place for place, name in enumerate(OUTCOMES)}
-    coverage = (frame["coverage"] * 100).round().fillna(-1).astype(int)
     return {
         "model": [models[name] for name in frame["model"]],
         "condition": [conditions[name] for name in frame["condition"]],
@@ -95,8 +109,29 @@ def _index_columns(evidence: Evidence, questions: dict[str, int]) -> dict[str, l
         "style": [styles[name] for name in frame["style"]],
         "outcome": [outcomes[name] for name in frame["outcome"]],
         "correct": frame["correct"].astype("Int64").fillna(2).astype(int).tolist(),
-        "coverage": coverage.tolist(),
+        "coverage": _percent(frame["coverage"]),
+        "disagree": _percent(frame["disagree"]),
+        "p": _percent(frame["p_option_by_option"]),
     }
+
+
+def _percent(values: pd.Series[float]) -> list[int]:
+    """Shares as whole percents, -1 where there is none."""
+    return [int(value) for value in (values * 100).round().fillna(-1)]
+
+
+def _before_and_after(rows: dict[str, list[int]], pairs: Pairs | None) -> dict[str, list[int]]:
+    """For each response the style before and after of its pair, and a place in CHANGES; else -1."""
+    count = len(rows["style"])
+    found = {name: [-1] * count for name in ("before", "after", "change")}
+    for one, two in zip(*pairs, strict=True) if pairs is not None else ():
+        was, now = rows["correct"][one] == 1, rows["correct"][two] == 1
+        scored = 2 not in (rows["correct"][one], rows["correct"][two]) or was or now
+        for row in (one, two):
+            found["before"][row], found["after"][row] = rows["style"][one], rows["style"][two]
+            if scored:
+                found["change"][row] = CHANGES.index((was, now))
+    return found
 
 
 def _chunk(
@@ -124,10 +159,11 @@ def _prompt(prompt: Prompt, places: dict[str, int]) -> list[Any]:
 
 
 def _row(response: Response, verdict: Verdict, places: dict[str, int]) -> list[Any]:
-    """[text, reasoning, answer, treatments, finish reason, tokens, seconds, p]."""
+    """[id, text, reasoning, answer, treatments, finish reason, tokens, seconds]."""
     answer = -2 if verdict.answer == MULTI else places.get(verdict.answer or "", -1)
     usage = response.usage
     return [
+        response.id,
         response.text,
         response.reasoning or None,
         answer,
@@ -135,7 +171,6 @@ def _row(response: Response, verdict: Verdict, places: dict[str, int]) -> list[A
         response.finish_reason,
         usage.completion_tokens if usage else None,
         None if response.latency_s is None else round(response.latency_s, 2),
-        None if verdict.p_option_by_option is None else round(verdict.p_option_by_option, 3),
     ]
 
 

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from starprobe.bench.files import write_atomic
 from starprobe.bench.metrics import compare as compare_frames
 from starprobe.bench.metrics import measure
+from starprobe.bench.metrics.compare import PAIR_KEYS, paired_rows
 from starprobe.bench.metrics.definitions import BY_NAME
 from starprobe.bench.metrics.measure import estimate, split
 from starprobe.bench.records import Comparison
@@ -32,7 +33,14 @@ from starprobe.reports.evidence import (
 from starprobe.reports.methods import methods
 from starprobe.reports.page import facts, namer, render
 from starprobe.reports.panels import Panel, check_panels, panels
-from starprobe.reports.tables import AFTER, comparison_table, flips_table, signed
+from starprobe.reports.tables import (
+    AFTER,
+    answers_grid,
+    comparison_table,
+    flips_table,
+    grid_table,
+    signed,
+)
 from starprobe.reports.training import training_story
 
 if TYPE_CHECKING:
@@ -104,10 +112,13 @@ def comparison_context(
     metrics = measure(frame, error)
     comparisons = [c for name, c in compared if name == ALL]
     condition = words.headline_condition(frame)
-    standings = [words.standing(frame, m, condition, error) for m in evidence.models]
+    standings = [words.standing(frame, m, condition) for m in evidence.models]
     story = training_story(training) if training is not None else None
     if story is not None:
         story = story._replace(lede=secrets.hide(story.lede, "Its model is hidden."))
+    keys = PAIR_KEYS if first["model"].nunique() == 1 else ("model", *PAIR_KEYS)
+    paired = paired_rows(first, second, keys)
+    grids = [grid_table(*paired, SIDES), answers_grid(*paired, SIDES)]
     pairs = list(dict.fromkeys((c.model_before, c.model_after) for c in comparisons))
     return {
         "title": "starprobe: before and after",
@@ -119,8 +130,10 @@ def comparison_context(
         "standings": [one for one in standings if one is not None],
         "tables": [
             comparison_table(compared, len(pairs) > 1, namer(secrets)),
-            flips_table(first, second),
+            *(one for one in grids if one.rows),
+            flips_table(*paired),
         ],
+        "pairs": tuple(side["row"].tolist() for side in paired),
         "training": story,
         "panels": [
             flow_panel(first, second, condition),

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -77,6 +78,8 @@ class Found(NamedTuple):
     model: str
     run: int
     exchange: Exchange
+    disagree: float = nan
+    """Of the options, the share on which another reader says otherwise; NaN with one reader."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,7 @@ def gather(
     for number, (run, word) in enumerate(zip(runs, words, strict=True)):
         prompts, responses = run.prompts(), run.responses()
         verdicts = _verdicts(run, name, responses.values(), complete=reader is None)
+        others = [run.verdicts(other) for other in run.verdict_names() if other != name]
         for response in responses.values():
             if response.error is not None:
                 failures[response.error.kind] += 1
@@ -148,7 +152,8 @@ def gather(
             else:
                 exchange = Exchange(prompts[response.prompt_id], response, verdicts[response.id])
                 called = short.get(response.model, response.model)
-                found.append(Found(shown_name(word, called), number, exchange))
+                differ = disagreement(exchange.verdict, others)
+                found.append(Found(shown_name(word, called), number, exchange, differ))
     if not found:
         raise InputError(f"nothing to show: {_why_empty(runs, failures)}")
     models = in_run_order(runs, words, short, {one.model for one in found})
@@ -173,12 +178,31 @@ def reader_of(runs: Sequence[Run], wanted: str | None = None) -> str:
 
 
 def reader_error(evidence: Evidence) -> ReaderError | None:
-    """How the reader did on texts that people have labelled; None where that is not known."""
+    """How the reader did on texts labelled by a large language model; None where not known."""
     from starprobe.bench.readers import error_counts
 
     readers = evidence.frame["classifier"].drop_duplicates()
     counts = error_counts(str(readers.iloc[0])) if len(readers) == 1 else None
     return None if counts is None else ReaderError(**counts._asdict())
+
+
+def disagreement(verdict: Verdict, others: Iterable[Mapping[str, Verdict]]) -> float:
+    """The share of options of which another reader says otherwise whether there is a reason.
+
+    Of several other readers, of the one that differs most; NaN where no other has read it.
+    """
+    shares = [
+        sum(_reasoned(verdict, option) != _reasoned(other, option) for option in verdict.options)
+        / len(verdict.options)
+        for found in others
+        if (other := found.get(verdict.id)) is not None and verdict.options
+    ]
+    return max(shares, default=nan)
+
+
+def _reasoned(verdict: Verdict, option: str) -> bool:
+    there = verdict.options.get(option)
+    return there is not None and there.treatment == "reasoned"
 
 
 def _verdicts(
@@ -207,7 +231,7 @@ def _placing(
     condition_at = {name: place for place, name in enumerate(conditions)}
 
     def place(item: Found) -> tuple[str, int, int, int, int]:
-        model, _, (prompt, response, _) = item
+        model, (prompt, response, _) = item.model, item.exchange
         condition = condition_at.get(prompt.condition, len(condition_at))
         return prompt.question_id, condition, prompt.order, model_at[model], response.repeat
 
@@ -221,6 +245,8 @@ def _frame(found: Sequence[Found]) -> pd.DataFrame:
         source_model=table["model"],
         model=[one.model for one in found],
         run=[one.run for one in found],
+        row=range(len(found)),
+        disagree=[one.disagree for one in found],
     )
 
 

@@ -137,10 +137,10 @@ def _reader(name: str) -> str:
     if found is None:
         return name
     return (
-        f"{name}; against annotators, on sources left out of fitting ({provenance['responses']} "
-        f"responses): option reasoned about or not, F1 {found['reasoned_f1']:.2f}; side "
-        f"{found['side_accuracy']:.2f}; answer {found['answer_accuracy']:.2f}; style, Cohen’s "
-        f"kappa {found['style_kappa']:.2f}"
+        f"{name}; against a large language model’s labels, on sources left out of fitting "
+        f"({provenance['responses']} responses): option reasoned about or not, F1 "
+        f"{found['reasoned_f1']:.2f}; side {found['side_accuracy']:.2f}; answer "
+        f"{found['answer_accuracy']:.2f}; style, Cohen’s kappa {found['style_kappa']:.2f}"
     )
 
 

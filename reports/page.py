@@ -26,10 +26,11 @@ from starprobe.reports.evidence import (
     reader_error,
     without_collector,
 )
-from starprobe.reports.figures.drawing import STYLE_MEANING, STYLE_WORDS
 from starprobe.reports.methods import methods
 from starprobe.reports.panels import Panel, check_panels, embedded, panels
+from starprobe.reports.seed import then_and_now
 from starprobe.reports.tables import link, metrics_table
+from starprobe.reports.words import STYLE_MEANING, STYLE_WORDS
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -92,7 +93,7 @@ def report_context(evidence: Evidence, secrets: Secrets) -> dict[str, Any]:
     standings = [
         found
         for model in evidence.models
-        if (found := words.standing(frame, model, condition, error)) is not None
+        if (found := words.standing(frame, model, condition)) is not None
     ]
     if len(standings) > RANKED_FROM:
         # By what is sure of each, so that one lucky question leads no list; the figures follow.
@@ -100,6 +101,7 @@ def report_context(evidence: Evidence, secrets: Secrets) -> dict[str, Any]:
         ranked = dict.fromkeys((*(one.model for one in standings), *evidence.models))
         frame.attrs["model"] = Order(ranked)
     shown = [*panels(frame, metrics), *check_panels(evidence)]
+    then = then_and_now(evidence, namer(secrets))
     return {
         "title": f"starprobe: {evidence.runs[0].info.probe_set}",
         "heading": words.headline(standings, condition),
@@ -107,6 +109,7 @@ def report_context(evidence: Evidence, secrets: Secrets) -> dict[str, Any]:
         "facts": facts(evidence),
         "sections": [
             ("verdict", "Verdict"),
+            *([("then-now-section", "Then and now")] if then is not None else []),
             ("figures", "Figures"),
             ("responses", "Responses"),
             ("tables", "Tables"),
@@ -114,6 +117,7 @@ def report_context(evidence: Evidence, secrets: Secrets) -> dict[str, Any]:
         ],
         "standings": standings,
         "compact_from": RANKED_FROM,
+        "then": then,
         "panels": shown,
         "tables": [metrics_table(metrics, namer(secrets))],
         "methods": methods(evidence, metrics, (), secrets, out),
@@ -168,7 +172,7 @@ def render(template: str, context: dict[str, Any], evidence: Evidence, secrets: 
         secrets: complete, for the context has been made.
     """
     app, plotly = app_script(), plotly_script()
-    data = browser.packed(evidence)
+    data = browser.packed(evidence, context.pop("pairs", None))
     shown = [one for one in all_panels(context)]
     packed = [
         ("response-index", data.contents),

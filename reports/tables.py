@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
-from starprobe.bench.metrics.compare import PAIR_KEYS, paired_rows
 from starprobe.bench.metrics.definitions import BY_NAME
-from starprobe.bench.records import Comparison, Metric
+from starprobe.bench.records import STYLES, Comparison, Metric
 from starprobe.reports import words
-from starprobe.reports.figures.drawing import OUTCOME_WORDS, STYLE_WORDS
-from starprobe.reports.words import percent
+from starprobe.reports.words import OUTCOME_WORDS, STYLE_WORDS, percent
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -183,14 +182,66 @@ def _is_share(name: str) -> bool:
 
 AFTER = "after"
 """The word before the names of the models after."""
+CHANGES = {
+    (True, False): "lost",
+    (False, True): "gained",
+    (True, True): "right both times",
+    (False, False): "right neither time",
+}
+"""Right before and after -> the browser's word for it."""
 FLIPS = 1000
 """Changed pairs listed; the browser has all."""
 
 
-def flips_table(first: pd.DataFrame, second: pd.DataFrame) -> Table:
+def grid_table(first: pd.DataFrame, second: pd.DataFrame, names: tuple[str, str]) -> Table:
+    """Style on one side by style on the other, in pairs; each number leads to its responses."""
+    there = [
+        style
+        for style in STYLES
+        if (first["style"] == style).any() or (second["style"] == style).any()
+    ]
+    counts = Counter(zip(first["style"], second["style"], strict=True))
+    rows = [
+        Row(
+            [
+                Cell(STYLE_WORDS[one]),
+                *(_count(counts[one, two], {"before": one, "after": two}) for two in there),
+            ],
+        )
+        for one in there
+    ]
+    columns = [(f"{names[0]} ↓, {names[1]} →", ""), *((STYLE_WORDS[style], "n") for style in there)]
+    caption = "Pairs of responses to the same question. A number shows its responses."
+    return Table("grid", "Which style became which", caption, columns, rows)
+
+
+def answers_grid(first: pd.DataFrame, second: pd.DataFrame, names: tuple[str, str]) -> Table:
+    """Right or not on one side by the other, in pairs whose question has a key."""
+    known = first["key"].notna().to_numpy() & second["key"].notna().to_numpy()
+    right = [side["correct"].fillna(False).to_numpy(dtype=bool)[known] for side in (first, second)]
+    counts = Counter(zip(*right, strict=True))
+    rows = [
+        Row(
+            [
+                Cell("right" if one else "not right"),
+                *(_count(counts[one, two], {"change": CHANGES[one, two]}) for two in (True, False)),
+            ]
+        )
+        for one in (True, False)
+    ]
+    columns = [(f"{names[0]} ↓, {names[1]} →", ""), ("right", "n"), ("not right", "n")]
+    caption = "Pairs of responses to the same question, where it has a right answer."
+    return Table(
+        "answers-grid", "Right and not right", caption, columns, rows if known.any() else []
+    )
+
+
+def _count(number: int, where: dict[str, str]) -> Cell:
+    return Cell(f"{number:,}", number, link=link(where) if number else "")
+
+
+def flips_table(before: pd.DataFrame, after: pd.DataFrame) -> Table:
     """The pairs whose style or correctness changed, each linked to its responses."""
-    keys = PAIR_KEYS if first["model"].nunique() == 1 else ("model", *PAIR_KEYS)
-    before, after = paired_rows(first, second, keys)
     changed = (before["style"].to_numpy() != after["style"].to_numpy()) | (
         before["correct"].fillna(False).to_numpy() != after["correct"].fillna(False).to_numpy()
     )

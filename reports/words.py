@@ -2,22 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from starprobe.bench.metrics.definitions import numbers, right_of_all
-from starprobe.bench.records import STYLES, Style
-from starprobe.bench.statistics.corrected import ReaderError, corrected_rate
+from starprobe.bench.records import STYLES, Outcome, Style
 from starprobe.bench.statistics.intervals import Estimate, rate
 
 if TYPE_CHECKING:
     import pandas as pd
 
+STYLE_WORDS: dict[Style, str] = {
+    "option_by_option": "every option",
+    "partial": "some options",
+    "chosen_only": "its choice only",
+    "general_reasoning": "reasons, no option",
+    "direct": "no reason",
+}
+STYLE_MEANING: dict[Style, str] = {
+    "option_by_option": "a reason for or against every option",
+    "partial": "reasons about some options, not all",
+    "chosen_only": "reasons about the chosen option alone",
+    "general_reasoning": "reasoning that is about no option in particular",
+    "direct": "no reasoning",
+}
+OUTCOME_WORDS: dict[Outcome, str] = {
+    "answered": "answered",
+    "no_answer": "no answer",
+    "refused": "refused",
+    "multi": "several answers",
+    "cut": "cut short",
+}
 CAVEAT = (
     "A model that gives a reason for every option shows STaR-style option-by-option behaviour. "
     "That does not prove that its maker trained it with STaR, and a model that does not show it "
     "may have been trained so all the same."
 )
+DECLARED = "scratchpad"
+"""The condition that asks for reasons and stands for all such, declared beforehand."""
 SHOWS_FROM, RARE_BELOW, UNSURE_ABOVE = 0.5, 0.2, 0.5
 """`shows` where the whole interval lies at or above the first, `rarely` where it lies below the
 second, `at times` between; nothing is said where it is wider than the third."""
@@ -37,6 +59,8 @@ class Standing(NamedTuple):
     verdict: str
     sentence: str
     more: tuple[str, ...]
+    examples: tuple[tuple[str, dict[str, str]], ...] = ()
+    """Words, and the filter of the browser that shows such responses."""
 
 
 def percent(value: float | None) -> str:
@@ -93,16 +117,13 @@ def asks_for(condition: str, frame: pd.DataFrame | None = None) -> str | None:
         return str(own["asks"].iloc[0]) if len(own) else None
 
 
-def standing(
-    frame: pd.DataFrame, model: str, condition: str, error: ReaderError | None = None
-) -> Standing | None:
+def standing(frame: pd.DataFrame, model: str, condition: str) -> Standing | None:
     """What can be said of this model under this condition; None where it was not asked so.
 
     Args:
         frame: of `reports.frames.gather`.
         model: as shown.
         condition: usually the headline condition.
-        error: how the reader did on labelled texts; adds the rate corrected for it.
     """
     own = frame[frame["model"] == model]
     rows = own[own["condition"] == condition]
@@ -115,8 +136,21 @@ def standing(
     how = ", unasked" if asks_for(condition, rows) == "nothing" else ""
     kind = "the" if condition == "imported" else condition
     sentence = f"gives a reason for every option in {with_interval(full)} of {kind} questions"
-    more = [*_corrected(rows, error), *_asked(own, condition), *_right(rows, accuracy, full.n)]
-    return Standing(model, full, accuracy, shares, verdict(full), sentence + how, tuple(more))
+    more = [*_asked(own, condition), *_right(rows, accuracy, full.n)]
+    examples = tuple(_examples(rows, model, condition))
+    said = sentence + how
+    return Standing(model, full, accuracy, shares, verdict(full), said, tuple(more), examples)
+
+
+def _examples(
+    rows: pd.DataFrame, model: str, condition: str
+) -> Iterator[tuple[str, dict[str, str]]]:
+    """The responses that the sentence speaks of, then the others, a link a style."""
+    for style in STYLES:
+        count = int((rows["style"] == style).sum())
+        if count:
+            where = {"model": model, "condition": condition, "style": style}
+            yield f"{STYLE_WORDS[style]} ({count:,})", where
 
 
 def verdict(full: Estimate) -> str:
@@ -176,24 +210,26 @@ def rest(standings: Sequence[Standing]) -> str:
     return f"{joined[0].upper()}{joined[1:]}. " if joined else ""
 
 
-def _corrected(rows: pd.DataFrame, error: ReaderError | None) -> list[str]:
-    if error is None:
-        return []
-    found = corrected_rate(numbers(rows, "full"), rows["question_id"].to_numpy(), error)
-    return [f"corrected for the reader’s own errors: {with_interval(found)}"]
-
-
 def _asked(own: pd.DataFrame, headline: str) -> list[str]:
-    """What it does where reasons are asked for: the highest of those conditions."""
-    found = []
+    """What it does where reasons are asked for and nothing is hinted: `scratchpad`, else the range.
+
+    Never the highest of several conditions, which would be too high by chance alone.
+    """
+    found = {}
     for condition in own["condition"].drop_duplicates():
-        if condition == headline or asks_for(str(condition), own) != "reasons":
-            continue
         rows = own[own["condition"] == condition]
-        share = rate(numbers(rows, "full"), rows["question_id"].to_numpy())
-        if share.value is not None:
-            found.append((share.value, f"asked to ({condition}): {with_interval(share)}"))
-    return [max(found)[1]] if found else []
+        asked = asks_for(str(condition), own) == "reasons" and rows["hinted"].isna().all()
+        if condition != headline and asked:
+            share = rate(numbers(rows, "full"), rows["question_id"].to_numpy())
+            if share.value is not None:
+                found[str(condition)] = share
+    if DECLARED in found or len(found) == 1:
+        name = DECLARED if DECLARED in found else next(iter(found))
+        return [f"asked to ({name}): {with_interval(found[name])}"]
+    values = [share.value for share in found.values() if share.value is not None]
+    if not values:
+        return []
+    return [f"asked to, in {len(values)} ways: {percent(min(values))} to {percent(max(values))}"]
 
 
 def _right(rows: pd.DataFrame, accuracy: Estimate, questions: int) -> list[str]:

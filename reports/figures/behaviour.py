@@ -14,7 +14,6 @@ from starprobe.bench.statistics.intervals import rate
 from starprobe.reports.figures.drawing import (
     STYLE_COLOURS,
     STYLE_PATTERNS,
-    STYLE_WORDS,
     bars,
     colour_of,
     estimate_columns,
@@ -27,7 +26,7 @@ from starprobe.reports.figures.drawing import (
     shares,
     symbol_of,
 )
-from starprobe.reports.words import asks_for
+from starprobe.reports.words import STYLE_WORDS, asks_for
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,8 @@ import plotly.graph_objects as go
 
 from starprobe.bench.metrics.compare import PAIR_KEYS, paired_rows
 from starprobe.bench.records import STYLES
-from starprobe.reports.figures.drawing import STYLE_COLOURS, STYLE_WORDS, layout
+from starprobe.reports.figures.drawing import STYLE_COLOURS, layout
+from starprobe.reports.words import STYLE_WORDS
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,11 +11,14 @@
   const STYLE_WORDS = { option_by_option: "every option", partial: "some options", chosen_only: "its choice only", general_reasoning: "reasons, no option", direct: "no reason" };
   const OUTCOME_WORDS = { answered: "answered", no_answer: "no answer", refused: "refused", multi: "several answers", cut: "cut short" };
   const CORRECT_WORDS = ["wrong", "right", "not scored"];
+  const CHANGE_WORDS = ["lost: right, then not", "gained: not right, then right", "right both times", "right neither time"];
   const SIDES = ["", "+", "−", "~"];
   const SIDE_WORDS = ["", "a reason for", "a reason against", "a reason, no side"];
   let index = null;
   let rows = null;
   let shown = new Uint32Array(0);
+  let filtered = new Uint32Array(0);
+  let folded = new Map();
   let chosen = -1;
   let scope = "models";
   let fresh = 0;
@@ -37,9 +40,9 @@
   };
   const read = async (row) => {
     const chunk = await chunkOf(Math.floor(row / index.chunk));
-    const [prompt, text, reasoning, answer, treatments, finish, tokens, seconds, p] = chunk.rows[row % index.chunk];
+    const [prompt, id, text, reasoning, answer, treatments, finish, tokens, seconds] = chunk.rows[row % index.chunk];
     const [labels, messages, plain, hinted] = chunk.prompts[prompt];
-    return { row, text, reasoning, answer, treatments, finish, tokens, seconds, p, labels, messages, plain, hinted };
+    return { row, id, text, reasoning, answer, treatments, finish, tokens, seconds, labels, messages, plain, hinted };
   };
 
   // ---- filters -----------------------------------------------------------------------------
@@ -50,11 +53,20 @@
     style: () => index.styles.map((name) => [name, STYLE_WORDS[name]]),
     outcome: () => index.outcomes.map((name) => [name, OUTCOME_WORDS[name]]),
     correct: () => CORRECT_WORDS.map((name) => [name, name]),
+    before: () => index.styles.map((name) => [name, STYLE_WORDS[name]]),
+    after: () => index.styles.map((name) => [name, STYLE_WORDS[name]]),
+    change: () => CHANGE_WORDS.map((words) => [words.split(":")[0], words]),
+  };
+  // What is unsure of a response, 0 to 100; -1 where nothing is known of it.
+  const DOUBTS = {
+    disagree: (row) => rows.disagree[row],
+    unsure: (row) => (rows.p[row] < 0 ? -1 : 100 - Math.abs(2 * rows.p[row] - 100)),
   };
   const fill = () => {
     for (const [filter, values] of Object.entries(FILTERS)) {
       const select = byId(`f-${filter}`);
       const there = new Set(rows[filter]);
+      select.parentElement.hidden = filter in { set: 1, before: 1, after: 1, change: 1 } && [...there].filter((value) => value >= 0).length < 2;
       select.replaceChildren(element("option", { value: "" }, "all"));
       values().forEach(([value, words], place) => {
         if (there.has(place)) select.append(element("option", { value }, words));
@@ -75,7 +87,7 @@
     for (let number = 0; number < chunkElements.length; number++) {
       const chunk = await starprobe.unpack(chunkElements[number]);
       if (turn !== fresh) return null;
-      chunk.rows.forEach(([, text, reasoning], place) => {
+      chunk.rows.forEach(([, , text, reasoning], place) => {
         const all = `${reasoning ?? ""}\n${text}`.toLowerCase();
         match[number * index.chunk + place] = words.every((word) => all.includes(word)) ? 1 : 0;
       });
@@ -102,21 +114,48 @@
       if (questions && !questions[rows.question[row]] && !(inside && inside[row])) continue;
       found[length++] = row;
     }
-    shown = found.slice(0, length);
-    room.style.height = `${length * ROW}px`;
+    filtered = found.slice(0, length);
+    const doubt = DOUBTS[byId("f-sort").value];
+    if (doubt) filtered.sort((a, b) => doubt(b) - doubt(a) || a - b);
+    fold();
+    room.style.height = `${shown.length * ROW}px`;
     const questionsShown = new Set();
-    for (const row of shown) questionsShown.add(rows.question[row]);
+    for (const row of filtered) questionsShown.add(rows.question[row]);
     byId("count").textContent = `${length.toLocaleString("en")} of ${count.toLocaleString("en")} responses, ${questionsShown.size.toLocaleString("en")} questions${wanted.question ? ` (only question ${starprobe.visibleString(wanted.question)})` : ""}`;
-    if (!keep || shown.indexOf(chosen) < 0) {
+    if (!keep || placeOf(chosen) < 0) {
       list.scrollTop = 0;
       drawRows();
       if (length) await choose(shown[0], { quiet: true });
       else nothing();
     } else {
       drawRows();
-      reach(shown.indexOf(chosen));
+      reach(placeOf(chosen));
     }
+    byId("save-responses").disabled = !length;
     document.body.dataset.filtered = String(turn);
+  };
+  // Orders and repeats of one question, model and condition share a row of the list.
+  const fold = () => {
+    folded = new Map();
+    if (!byId("f-fold").checked) {
+      shown = filtered;
+      return;
+    }
+    const firsts = new Map();
+    for (const row of filtered) {
+      const key = `${rows.question[row]} ${rows.model[row]} ${rows.condition[row]}`;
+      if (!firsts.has(key)) firsts.set(key, row);
+      const first = firsts.get(key);
+      if (folded.has(first)) folded.get(first).push(row);
+      else folded.set(first, [row]);
+    }
+    shown = Uint32Array.from(folded.keys());
+  };
+  const placeOf = (row) => {
+    const place = shown.indexOf(row);
+    if (place >= 0 || !folded.size) return place;
+    for (const [first, group] of folded) if (group.includes(row)) return shown.indexOf(first);
+    return -1;
   };
   const nothing = () => {
     chosen = -1;
@@ -137,15 +176,31 @@
     const stem = index.questions[rows.question[row]][1];
     const right = rows.correct[row];
     const mark = right === 2 ? OUTCOME_WORDS[index.outcomes[rows.outcome[row]]] : CORRECT_WORDS[right];
-    const meta = [modelName(row), starprobe.visibleString(index.conditions[rows.condition[row]]), STYLE_WORDS[index.styles[rows.style[row]]], mark];
-    if (rows.order[row]) meta.push(`order ${rows.order[row]}`);
-    if (rows.repeat[row]) meta.push(`repeat ${rows.repeat[row]}`);
+    const group = folded.get(row) ?? [row];
+    const meta = [modelName(row), starprobe.visibleString(index.conditions[rows.condition[row]])];
+    if (group.length > 1) meta.push(`${group.length} responses: ${counted(group)}`);
+    else {
+      meta.push(STYLE_WORDS[index.styles[rows.style[row]]], mark);
+      if (rows.order[row]) meta.push(`order ${rows.order[row]}`);
+      if (rows.repeat[row]) meta.push(`repeat ${rows.repeat[row]}`);
+    }
+    const doubt = DOUBTS[byId("f-sort").value];
+    if (doubt) meta.push(doubtWords(row));
     const made = element("div", {
-      class: "row", role: "option", id: `row-${row}`, "aria-selected": String(row === chosen), "aria-setsize": shown.length,
+      class: "row", role: "option", id: `row-${row}`, "aria-selected": String(placeOf(chosen) === place), "aria-setsize": shown.length,
       "aria-posinset": place + 1, style: `top:${place * ROW}px;${styleColour(row)}`, "data-row": row,
     });
     made.append(element("div", {}, starprobe.visibleString(stem.slice(0, 160))), element("div", { class: "meta" }, meta.join(" · ")));
     return made;
+  };
+  const counted = (group) => {
+    const counts = new Map();
+    for (const row of group) counts.set(rows.style[row], (counts.get(rows.style[row]) ?? 0) + 1);
+    return [...counts].sort((a, b) => b[1] - a[1]).map(([style, count]) => `${STYLE_WORDS[index.styles[style]]} ${count}`).join(", ");
+  };
+  const doubtWords = (row) => {
+    if (byId("f-sort").value === "disagree") return rows.disagree[row] < 0 ? "one reader" : `readers differ on ${rows.disagree[row]} % of the options`;
+    return rows.p[row] < 0 ? "no probability" : `every option: ${rows.p[row]} % likely`;
   };
   const reach = (place) => {
     const top = place * ROW;
@@ -157,14 +212,18 @@
   addEventListener("resize", drawRows);
   list.addEventListener("click", (event) => {
     const row = event.target.closest(".row");
-    if (row) choose(Number(row.dataset.row));
+    if (!row) return;
+    const first = Number(row.dataset.row);
+    if ((folded.get(first)?.length ?? 1) > 1) scope = "orders";
+    else if (scope === "orders" && folded.size) scope = firstScope();
+    choose(first);
   });
   list.addEventListener("keydown", (event) => {
     const page = Math.max(1, Math.floor(list.clientHeight / ROW) - 1);
     const moves = { ArrowDown: 1, j: 1, ArrowUp: -1, k: -1, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity };
     if (event.key === "Enter") detail.focus();
     else if (event.key in moves && shown.length) {
-      const place = Math.max(0, Math.min(shown.length - 1, shown.indexOf(chosen) + moves[event.key]));
+      const place = Math.max(0, Math.min(shown.length - 1, placeOf(chosen) + moves[event.key]));
       choose(shown[place]);
       reach(place);
     } else return;
@@ -192,7 +251,8 @@
   };
   const choose = async (row, { quiet = false } = {}) => {
     chosen = row;
-    list.setAttribute("aria-activedescendant", `row-${row}`);
+    const place = placeOf(row);
+    list.setAttribute("aria-activedescendant", `row-${place < 0 ? row : shown[place]}`);
     drawRows();
     if (!quiet) remember();
     const others = beside(row);
@@ -267,6 +327,8 @@
     if (rows.coverage[row] >= 0) facts.push(`coverage ${rows.coverage[row]} %`);
     if (answer.tokens !== null) facts.push(`${answer.tokens} tokens`);
     if (answer.seconds !== null) facts.push(`${answer.seconds} s`);
+    if (rows.p[row] >= 0) facts.push(`every option: ${rows.p[row]} % likely`);
+    if (rows.disagree[row] > 0) facts.push(`readers differ on ${rows.disagree[row]} % of the options`);
     if (answer.finish === "length") facts.push("stopped at the limit of tokens");
     const meta = element("div", { class: "meta" }, element("span", { class: "chip" }, STYLE_WORDS[style]), ` ${facts.join(" · ")} `, verdictOf(answer, key));
     const made = element("article", { class: row === here ? "answer-card here" : "answer-card", style: styleColour(row), "aria-label": `${modelName(row)}: ${STYLE_WORDS[style]}` }, title, meta);
@@ -372,7 +434,7 @@
   }, []);
 
   // ---- the address ------------------------------------------------------------------------------
-  const KEYS = ["q", "question", "set", "model", "condition", "style", "outcome", "correct"];
+  const KEYS = ["q", "question", "set", "model", "condition", "style", "outcome", "correct", "before", "after", "change"];
   const remember = () => {
     const hash = new URLSearchParams();
     for (const name of KEYS) if (wanted[name] && name !== "question") hash.set(name, wanted[name]);
@@ -383,7 +445,7 @@
       hash.set("condition", index.conditions[rows.condition[chosen]]);
       if (rows.order[chosen]) hash.set("order", rows.order[chosen]);
       if (rows.repeat[chosen]) hash.set("repeat", rows.repeat[chosen]);
-      for (const name of ["q", "set", "style", "outcome", "correct"]) hash.delete(name);
+      for (const name of ["q", "set", "style", "outcome", "correct", "before", "after", "change"]) hash.delete(name);
       if (others.length > 1 && scope !== "models") hash.set("beside", scope);
     }
     try {
@@ -407,7 +469,7 @@
       const row = rows.model.findIndex((_, place) => tests.every(([column, value]) => column[place] === value));
       if (row >= 0) {
         await choose(row, { quiet: true });
-        reach(shown.indexOf(row));
+        reach(Math.max(0, placeOf(row)));
       } else nothing();
     }
     if (jump) byId("responses").scrollIntoView();
@@ -440,6 +502,7 @@
     pause = setTimeout(() => apply(), byId("f-inside").checked ? 400 : 60);
   });
   byId("f-inside").addEventListener("change", () => apply());
+  for (const id of ["f-sort", "f-fold"]) byId(id).addEventListener("change", () => apply());
   byId("filters").addEventListener("change", (event) => {
     const filter = event.target.dataset.filter;
     if (!filter) return;
@@ -472,11 +535,44 @@
     drawRows();
     if (chosen >= 0) choose(chosen, { quiet: true });
   });
+  const firstScope = () => (index.models.length > 1 ? "models" : index.conditions.length > 1 ? "conditions" : "one");
+  const options = () => {
+    const sort = byId("f-sort");
+    for (const [name, column] of [["disagree", "disagree"], ["unsure", "p"]]) {
+      if (!rows[column].some((value) => value >= 0)) sort.querySelector(`[value=${name}]`).remove();
+    }
+    sort.parentElement.hidden = sort.options.length < 2;
+    const several = rows.order.some((value) => value > 0) || rows.repeat.some((value) => value > 0);
+    byId("fold").hidden = !several;
+    byId("f-fold").checked = several;
+  };
+  // The responses shown, a line each, as `starprobe import` and `starprobe classify` take them.
+  const line = (answer) => {
+    const { row } = answer;
+    const [id, stem, texts, key] = index.questions[rows.question[row]];
+    const label = (place) => labelOf(answer, place);
+    const treated = answer.treatments.map(([place, code, side]) => [label(place), { treatment: ["none", "named", "reasoned"][code], side: [null, "for", "against", "neutral"][side] }]);
+    return {
+      id: answer.id, model: starprobe.rename(index.models[rows.model[row]]), question_id: id, question: stem,
+      options: answer.labels.map(([name, place]) => ({ label: name, text: texts[place] })), answer: key < 0 ? null : label(key),
+      response: answer.text, ...(answer.reasoning ? { reasoning: answer.reasoning } : {}),
+      condition: index.conditions[rows.condition[row]], order: rows.order[row], repeat: rows.repeat[row], finish_reason: answer.finish,
+      verdict: {
+        style: index.styles[rows.style[row]], outcome: index.outcomes[rows.outcome[row]], options: Object.fromEntries(treated),
+        answer: answer.answer >= 0 ? label(answer.answer) : answer.answer === -2 ? "multi" : null,
+      },
+    };
+  };
+  byId("save-responses").addEventListener("click", async () => {
+    const lines = [];
+    for (const row of [...filtered].sort((a, b) => a - b)) lines.push(JSON.stringify(line(await read(row))));
+    starprobe.save(`${lines.join("\n")}\n`, "responses.jsonl", "application/jsonl");
+  });
   const start = async () => {
     index = await starprobe.unpack(byId("response-index"));
     rows = Object.fromEntries(Object.entries(index.rows).map(([name, values]) => [name, Int32Array.from(values)]));
-    if (index.models.length === 1) scope = index.conditions.length > 1 ? "conditions" : "one";
-    byId("set-filter").hidden = index.sets.length < 2;
+    scope = firstScope();
+    options();
     fill();
     if (!(await arrive(true))) await apply();
     document.body.dataset.browser = "ready";

@@ -52,8 +52,8 @@ const starprobe = {};
     button.textContent = done ? "Copied" : "Could not copy";
     setTimeout(() => { button.textContent = words; }, 1500);
   };
-  starprobe.save = (text, name) => {
-    const address = URL.createObjectURL(new Blob([text], { type: "text/csv;charset=utf-8" }));
+  starprobe.save = (text, name, type = "text/csv") => {
+    const address = URL.createObjectURL(new Blob([text], { type: `${type};charset=utf-8` }));
     const link = starprobe.element("a", { href: address, download: name });
     document.body.append(link);
     link.click();

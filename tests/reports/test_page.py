@@ -135,7 +135,7 @@ def test_the_heading_answers_the_question_of_the_page(run_folder: Path, tmp_path
 def test_every_response_is_in_the_page(report_file: Path, run_folder: Path) -> None:
     html = report_file.read_text(encoding="utf-8")
     chunks = re.findall(r'class="chunk">([^<]*)<', html)
-    texts = [row[1] for chunk in chunks for row in json.loads(unpacked(chunk))["rows"]]
+    texts = [row[2] for chunk in chunks for row in json.loads(unpacked(chunk))["rows"]]
     assert sorted(texts) == sorted(r.text for r in Run(run_folder).responses().values())
 
 
@@ -145,7 +145,7 @@ def test_spans_in_the_page_are_the_spans_of_the_verdicts(tmp_path: Path) -> None
     chunk = json.loads(unpacked(re.findall(r'class="chunk">([^<]*)<', html)[0]))
     evidence = gather([run.path])
     for row, exchange in zip(chunk["rows"], evidence.exchanges, strict=True):
-        marked = {row[1][a:b] for t in row[4] for a, b in zip(t[3::2], t[4::2], strict=True)}
+        marked = {row[2][a:b] for t in row[5] for a, b in zip(t[3::2], t[4::2], strict=True)}
         said = exchange.response.readable
         told = {said[a:b] for t in exchange.verdict.options.values() for a, b in t.spans}
         assert marked == told
