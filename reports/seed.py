@@ -1,4 +1,4 @@
-"""A run of a plan whose steps say what was once seen: experiment by experiment, then and now."""
+"""A run of a suite whose steps say what was once seen: experiment by experiment, then and now."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from starprobe.bench.judges.votes import Judgement, read_judgements
 from starprobe.probes.errors import UserError
-from starprobe.probes.plans import Plan, Step, load_plan
+from starprobe.probes.suites import Step, Suite, load_suite
 from starprobe.reports.tables import Cell, Hide, Row, Table, link
 from starprobe.reports.words import OUTCOME_WORDS, STYLE_WORDS, percent
 
@@ -24,23 +24,23 @@ if TYPE_CHECKING:
 NOT_ASKED = "not asked"
 
 
-def plan_of(run: Run) -> Plan | None:
-    """The plan that a run was asked by, where its steps say what was once seen."""
+def suite_of(run: Run) -> Suite | None:
+    """The suite that a run was asked by, where its steps say what was once seen."""
     words = []
     with suppress(ValueError):
         words = shlex.split(run.info.command)
     for flag, name in pairwise(words):
-        if flag == "--plan":
+        if flag == "--suite":
             with suppress(UserError):
-                plan = load_plan(name)
-                return plan if any(step.seen for step in plan.step) else None
+                suite = load_suite(name)
+                return suite if any(step.seen for step in suite.step) else None
     return None
 
 
 def then_and_now(evidence: Evidence, hide: Hide) -> Table | None:
-    """A row an experiment, a column a model; None where no run was asked by such a plan."""
-    plans = {plan.name: plan for run in evidence.runs if (plan := plan_of(run)) is not None}
-    if not plans:
+    """A row an experiment, a column a model; None where no run was asked by such a suite."""
+    suites = {suite.name: suite for run in evidence.runs if (suite := suite_of(run)) is not None}
+    if not suites:
         return None
     judgements = [
         (place, row)
@@ -49,9 +49,9 @@ def then_and_now(evidence: Evidence, hide: Hide) -> Table | None:
     ]
     rows = [
         row
-        for plan in plans.values()
-        for step in plan.step
-        for row in _rows(step, plan, evidence, judgements)
+        for suite in suites.values()
+        for step in suite.step
+        for row in _rows(step, suite, evidence, judgements)
     ]
     columns = [("no.", "n"), ("asked", ""), ("then", "w"), ("seen then", "w")]
     columns += [(hide(name), "w") for name in evidence.models]
@@ -63,7 +63,7 @@ def then_and_now(evidence: Evidence, hide: Hide) -> Table | None:
 
 
 def _rows(
-    step: Step, plan: Plan, evidence: Evidence, judgements: Sequence[tuple[int, Judgement]]
+    step: Step, suite: Suite, evidence: Evidence, judgements: Sequence[tuple[int, Judgement]]
 ) -> Iterator[Row]:
     """A row for each condition of a step that asks; one for a step that rates responses."""
     then = [Cell(", ".join(step.models)), Cell(step.seen)]
@@ -75,7 +75,7 @@ def _rows(
             yield Row([Cell(step.number, step.number), Cell(words), *then, *now])
         return
     conditions = [
-        name for other in plan.step if other.number in step.of for name in other.conditions
+        name for other in suite.step if other.number in step.of for name in other.conditions
     ]
     rated = _asked(evidence.frame, step.question, conditions)
     now = [_rated(step, rated, model, judgements) for model in evidence.models]
@@ -136,7 +136,7 @@ def _said(judge: str, rows: Sequence[Judgement]) -> str:
             scores.setdefault(name, []).append(value)
     if scores:
         means = ", ".join(f"{name} {sum(v) / len(v):.3g}" for name, v in scores.items())
-        return f"{judge}: {means}, {len(rows)} responses"
+        return f"{judge}: {means} ({len(rows)} rated)"
     choices = Counter(row.choice for row in rows if row.choice is not None)
     if not choices:
         return f"{judge}: nothing that could be read"
