@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from starprobe.bench.models.base import BackendOptions
-from starprobe.bench.records import Sampling
+from starprobe.bench.records import DEFAULT_READER, Sampling
 from starprobe.bench.run_config import RunConfig, not_asked
 from starprobe.probes.schema import Record
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from starprobe.bench.run_folder import Run
 
-READERS = ("learned", "rules")
+READERS = (DEFAULT_READER, "rules")
 """Two that err differently: a headline without its range over readers says less than it seems."""
 SAMPLING = Sampling(temperature=0.7, top_p=0.95, max_tokens=160)
 """One temperature for all of it: what another order changes can only be held against what chance
@@ -50,10 +50,14 @@ Stage = Callable[["Run", BatteryConfig, "Console"], None]
 def run_battery(config: BatteryConfig, out: Path | str, console: Console) -> Run:
     """The run folder with everything in it: responses, verdicts, trials, judgements, metrics.
 
+    Ends after asking, where no model gave a response.
+
     Raises:
         UserError: a model, judge or suite that is not there; what was done stays and is not redone.
     """
     run = _ask(config, out, console)
+    if all(row.error is not None for row in run.responses().values()):
+        return run
     for says, stage in STAGES:
         console.print(f"[bold]{says}[/]")
         stage(run, config, console)

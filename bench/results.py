@@ -89,6 +89,8 @@ class MetricsFile(Record):
     """metrics.json: everything that `measure_run` works out."""
 
     format: int = METRICS_FORMAT
+    reader: str = ""
+    """The reader whose numbers count where one is shown."""
     readers: dict[str, tuple[Metric, ...]]
     """Reader's name, as in verdicts.NAME.jsonl -> its metrics."""
     contrasts: dict[str, tuple[Comparison, ...]] = Field(default_factory=dict)
@@ -163,6 +165,7 @@ def measure_run(path: Path | str, reader: str | None = None) -> MetricsFile:
     halves = {name: split(frame(run, name)) for name in names}
     frames = {name: kept for name, (kept, _) in halves.items()}
     found = MetricsFile(
+        reader=chosen,
         readers={name: tuple(measure(table, reader_error(name))) for name, table in frames.items()},
         contrasts={name: tuple(contrasts(table)) for name, table in frames.items()},
         agreement=tuple(reader_agreement(frames)),

@@ -225,3 +225,45 @@ def _local(endpoint: str | None) -> bool:
     from starprobe.bench.models.keys import is_local
 
     return endpoint is None or is_local(endpoint)
+
+
+class Estimate(NamedTuple):
+    """What asking one model takes, before anything is asked."""
+
+    model: str
+    requests: int
+    tokens_in: int
+    """At four characters a token."""
+    tokens_out: int
+    """If every response were as long as it may be."""
+    dollars: float | None
+    """At most, where the price is known."""
+    free: str = ""
+    """Why there are no dollars."""
+
+
+def estimates(config: RunConfig, prompts: Sequence[Prompt]) -> Iterator[Estimate]:
+    """For each model: requests, tokens and the most that they can cost; loads no model.
+
+    Raises:
+        InputError: there is no model of that name.
+    """
+    from starprobe.bench.models import parse_model
+    from starprobe.bench.models.names import entries, find
+
+    for name in config.models:
+        parsed = parse_model(name)
+        entry = entries().get(name) or find(parsed.backend, parsed.name, parsed.url)
+        asked = [prompt for prompt, _ in asked_of(config, ModelInfo(name=name), prompts)]
+        extra = len(config.options.system or "")
+        characters = sum(
+            extra + sum(len(turn.content) for turn in prompt.messages) for prompt in asked
+        )
+        tokens_in, tokens_out = characters // 4, len(asked) * config.sampling.max_tokens
+        dollars, free = None, "nothing is paid for it"
+        if entry is not None and entry.price is not None:
+            price = entry.price
+            dollars = (tokens_in * price.input + tokens_out * price.output) / 1e6
+        elif parsed.backend in PAID and not _local(parsed.url or "https://"):
+            free = "its price is not known here"
+        yield Estimate(name, len(asked), tokens_in, tokens_out, dollars, free)

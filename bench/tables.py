@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
@@ -34,10 +35,66 @@ class Wanted(NamedTuple):
         )
 
 
-BRIEF = Wanted(metrics=HEADLINES)
-"""What is shown right after a run."""
+OVERVIEW = {
+    "full_breakdown": "breakdown",
+    "coverage": "coverage",
+    "rejection": "rejection",
+    "accuracy": "accuracy",
+    "outcome_answered": "answered",
+    "tokens": "tokens",
+}
+"""Metric -> its short name, where all models and conditions stand in one table."""
 CELL, NAMES = 25, 30
 """Columns of a value with its interval, and of the names before it."""
+
+
+def headline(found: MetricsFile, width: int = 80) -> Table:
+    """Models by conditions: how many break down every option, or are right where none are shown."""
+    rows = found.readers[found.reader]
+    name = next(
+        (one for one in (HEADLINES[0], "accuracy") if any(r.name == one and r.n for r in rows)),
+        HEADLINES[0],
+    )
+    short = _names(found)
+    cells = {(short[r.model], r.condition): escape(percent(r)) for r in rows if r.name == name}
+    models = list(dict.fromkeys(model for model, _ in cells))
+    conditions = list(dict.fromkeys(condition for _, condition in cells))
+    title = f"{name.replace('_', ' ')}, 95 % interval, as read by {found.reader}"
+    if len(conditions) <= max(1, (width - NAMES) // CELL):
+        return _grid(title, "model", models, conditions, cells)
+    turned = {(condition, model): cell for (model, condition), cell in cells.items()}
+    return _grid(title, "condition", conditions, models, turned)
+
+
+def percent(metric: Metric) -> str:
+    """A share as `43 % (31 to 55)`; a dash where there is nothing to measure."""
+    if metric.value is None:
+        return "-"
+    shown = f"{100 * metric.value:.0f} %"
+    if metric.low is None or metric.high is None:
+        return shown
+    return f"{shown} ({100 * metric.low:.0f} to {100 * metric.high:.0f})"
+
+
+def overview(found: MetricsFile, width: int = 80) -> Iterator[Table]:
+    """The headline with its interval, then a row of figures for each model and condition."""
+    yield headline(found, width)
+    rows = [row for row in found.readers[found.reader] if row.name in OVERVIEW]
+    short = _names(found)
+    names = [name for name in OVERVIEW if any(row.name == name and row.n for row in rows)]
+    table = Table(title="Of every model and condition", title_justify="left", box=SIMPLE_HEAD)
+    for column in ("model", "condition", "n", *(OVERVIEW[name] for name in names)):
+        right = column not in ("model", "condition")
+        table.add_column(column, justify="right" if right else "left", overflow="fold")
+    for model, condition in dict.fromkeys((row.model, row.condition) for row in rows):
+        own = {row.name: row for row in rows if (row.model, row.condition) == (model, condition)}
+        values = [own[name].value if name in own else None for name in names]
+        shown = ["-" if value is None else number(value) for value in values]
+        n = max((row.n for row in own.values()), default=0)
+        table.add_row(escape(short[model]), escape(condition), str(n), *shown)
+    yield table
+    if found.failures:
+        yield _failures(found, short)
 
 
 def tables(

@@ -10,6 +10,23 @@ from typing import Annotated
 
 import typer
 
+from starprobe.bench.cli.common import (
+    AnyFailure,
+    BatchSize,
+    Concurrency,
+    Device,
+    Dtype,
+    MaxTokens,
+    Models,
+    Retries,
+    Seed,
+    Temperature,
+    Timeout,
+    names,
+    run_endings,
+    say_endings,
+)
+
 Reader = Annotated[
     str | None, typer.Option("--reader", help="Whose verdicts to show (default: the learned).")
 ]
@@ -119,7 +136,7 @@ def sign(
 
 
 def battery(
-    models: Annotated[list[str], typer.Argument(metavar="MODEL...", help="smollm2, hf:NAME, ...")],
+    models: Models,
     out: Annotated[Path, typer.Option(help="Everything goes here; the same again resumes.")],
     suite: Annotated[str, typer.Option(help="battery, or a TOML file of the same form.")] = (
         "battery"
@@ -130,12 +147,16 @@ def battery(
     rationales: Annotated[
         int, typer.Option(min=0, help="Responses a model whose rationales are tampered with.")
     ] = 10,
-    temperature: Annotated[float, typer.Option(min=0, help="0 is greedy.")] = 0.7,
-    max_tokens: Annotated[int, typer.Option(min=1, help="Length of a response.")] = 160,
-    seed: Annotated[int, typer.Option(help="Every response's own seed is made from it.")] = 0,
-    batch_size: Annotated[int, typer.Option(min=1, help="Prompts together, local models.")] = 32,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "auto",
-    dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
+    temperature: Temperature = 0.7,
+    max_tokens: MaxTokens = 160,
+    seed: Seed = 0,
+    batch_size: BatchSize = 32,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    concurrency: Concurrency = 16,
+    timeout: Timeout = 120.0,
+    retries: Retries = 6,
+    fail_on_any: AnyFailure = False,
 ) -> None:
     """Everything in one go: every way of asking, rationales tested, judges, metrics, report."""
     import time
@@ -150,26 +171,35 @@ def battery(
     config = BatteryConfig(
         models=tuple(models),
         suite=suite,
-        judges=_names(judges),
-        rewards=_names(reward),
+        judges=names(judges),
+        rewards=names(reward),
         judged=judged,
         rationales=rationales,
         sampling=SAMPLING.model_copy(
             update={"temperature": temperature, "max_tokens": max_tokens, "seed": seed}
         ),
-        options=make_options(batch_size=batch_size, device=device, dtype=dtype),
+        options=make_options(
+            batch_size=batch_size,
+            device=device,
+            dtype=dtype,
+            concurrency=concurrency,
+            timeout_s=timeout,
+            retries=retries,
+        ),
     )
     run = run_battery(config, out / "run", console)
+    found = run_endings(run)
+    failed = say_endings(found, console, fail_on_any)
+    if not any(one.answered for one in found):
+        raise typer.Exit(1)
     console.print("[bold]Writing the report[/]")
     page = write_report(run.path, out / "report.html")
     console.print(
         f"{(time.monotonic() - start) / 60:.1f} minutes. The report: {page.resolve()}\n"
         f"Every number: starprobe metrics {run.path}"
     )
-
-
-def _names(said: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in said.split(",") if name.strip())
+    if failed:
+        raise typer.Exit(1)
 
 
 def _say(path: Path, stderr: bool = False) -> None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 import starprobe.bench.cli
 import starprobe.probes.cli
@@ -24,8 +25,37 @@ if TYPE_CHECKING:
 
     from starprobe.bench.run_folder import Run
 
+GROUPS = {
+    "Begin": ("demo", "ask", "read"),
+    "Ask models": ("run", "battery", "probes", "prompts", "models", "plan", "tasks"),
+    "Bring in and read": ("import", "classify", "annotate", "judge", "faithfulness"),
+    "See and compare": ("metrics", "report", "compare", "sign"),
+    "Train": ("train", "export"),
+}
+"""How help arranges the commands; one that is in none stands last."""
+
+
+class Grouped(TyperGroup):
+    """Commands under headings."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Writes a list of commands for each heading."""
+        named = {name for names in GROUPS.values() for name in names}
+        rest = tuple(name for name in self.list_commands(ctx) if name not in named)
+        for title, names in {**GROUPS, "More": rest}.items():
+            rows = [
+                (name, self.commands[name].get_short_help_str(formatter.width - 16))
+                for name in names
+                if name in self.commands and not self.commands[name].hidden
+            ]
+            if rows:
+                with formatter.section(title):
+                    formatter.write_dl(rows)
+
+
 app = typer.Typer(
     name="starprobe",
+    cls=Grouped,
     help="Measure how language models reason over options, and teach them to (STaR).",
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -39,6 +69,24 @@ DEMO_LIMIT = 60
 DEMO_TOKENS = 160
 """Length of a response; a breakdown of five options takes about 110."""
 DEMO_BATCH = 32
+
+
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        typer.echo(f"starprobe {version('starprobe')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Say it and stop."),
+    ] = False,
+) -> None:
+    """Measure how language models reason over options, and teach them to (STaR)."""
 
 
 def main() -> None:

@@ -94,6 +94,45 @@ def test_an_option_that_typer_refuses_exits_with_2_too(tmp_path: Path) -> None:
     assert starprobe("run", "smollm2", "--limit", "none", "--out", "x").returncode == 2
 
 
+def test_help_arranges_every_command_under_a_heading() -> None:
+    from typer.testing import CliRunner
+
+    import starprobe.cli as module
+
+    told = CliRunner().invoke(module.app, ["--help"]).output
+    assert "More:" not in told
+    assert told.index("Ask models:") < told.index("  run ") < told.index("Bring in and read:")
+    assert CliRunner().invoke(module.app, ["--version"]).output.startswith("starprobe 0.")
+
+
+def test_values_are_completed_also_behind_a_comma() -> None:
+    from starprobe.bench.cli.common import complete, known_conditions, known_sets
+
+    assert complete(known_sets)("sci") == ["science"]
+    assert "plain,scratchpad" in complete(known_conditions)("plain,scra")
+
+
+def test_a_dry_run_says_requests_tokens_and_dollars_and_asks_nothing(tmp_path: Path) -> None:
+    words = ("openai:gpt-4o", "scripted:direct", "--limit", "4", "--conditions", "plain,direct")
+    done = starprobe("run", *words, "--dry-run", "--max-tokens", "100", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    first, second = (line for line in done.stdout.splitlines() if "requests" in line)
+    assert "openai:gpt-4o: 8 requests" in first and "at most 800 out; at most $0.0" in first
+    assert second.endswith("nothing is paid for it")
+    assert "[user]" in done.stdout and os.listdir(tmp_path) == []
+
+
+def test_a_run_in_which_every_request_failed_says_why_and_exits_with_1(tmp_path: Path) -> None:
+    name = "openai:nobody@http://127.0.0.1:9/v1"
+    words = ("--limit", "2", "--retries", "0", "--out", "r")
+    done = starprobe("run", name, *words, cwd=tmp_path)
+    assert done.returncode == 1
+    assert f"{name}: 2 requests failed (unreachable): " in done.stderr
+    assert "starprobe report" not in done.stdout + done.stderr
+    done = starprobe("run", name, "scripted:direct", *words, cwd=tmp_path)
+    assert done.returncode == 1 and "starprobe report" in done.stderr
+
+
 def test_run_then_report_on_a_scripted_model(tmp_path: Path) -> None:
     done = starprobe("run", "scripted:option_by_option", "--limit", "4", "--out", "r", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

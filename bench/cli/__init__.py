@@ -1,4 +1,4 @@
-"""The commands of the bench, one module each."""
+"""The commands of the bench."""
 
 from __future__ import annotations
 
@@ -8,18 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import typer
 
-MODULES = (
-    "ask",
-    "run",
-    "importing",
-    "classify",
-    "judge",
-    "faithfulness",
-    "metrics",
-    "plan",
-    "models",
-    "tasks",
-)
+MODULES = ("ask", "run", "importing", "read", "judge", "show", "tasks")
 
 
 def register(app: typer.Typer) -> None:

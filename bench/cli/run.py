@@ -3,9 +3,37 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from starprobe.bench.cli.common import (
+    AnyFailure,
+    BatchSize,
+    Concurrency,
+    Conditions,
+    Device,
+    Dtype,
+    MaxTokens,
+    Models,
+    Reader,
+    Retries,
+    Seed,
+    Suite,
+    Temperature,
+    Timeout,
+    complete,
+    known_sets,
+    names,
+    run_endings,
+    say_endings,
+)
+from starprobe.probes.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from starprobe.bench.run_config import RunConfig
 
 EPILOG = "Example: starprobe run smollm2 --conditions plain,scratchpad --limit 20 --out runs/first"
 
@@ -16,34 +44,37 @@ def register(app: typer.Typer) -> None:
 
 
 def run(
-    models: Annotated[list[str], typer.Argument(metavar="MODEL...", help="smollm2, hf:NAME, ...")],
-    out: Annotated[Path, typer.Option(help="The run folder; the same again resumes.")],
-    probes: Annotated[
-        list[str], typer.Option(help="A built-in set or a JSONL file; may be given again.")
-    ] = ["everyday"],  # noqa: B006 - typer reads it and nobody changes it
-    conditions: Annotated[str, typer.Option(help="Ways of asking, by comma.")] = "plain",
-    suite: Annotated[
-        str | None,
-        typer.Option(help="Ask a suite of sets and conditions instead: seed, battery, or a file."),
+    models: Models,
+    out: Annotated[
+        Path | None, typer.Option(help="The run folder; the same again resumes.")
     ] = None,
+    probes: Annotated[
+        list[str],
+        typer.Option(
+            help="A built-in set or a file of questions; may be given again.",
+            autocompletion=complete(known_sets),
+        ),
+    ] = ["everyday"],  # noqa: B006 - typer reads it and nobody changes it
+    conditions: Conditions = "plain",
+    suite: Suite = None,
     orders: Annotated[int, typer.Option(min=1, help="Option orders a question.")] = 1,
     shuffle: Annotated[
         int | None, typer.Option(help="Shuffle the options by this seed, not rotate them.")
     ] = None,
     repeats: Annotated[int, typer.Option(min=1, help="Responses a prompt.")] = 1,
     limit: Annotated[
-        int | None, typer.Option(min=1, help="Only so many questions of a set, drawn by the seed.")
+        int | None, typer.Option(min=1, help="Only so many questions of a set, of every topic.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Every response's own seed is made from it.")] = 0,
-    temperature: Annotated[float, typer.Option(min=0, help="0 is greedy.")] = 0.0,
-    top_p: Annotated[float, typer.Option(min=0, max=1)] = 1.0,
-    max_tokens: Annotated[int, typer.Option(min=1, help="Length of a response.")] = 512,
-    batch_size: Annotated[int, typer.Option(min=1, help="Prompts together, local models.")] = 16,
-    device: Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")] = "auto",
-    dtype: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
-    concurrency: Annotated[int, typer.Option(min=1, help="Requests at once to a server.")] = 16,
-    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds for one try.")] = 120.0,
-    retries: Annotated[int, typer.Option(min=0, help="More tries on passing faults.")] = 6,
+    seed: Seed = 0,
+    temperature: Temperature = 0.0,
+    top_p: Annotated[float, typer.Option(min=0, max=1, help="Nucleus sampling.")] = 1.0,
+    max_tokens: MaxTokens = 512,
+    batch_size: BatchSize = 16,
+    device: Device = "auto",
+    dtype: Dtype = "auto",
+    concurrency: Concurrency = 16,
+    timeout: Timeout = 120.0,
+    retries: Retries = 6,
     budget: Annotated[
         float | None, typer.Option(min=0, help="Stop before the run has cost so many dollars.")
     ] = None,
@@ -53,19 +84,18 @@ def run(
     ] = None,
     max_model_len: Annotated[int, typer.Option(min=64, help="Context of vllm:, tokens.")] = 2048,
     tensor_parallel: Annotated[int, typer.Option(min=1, help="GPUs a vllm: model.")] = 1,
-    classifier: Annotated[str | None, typer.Option(help="The reader; default: the best.")] = None,
+    reader: Reader = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be asked and what it costs, and stop.")
+    ] = False,
+    fail_on_any: AnyFailure = False,
 ) -> None:
     """Ask every model every question under every condition."""
     from rich.console import Console
 
-    from starprobe.bench.ask import run as run_models
     from starprobe.bench.models.base import make_options
-    from starprobe.bench.read import classify_run
-    from starprobe.bench.readers import DEFAULT_CLASSIFIER
     from starprobe.bench.records import Sampling
-    from starprobe.bench.results import measure_run
-    from starprobe.bench.run_config import RunConfig, not_asked
-    from starprobe.bench.tables import BRIEF, tables
+    from starprobe.bench.run_config import RunConfig
 
     options = make_options(
         batch_size=batch_size,
@@ -82,7 +112,7 @@ def run(
     config = RunConfig(
         models=tuple(models),
         probes=tuple(probes),
-        conditions=tuple(name.strip() for name in conditions.split(",") if name.strip()),
+        conditions=names(conditions),
         suite=suite,
         orders=orders,
         shuffle=shuffle,
@@ -92,13 +122,64 @@ def run(
         options=options,
         budget=budget,
     )
-    console = Console(stderr=True)
+    if dry_run:
+        return _say_plan(config, Console(highlight=False, soft_wrap=True))
+    if out is None:
+        raise InputError("run needs --out DIR, the folder that the responses go into")
+    return _run(config, out, reader, fail_on_any)
+
+
+def _run(config: RunConfig, out: Path, reader: str | None, any_failure: bool) -> None:
+    from rich.console import Console
+
+    from starprobe.bench.ask import run as ask
+    from starprobe.bench.read import classify_run
+    from starprobe.bench.records import DEFAULT_READER
+    from starprobe.bench.results import measure_run
+    from starprobe.bench.run_config import not_asked
+    from starprobe.bench.tables import headline
+
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
     for line in not_asked(config):
-        console.print(line, highlight=False)
-    folder = run_models(config, out, console)
-    reader = classifier or DEFAULT_CLASSIFIER
-    classify_run(folder, reader)
-    shown = Console()
-    for table in tables(measure_run(folder.path), BRIEF, shown.width):
-        shown.print(table)
-    console.print(f"The run is in {out}. To look at it: starprobe report {out}", highlight=False)
+        console.print(line, markup=False)
+    folder = ask(config, out, console)
+    found = run_endings(folder)
+    if any(one.answered for one in found):
+        name = reader or DEFAULT_READER
+        classify_run(folder, name)
+        shown = Console()
+        shown.print(headline(measure_run(folder.path, name), shown.width))
+    failed = say_endings(found, console, any_failure)
+    if any(one.answered for one in found):
+        console.print(
+            f"The run is in {out}. Its numbers: starprobe metrics {out}; as a page: "
+            f"starprobe report {out}",
+            markup=False,
+        )
+    else:
+        console.print("There is no response to read.", markup=False)
+    if failed or not any(one.answered for one in found):
+        raise typer.Exit(1)
+
+
+def _say_plan(config: RunConfig, console: Console) -> None:
+    """Requests, tokens and dollars for each model, and one prompt."""
+    from starprobe.bench.run_config import estimates, not_asked, render_probes
+
+    questions, prompts = render_probes(config)
+    for line in not_asked(config):
+        console.print(line, markup=False)
+    console.print(
+        f"{questions.name}: {len(questions.questions)} questions, {len(prompts)} prompts",
+        markup=False,
+    )
+    for one in estimates(config, prompts):
+        cost = f"at most ${one.dollars:.2f}" if one.dollars is not None else one.free
+        console.print(
+            f"{one.model}: {one.requests:,} requests, about {one.tokens_in:,} tokens in (four "
+            f"characters each), at most {one.tokens_out:,} out; {cost}",
+            markup=False,
+        )
+    console.print(f"\nThe first prompt, {prompts[0].id}:", markup=False)
+    for turn in prompts[0].messages:
+        console.print(f"[{turn.role}]\n{turn.content}", markup=False)

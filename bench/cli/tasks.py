@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from starprobe.bench.cli.common import Reader, names
+
 EPILOG = "Example: starprobe tasks export lm-eval-tasks --probes everyday,science --repeats 3"
 
 
@@ -34,7 +36,7 @@ def export(
     temperature: Annotated[float, typer.Option(min=0, help="0 is greedy.")] = 0.0,
     top_p: Annotated[float, typer.Option(min=0, max=1)] = 1.0,
     max_tokens: Annotated[int, typer.Option(min=1, help="Length of a response.")] = 512,
-    classifier: Annotated[str | None, typer.Option(help="The reader; default: the best.")] = None,
+    reader: Reader = None,
 ) -> None:
     """Write a folder that plain `lm_eval run --include_path DIR` runs, scored by our reader.
 
@@ -48,13 +50,13 @@ def export(
     from starprobe.bench.records import Sampling
 
     config = ExportConfig(
-        probes=_names(probes),
-        conditions=_names(conditions),
+        probes=names(probes),
+        conditions=names(conditions),
         orders=orders,
         repeats=repeats,
         limit=limit,
         sampling=Sampling(temperature=temperature, top_p=top_p, max_tokens=max_tokens),
-        classifier=classifier or DEFAULT_CLASSIFIER,
+        classifier=reader or DEFAULT_CLASSIFIER,
     )
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     for name in export_tasks(out, config):
@@ -64,7 +66,3 @@ def export(
         f"--include_path {out} --apply_chat_template --log_samples --output_path results",
         markup=False,
     )
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())

@@ -7,12 +7,12 @@ from typer.testing import CliRunner, Result
 
 import starprobe.cli
 from starprobe.bench.ask import make_prompt, make_question, read
-from starprobe.bench.cli.answers import coloured
+from starprobe.bench.cli.ask import coloured
 from starprobe.probes.errors import InputError
 
 QUESTION = "What can carry water?"
 ASK = ["ask", QUESTION, "--option", "bucket", "--option", "sieve", "--option", "net"]
-ASK += ["--classifier", "rules"]
+ASK += ["--reader", "rules"]
 
 
 def call(*words: str, width: int = 120) -> Result:

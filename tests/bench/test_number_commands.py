@@ -7,7 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from starprobe.bench.cli import faithfulness, judge, metrics, plan
+from starprobe.bench.cli import judge, show
 from starprobe.probes.errors import InputError
 from tests.bench.judges.server import JudgeServer, chat
 from tests.bench.metrics.runs import make_prompt, make_response, make_run, make_verdict
@@ -18,7 +18,7 @@ RUNNER = CliRunner()
 @pytest.fixture
 def app() -> typer.Typer:
     made = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
-    for module in (metrics, plan, judge, faithfulness):
+    for module in (show, judge):
         module.register(made)
     return made
 
@@ -34,7 +34,7 @@ def run(tmp_path: Path):
 
 
 def test_metrics_shows_values_with_intervals_and_writes_the_file(app, run):
-    done = RUNNER.invoke(app, ["metrics", str(run.path)])
+    done = RUNNER.invoke(app, ["metrics", str(run.path), "--metric", "accuracy"])
     assert done.exit_code == 0
     assert "accuracy" in done.output and "1.00 [0.51, 1.00] n=4" in done.output
     assert "cost" not in done.output
@@ -48,6 +48,29 @@ def test_metrics_of_an_unknown_reader_names_those_there_are(app, run):
     assert "no verdicts of 'oracle'" in str(done.exception)
 
 
+def test_metrics_of_five_models_and_four_conditions_fits_a_screen(app, tmp_path):
+    rows = []
+    for model in "abcde":
+        for condition in ("plain", "direct", "step_by_step", "few_shot"):
+            prompt = make_prompt("q", condition)
+            response = make_response(prompt, f"scripted:{model}")
+            rows.append((prompt, response, make_verdict(response, "o1")))
+    run = make_run(tmp_path / "run", rows)
+    done = RUNNER.invoke(app, ["metrics", str(run.path)], env={"COLUMNS": "100"})
+    lines = done.output.splitlines()
+    assert done.exit_code == 0 and max(map(len, lines)) <= 100 and len(lines) <= 50
+    assert sum("scripted:a" in line and "few_shot" in line for line in lines) == 1
+
+
+def test_metrics_come_as_json_and_as_csv(app, run):
+    found = json.loads(RUNNER.invoke(app, ["metrics", str(run.path), "--json"]).output)
+    assert found == json.loads((run.path / "metrics.json").read_text())
+    done = RUNNER.invoke(app, ["metrics", str(run.path), "--csv", "--metric", "accuracy"])
+    head, row = done.output.splitlines()
+    assert head == "reader,model,condition,metric,value,low,high,n,method"
+    assert row.startswith("rules,scripted:direct,plain,accuracy,1.0,0.5")
+
+
 def test_models_that_do_not_fit_beside_each_other_stand_below_each_other(app, tmp_path):
     rows = []
     for model in range(40):
@@ -55,7 +78,7 @@ def test_models_that_do_not_fit_beside_each_other_stand_below_each_other(app, tm
         response = make_response(prompt, f"scripted:model-number-{model}")
         rows.append((prompt, response, make_verdict(response, "o1")))
     run = make_run(tmp_path / "run", rows)
-    done = RUNNER.invoke(app, ["metrics", str(run.path)], env={"COLUMNS": "80"})
+    done = RUNNER.invoke(app, ["metrics", str(run.path), "--all"], env={"COLUMNS": "80"})
     lines = done.output.splitlines()
     assert done.exit_code == 0 and max(len(line) for line in lines) <= 80
     assert sum("scripted:model-number-39" in line for line in lines) > 5
@@ -79,7 +102,7 @@ def test_the_file_holds_trials_judgements_and_what_cannot_be_measured(app, tmp_p
     with JudgeServer(lambda path, body: (200, chat("VERDICT: RIGHT"))) as server:
         name = f"openai:judge@{server.url}/v1"
         RUNNER.invoke(app, ["judge", str(run.path), "--judges", name])
-    done = RUNNER.invoke(app, ["metrics", str(run.path)], env={"COLUMNS": "200"})
+    done = RUNNER.invoke(app, ["metrics", str(run.path), "--all"], env={"COLUMNS": "200"})
     found = json.loads((run.path / "metrics.json").read_text())
     assert [(row["model"], row["condition"]) for row in found["not_applicable"]] == [
         ("openai:far", "thinking_tags")
@@ -105,7 +128,8 @@ def test_judge_shows_the_panel_and_fails_when_no_judge_answered(app, run):
     with JudgeServer(lambda path, body: (410, {"detail": "reached its end of life"})) as server:
         name = f"openai:old-reward@{server.url}/v1"
         done = RUNNER.invoke(app, ["judge", str(run.path), "--reward", name])
-    assert "4 failed: HTTP 410; reached its end of life; this model has been retired" in done.output
+    said = "4 requests failed (http_410): HTTP 410; reached its end of life; this model has been"
+    assert said in done.output and done.exit_code == 1
 
 
 def test_a_run_whose_only_judge_is_retired_exits_with_one(app, run):
@@ -117,7 +141,7 @@ def test_a_run_whose_only_judge_is_retired_exits_with_one(app, run):
 
 def test_faithfulness_of_a_model_that_cannot_go_on_says_so(app, run):
     done = RUNNER.invoke(app, ["faithfulness", str(run.path)])
-    assert done.exit_code == 0
+    assert done.exit_code == 1
     assert "scripted:direct: not applicable: its server cannot be made to go on" in done.output
 
 

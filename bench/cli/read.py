@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from starprobe.bench.cli.common import Reader
+
 if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
@@ -29,9 +31,10 @@ def register(app: typer.Typer) -> None:
 
 def classify(
     path: Annotated[Path, typer.Argument(metavar="DIR|FILE.jsonl", help="A run, or responses.")],
+    reader: Reader = None,
     classifier: Annotated[
-        str, typer.Option(help="The reader: learned, rules, or judge:MODEL.")
-    ] = "learned",
+        str | None, typer.Option(hidden=True, help="What --reader was called.")
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Where the verdicts of a file go.")
     ] = None,
@@ -48,15 +51,17 @@ def classify(
     from rich.console import Console
 
     from starprobe.bench.read import default_workers
+    from starprobe.bench.records import DEFAULT_READER
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     count = workers or default_workers()
+    name = reader or classifier or DEFAULT_READER
     if path.is_dir():
         from starprobe.bench.read import classify_run
 
-        console.print(f"Written: {classify_run(path, classifier, count)}")
+        console.print(f"Written: {classify_run(path, name, count)}")
         return
-    _file(path, out or path.with_suffix(".verdicts.jsonl"), classifier, count, console)
+    _file(path, out or path.with_suffix(".verdicts.jsonl"), name, count, console)
 
 
 def _file(path: Path, out: Path, classifier: str, workers: int, console: Console) -> None:
@@ -75,12 +80,13 @@ def read(
     answer: Annotated[
         Path | None, typer.Option(help="A file with the answer; without, it is read from stdin.")
     ] = None,
-    classifier: Annotated[str, typer.Option(help="learned, rules, or judge:MODEL.")] = "learned",
+    reader: Reader = None,
 ) -> None:
     """Show how a pasted answer treats every option, as a table with the words that show it."""
     from rich.console import Console
 
     from starprobe.bench.read import classify as read_one
+    from starprobe.bench.records import DEFAULT_READER
     from starprobe.probes.errors import InputError
 
     if answer is not None:
@@ -95,7 +101,7 @@ def read(
     if not text.strip():
         raise InputError("the answer is empty; paste it on stdin or name a file with --answer")
     rows = [{"text": one} for one in option]
-    found = read_one(text, {"question": question, "options": rows}, classifier)
+    found = read_one(text, {"question": question, "options": rows}, reader or DEFAULT_READER)
     console = Console()
     console.print(_table(found))
     console.print(found.headline(), highlight=False, markup=False)

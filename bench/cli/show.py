@@ -1,0 +1,247 @@
+"""`starprobe metrics`, `plan` and `models`: what a run shows, what it takes, whom to ask."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from textwrap import wrap
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from starprobe.bench.cli.common import Reader, complete, known_conditions
+
+if TYPE_CHECKING:
+    from starprobe.bench.models.names import Entry
+    from starprobe.bench.results import MetricsFile
+    from starprobe.bench.tables import Wanted
+
+METRICS_EXAMPLE = "Example: starprobe metrics runs/demo --metric accuracy --reader rules"
+PLAN_EXAMPLE = "Example: starprobe plan --before 0.10 --after 0.30 --family 20"
+MODELS_EXAMPLE = (
+    "Example: starprobe models gemma2 claude-3-opus openai:mine@http://127.0.0.1:8000/v1"
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the three."""
+    app.command("metrics", epilog=METRICS_EXAMPLE)(metrics)
+    app.command("plan", epilog=PLAN_EXAMPLE)(plan)
+    app.command("models", epilog=MODELS_EXAMPLE)(models)
+
+
+def metrics(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A run folder that has been read.")],
+    reader: Reader = None,
+    model: Annotated[
+        list[str] | None, typer.Option(help="Only this model; may be given again.")
+    ] = None,
+    condition: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only this condition; may be given again.",
+            autocompletion=complete(known_conditions),
+        ),
+    ] = None,
+    metric: Annotated[
+        list[str] | None, typer.Option(help="Only this metric; may be given again.")
+    ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Every metric and table, not the headlines alone.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print metrics.json instead.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print a row a metric instead.")] = False,
+) -> None:
+    """Measure a run and show what it comes to; writes every number to DIR/metrics.json.
+
+    The headlines of each model and condition stand in one table. Whatever is named (a reader, a
+    model, a condition, a metric) is shown whole, with intervals.
+    """
+    from rich.console import Console
+
+    from starprobe.bench.results import measure_run
+    from starprobe.bench.tables import Wanted, overview, tables
+
+    found = measure_run(folder, reader)
+    rows = [row for metrics in found.readers.values() for row in metrics] + [*found.faithfulness]
+    wanted = Wanted(
+        readers=(found.reader,) if reader else (),
+        models=_known("model", model, (row.model for row in rows)),
+        conditions=_known("condition", condition, (row.condition for row in rows)),
+        metrics=_known("metric", metric, (row.name for row in rows)),
+        every=every,
+    )
+    if as_json:
+        return typer.echo(found.model_dump_json(indent=2))
+    if as_csv:
+        return _csv(found, wanted)
+    console = Console()
+    if every or reader or model or condition or metric:
+        for table in tables(found, wanted, console.width):
+            console.print(table)
+    else:
+        for table in overview(found, console.width):
+            console.print(table)
+        console.print("Every metric with its interval: --all; as data: --json or --csv.")
+    console.print(f"Written: {folder / 'metrics.json'}")
+    return None
+
+
+def _csv(found: MetricsFile, wanted: Wanted) -> None:
+    fields = ("model", "condition", "name", "value", "low", "high", "n", "method")
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(["reader", *("metric" if name == "name" else name for name in fields)])
+    for reader, metrics in found.readers.items():
+        if reader in (wanted.readers or (reader,)):
+            for row in metrics:
+                if wanted.keeps(row):
+                    writer.writerow([reader, *(getattr(row, name) for name in fields)])
+
+
+def _known(what: str, asked: Sequence[str] | None, there: Iterable[str]) -> tuple[str, ...]:
+    """What was asked for, if it is all there.
+
+    Raises:
+        InputError: one of them is not.
+    """
+    from starprobe.probes.errors import InputError
+
+    names = list(dict.fromkeys(there))
+    for name in asked or ():
+        if name not in names:
+            near = get_close_matches(name, names, n=1)
+            advice = f"did you mean {near[0]!r}?" if near else f"there is: {', '.join(names)}"
+            raise InputError(f"no {what} {name!r} here; {advice}")
+    return tuple(asked or ())
+
+
+def plan(
+    before: Annotated[
+        float, typer.Option(help="Expected share before (of full breakdowns, right answers, ...).")
+    ],
+    after: Annotated[float, typer.Option(help="Expected share after.")],
+    power: Annotated[float, typer.Option(help="Chance to find the difference.")] = 0.8,
+    alpha: Annotated[float, typer.Option(help="Chance to find one that is not there.")] = 0.05,
+    family: Annotated[int, typer.Option(min=1, help="Tests made together (Holm).")] = 1,
+    correlation: Annotated[
+        float, typer.Option(help="Of before and after on a question; 0 is cautious.")
+    ] = 0.0,
+    orders: Annotated[int, typer.Option(min=1, help="Option orders a question.")] = 1,
+    repeats: Annotated[int, typer.Option(min=1, help="Responses a prompt.")] = 1,
+    clustering: Annotated[
+        float, typer.Option(min=0, max=1, help="Correlation of the responses to one question.")
+    ] = 0.5,
+    half_width: Annotated[
+        float, typer.Option(help="Also: questions for an interval of this half-width.")
+    ] = 0.05,
+) -> None:
+    """Work out how many questions show a difference, and how many narrow an interval."""
+    from rich.console import Console
+
+    from starprobe.bench.statistics.power import Design, questions_for_width
+    from starprobe.bench.statistics.power import plan as work_out
+
+    found = work_out(
+        Design(
+            before=before,
+            after=after,
+            power=power,
+            alpha=alpha,
+            family=family,
+            correlation=correlation,
+            answers=orders * repeats,
+            clustering=clustering,
+        )
+    )
+    console = Console(highlight=False)
+    console.print(
+        f"{found.questions} questions ({found.responses} responses a run) find {before:g} -> "
+        f"{after:g} with power {found.power:.2f} by the exact McNemar test at "
+        f"{alpha:g}{f' / {family}' if family > 1 else ''}."
+    )
+    console.print(
+        f"Expected to change: {found.discordant:.0%} of the questions. "
+        f"Design effect of {orders * repeats} responses a question: {found.design_effect:.2f}."
+    )
+    width = questions_for_width(after, half_width)
+    console.print(
+        f"An interval of {after:g} +- {half_width:g} takes {width} questions, one response each."
+    )
+
+
+def models(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[MODEL]...", help="Only these; by default all with a name."),
+    ] = None,
+    check: Annotated[bool, typer.Option(help="Look whether each can be reached from here.")] = True,
+    details: Annotated[
+        bool, typer.Option(help="Context, price and notes too; always for models that are named.")
+    ] = False,
+) -> None:
+    """List the models that have a friendly name, and say what each still needs.
+
+    Any other model is named BACKEND:NAME or BACKEND:NAME@URL. Friendly names of your own go into
+    ~/.config/starprobe/models.toml, or into the file that STARPROBE_MODELS names. Keys come from
+    the environment: OPENAI_API_KEY and the like for a vendor's own host, STARPROBE_API_KEY for a
+    server of your own.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    from rich.console import Console
+    from rich.markup import escape
+
+    from starprobe.bench.models.reach import known_models, reach
+
+    console = Console(soft_wrap=True, highlight=False)
+    rows = known_models(names or [])
+    with ThreadPoolExecutor(max_workers=16) as pool:
+        found = list(pool.map(lambda row: reach(row.model), rows)) if check else []
+    wide = max(len(row.name) for row in rows) + 2
+    for index, row in enumerate(rows):
+        cells = [(row.model, "")]
+        if check:
+            missing = found[index].missing
+            cells.append((missing, "yellow") if missing else ("ready", "green"))
+        lines = _lines(cells, max(20, console.width - wide))
+        if (details or names) and (said := _details(row)):
+            lines += [[(line, "dim")] for line in wrap(said, max(20, console.width - wide))]
+        for number, line in enumerate(lines):
+            shown = [f"[{how}]{escape(cell)}[/]" if how else escape(cell) for cell, how in line]
+            console.print(f"{row.name if number == 0 else '':<{wide}}{'  '.join(shown)}")
+    if check:
+        ready = sum(reached.ready for reached in found)
+        console.print(f"{ready} of {len(rows)} can be reached from here")
+
+
+Cell = tuple[str, str]
+"""A text, and how it looks."""
+
+
+def _lines(cells: list[Cell], width: int) -> list[list[Cell]]:
+    """The cells side by side where they fit, else one below the other; a URL below its model."""
+    if sum(len(text) for text, _ in cells) + 2 * (len(cells) - 1) <= width:
+        return [cells]
+    found: list[list[Cell]] = []
+    for number, (text, how) in enumerate(cells):
+        before, at, url = text.rpartition("@")
+        indent = "  " if number else ""
+        parts = wrap(text, width - 2)
+        if at and len(text) > width:
+            parts = [before, f"  {at}{url}"]
+        found += [[(indent + part, how)] for part in parts]
+    return found
+
+
+def _details(row: Entry) -> str:
+    parts = [f"context {row.context:,}"] if row.context else []
+    if row.price:
+        price = row.price
+        parts.append(
+            f"${price.input:g} in, ${price.output:g} out a million tokens "
+            f"({price.date}, {price.source})"
+        )
+    return "; ".join([*parts, *([row.note] if row.note else [])])
