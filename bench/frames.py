@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from starprobe.bench.records import MULTI, Response, Score, Verdict
+from starprobe.bench.records import MULTI, Response, Score, Verdict, is_right
 from starprobe.bench.run_folder import Run, chosen_reader
 from starprobe.probes.schema import Prompt, Record
 
@@ -21,9 +21,7 @@ def score(verdict: Verdict, prompt: Prompt) -> Score:
 
     The verdict names option ids, as verdicts in a run folder do.
     """
-    if prompt.answer_id is None or verdict.answer is None or verdict.answer == MULTI:
-        return Score(id=verdict.id, correct=None)
-    return Score(id=verdict.id, correct=verdict.answer == prompt.answer_id)
+    return Score(id=verdict.id, correct=is_right(verdict.answer, prompt.answer_id))
 
 
 def score_all(

@@ -60,6 +60,13 @@ class ResponseError(Record):
     """True where trying again cannot help."""
 
 
+def is_right(answer: str | None, key: str | None) -> bool | None:
+    """Whether an answer is the key's: None without a key, or without one answer."""
+    if key is None or answer is None or answer == MULTI:
+        return None
+    return answer == key
+
+
 class Generation(Record):
     """What a backend gives for one request, before it is given an id."""
 

@@ -31,7 +31,6 @@ FilterName = Literal[
     "style",
     "length",
     "inconsistent",
-    "likelihood",
     "duplicate",
 ]
 """What a filter is called; it is the reason recorded, too (`star.records`)."""
@@ -84,14 +83,22 @@ class RationalizationSettings(Record):
         "the answer named after the options; order_trick: no hint at all, the right option is put "
         "last, where a weak model's choice falls (needs turns).",
     )
-    max_rationalized_share: float = Field(
-        0.15, ge=0, le=1, description="Share of the training rows that they may be."
+    arrives: bool = Field(
+        True,
+        description="Keep a rationalization only where the model, without the hint, arrives at the "
+        "answer from its reasons, cut off before they first name it.",
     )
 
 
 class SelectionSettings(Record):
     """What is trained on of all that was sampled."""
 
+    verify: tuple[str, ...] = Field(
+        (),
+        description="What says whether an answer is right and its working valid: number, text, "
+        "steps (every stated equation holds), math (math-verify), or module:function of your own; "
+        "empty compares the answer with the key.",
+    )
     filters: tuple[FilterName, ...] = Field(
         ("label_text", "leak", "contradiction", "arithmetic", "derivation", "duplicate"),
         description="Beyond right, answered and whole, which always count; `starprobe train "

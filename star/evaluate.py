@@ -34,7 +34,6 @@ from starprobe.star.filters import decide
 from starprobe.star.folder import Iteration, Phases, records
 from starprobe.star.measure import answered_numbers
 from starprobe.star.prompts import PLAIN, ask_validation
-from starprobe.star.read import read
 from starprobe.star.records import Exam, Forgetting, Sample, Scored
 from starprobe.star.weights import on_cpu
 from starprobe.star.work import Work, base_weights, generate_missing
@@ -110,7 +109,7 @@ def ask_of(work: Work, iteration: Iteration) -> list[Sample]:
             backend = work.models.get(iteration.adapter if iteration.number else None)
             rows = generate_missing(iteration, "test", asked, backend, work.watcher)
             count(rows)
-        reads = [read(row, questions[row.question_id], work.classifier) for row in rows]
+        reads = [work.read(row, questions[row.question_id]) for row in rows]
         iteration.write("test.jsonl", [decide(one, ()) for one in reads])
     return iteration.test()
 

@@ -15,12 +15,12 @@ from starprobe.bench.records import MULTI
 from starprobe.star.config import StarConfig
 from starprobe.star.read import Read, closes_well, working
 from starprobe.star.records import Reason, Sample
-from starprobe.star.verify import false_claims, key_number, numbers_of
+from starprobe.star.verify import false_claims, key_number, numbers_of, results
 
 LENGTH_FACTOR = 3.0
 """A rationale this many times longer or shorter than the median kept one is an outlier."""
 _LEAKS = re.compile(
-    r"\(correct\)|\(the answer is [-$\d]|\bhint(?:s|ed)?\b|\bmarked\b"
+    r"\(correct\)|\(the answer is |\bhint(?:s|ed)?\b|\bmarked\b"
     r"|\bas (?:given|stated|indicated|noted|told)\b"
     r"|\b(?:given|provided|stated|indicated) (?:answer|as (?:the )?correct)"
     r"|\bis (?:given|labell?ed|listed|indicated|noted) (?:as|to be)\b|\bwe (?:are|were) told\b"
@@ -47,6 +47,11 @@ def unanswered(one: Read) -> bool:
 def wrong(one: Read) -> bool:
     """Its answer is not the right one; where none is known, judges decide later."""
     return one.correct is False
+
+
+def works_badly(one: Read) -> bool:
+    """A verifier found something wrong with its working."""
+    return bool(one.faults)
 
 
 def label_text_disagree(one: Read) -> bool:
@@ -80,16 +85,19 @@ def derives_another(one: Read) -> bool:
     """What it works out before it weighs the options is another number than that of its answer.
 
     A model that works out 17 and then closes with the option 14 was right by luck. The working
-    names its result first ("86 is more than 47") or last ("8 + 5 = 13"); texts that work out no
-    number, and answers that are none, are not judged.
+    names its result first ("86 is more than 47"), last, or behind an equals sign; texts that work
+    out no number, and answers that are none, are not judged.
     """
     chosen = one.answer if not one.shown else None
     for option in one.shown:
         if option.option_id == one.answer:
             chosen = option.text
     answer = key_number(chosen or "")
-    named = numbers_of(working(one.row.readable, one.shown))
-    return answer is not None and bool(named) and answer not in (named[0], named[-1])
+    text = working(one.row.text, one.shown)
+    named = numbers_of(text)
+    if answer is None or not named:
+        return False
+    return answer not in (named[0], named[-1], *results(text))
 
 
 def off_style(style: str) -> Callable[[Read], bool]:
@@ -108,6 +116,7 @@ ALWAYS: tuple[tuple[Reason, Callable[[Read], bool]], ...] = (
     ("cut", cut),
     ("no_answer", unanswered),
     ("wrong", wrong),
+    ("working", works_badly),
 )
 
 
@@ -137,6 +146,7 @@ def decide(one: Read, filters: Iterable[tuple[Reason, Callable[[Read], bool]]]) 
         coverage=one.verdict.coverage if one.verdict else None,
         kept=reason == "kept",
         reason=reason,
+        faults=one.faults,
     )
 
 
@@ -212,24 +222,6 @@ def drop_over_cap(samples: Sequence[Sample], cap: int) -> list[Sample]:
 
 def _worth(sample: Sample) -> tuple[int, float, int]:
     return len(false_claims(sample.readable)), -(sample.coverage or 0), sample.repeat
-
-
-def drop_over_share(rationalized: Sequence[Sample], own: int, share: float) -> list[Sample]:
-    """Drops rationalized rows beyond this share of all training rows, the last ones first.
-
-    Args:
-        rationalized: in the order of their questions.
-        own: rows kept without a hint.
-        share: the most that rationalized rows may be of all.
-    """
-    if share >= 1:
-        return list(rationalized)
-    allowed = int(own * share / (1 - share))
-    found, kept = [], 0
-    for sample in rationalized:
-        kept += sample.kept
-        found.append(dropped(sample, "share") if sample.kept and kept > allowed else sample)
-    return found
 
 
 def apply_filters(

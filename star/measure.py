@@ -107,7 +107,8 @@ def flexible(samples: Sequence[Sample], questions: Mapping[str, Question]) -> In
     for sample in samples:
         number = sample.answer or last_number(sample.readable)
         key = questions[sample.question_id].answer_text
-        hits += number is not None and key is not None and same_number(number, key)
+        said = number is not None and key is not None and same_number(number, key)
+        hits += sample.correct is True or said
     return share(hits, len(samples))
 
 

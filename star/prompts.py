@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 import tomllib
+from collections.abc import Callable
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -17,6 +19,7 @@ from pathlib import Path
 from pydantic import ValidationError, model_validator
 
 from starprobe.bench.models.base import Request
+from starprobe.bench.models.thinking import whole
 from starprobe.bench.records import Sampling
 from starprobe.probes.conditions import Condition, get_condition
 from starprobe.probes.errors import InputError
@@ -30,8 +33,9 @@ from starprobe.probes.examples import (
 from starprobe.probes.rendering import STOP, arrange, render
 from starprobe.probes.schema import Message, Prompt, Question
 from starprobe.star.config import StarConfig
-from starprobe.star.records import Generated, Source
-from starprobe.star.verify import key_number
+from starprobe.star.read import before_closing
+from starprobe.star.records import Generated, Sample, Source
+from starprobe.star.verify import free_key
 
 BUILT_IN = ("probes", "numbers", "word_problems")
 
@@ -124,8 +128,8 @@ MARK = " (CORRECT)"
 """Behind the right option in a rationalization prompt (Zelikman et al. 2022, figure 2)."""
 SENTENCE = "The answer is ({label})."
 """Named after the options instead (AdaSTaR, Koh et al. 2025)."""
-FREE_MARK = " (The answer is {number}.)"
-"""Behind a question without options: the number that is to come out, never how."""
+FREE_MARK = " (The answer is {answer}.)"
+"""Behind a question without options: what is to come out, never how."""
 PLAIN = "plain"
 
 
@@ -217,11 +221,11 @@ def _like(example: Question, question: Question) -> Question:
 
 
 def hinted_free(question: Question) -> Question:
-    """A question without options with its number behind it; any other as it is."""
-    number = key_number(question.answer_text or "")
-    if question.options or number is None:
+    """A question without options with its answer behind it; any other as it is."""
+    answer = free_key(question)
+    if question.options or not answer:
         return question
-    return question.model_copy(update={"stem": question.stem + FREE_MARK.format(number=number)})
+    return question.model_copy(update={"stem": question.stem + FREE_MARK.format(answer=answer)})
 
 
 def seed_for(config: StarConfig, iteration: int, name: str) -> int:
@@ -259,6 +263,47 @@ def ask(
     return _row(prompt, name, index, source, sampling.seed), Request(
         id=name, prompt=prompt, sampling=sampling
     )
+
+
+def ask_arrival(
+    sample: Sample, question: Question, config: StarConfig, render: Callable[[Prompt], str]
+) -> tuple[Generated, Request, str]:
+    """A rationalization to be finished without its hint: row, request, and the reasons it has.
+
+    Args:
+        sample: the rationalization.
+        question: its own.
+        config: its prompts, and `max_tokens`.
+        render: a prompt as the string that the model sees.
+    """
+    prompt = training_prompt(question, config, sample.order)
+    asked = render(prompt)
+    reasons = reasons_of(sample, question)
+    begun = asked + completion(asked, reasons) if reasons else asked
+    text = prompt.model_copy(update={"id": f"{prompt.id}|{sample.id}", "text": begun})
+    sampling = Sampling(max_tokens=config.sampling.max_tokens, stop=STOP)
+    row = _row(text, sample.id, sample.repeat, "rationalized", 0)
+    return row, Request(id=row.id, prompt=text, sampling=sampling, chat=False), reasons
+
+
+def reasons_of(sample: Sample, question: Question) -> str:
+    """What a rationale says before it first names its answer as the answer.
+
+    Of a choice: up to the closing sentence. Of a free answer: up to the first time that it stands
+    there, so that what only copies it has no reasons at all.
+    """
+    text = whole(sample).strip()
+    if question.options:
+        return before_closing(text).rstrip()
+    answer = re.escape(free_key(question))
+    found = re.search(rf"(?<![\w.]){answer}(?!\w|[.,]\d)", text)
+    return (text[: found.start()] if found else before_closing(text)).rstrip()
+
+
+def completion(prompt: str, text: str) -> str:
+    """The answer with one leading space where the prompt ends without one."""
+    text = text.strip()
+    return text if prompt[-1:].isspace() else f" {text}"
 
 
 def ask_validation(

@@ -12,7 +12,6 @@ from starprobe.probes.schema import ProbeSet, Question
 from starprobe.star.config import StarConfig
 from starprobe.star.folder import Splits
 from starprobe.star.prompts import exemplars
-from starprobe.star.verify import key_number
 
 VALIDATION_AT_MOST = 0.3
 """Of the questions, however many are asked for."""
@@ -64,11 +63,9 @@ def split(
 
 
 def keyed(questions: Iterable[Question]) -> frozenset[str]:
-    """The ids of those whose answer is known: an option, or a number where there are none."""
+    """The ids of those whose answer is known: an option, or a text where there are none."""
     return frozenset(
-        one.id
-        for one in questions
-        if one.answer_id is not None or key_number(one.answer_text or "") is not None
+        one.id for one in questions if one.answer_id is not None or (one.answer_text or "").strip()
     )
 
 

@@ -6,13 +6,14 @@ One notion of "right": bench's. The closing sentence is only held against it.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from starprobe.bench.readers.base import Classifier, Reading
-from starprobe.bench.records import MULTI, Outcome, Verdict
+from starprobe.bench.records import MULTI, Outcome, Verdict, is_right
 from starprobe.probes.schema import Question, ShownOption
 from starprobe.star.records import Generated
-from starprobe.star.verify import closing_number, same_number
+from starprobe.star.verify import Checked, Verifier, plain, verify
 
 _CLOSING = re.compile(
     r"\bthe (?:final |correct |right )?answer is:? *\(?([A-Za-z]|\d{1,2}|[ivx]{1,4})\)? *[:.,-]?"
@@ -28,13 +29,16 @@ class Read(NamedTuple):
     verdict: Verdict | None
     """Of bench's reader, in labels; None for a question without options."""
     answer: str | None
-    """An option id, `multi`, a number as text, or None."""
+    """An option id, `multi`, a free answer as read, or None."""
     outcome: Outcome
     correct: bool | None
     shown: tuple[ShownOption, ...]
     stem: str
     sides: dict[str, str | None]
-    """Option id -> the side its reasons take before the closing sentence, which takes sides too."""
+    """Option id -> the side its reasons take before the closing sentence, which takes sides too;
+    empty where nobody asked."""
+    faults: tuple[str, ...] = ()
+    """What verifiers found wrong with the working."""
 
 
 class Closing(NamedTuple):
@@ -52,22 +56,41 @@ def shown_options(row: Generated, question: Question) -> tuple[ShownOption, ...]
     )
 
 
-def read(row: Generated, question: Question, classifier: Classifier) -> Read:
-    """What a generation says, and whether it is right."""
+def read(
+    row: Generated,
+    question: Question,
+    classifier: Classifier,
+    verifiers: Sequence[Verifier] = (),
+    sides: bool = False,
+) -> Read:
+    """What a generation says, and whether it is right.
+
+    Args:
+        row: the generation.
+        question: its own.
+        classifier: bench's reader, of responses to questions with options.
+        verifiers: of the configuration; with none, the key alone is compared.
+        sides: find out which side the reasons take before the closing sentence.
+    """
     shown = shown_options(row, question)
     if not question.options:
-        return _read_free(row, question)
-    whole = Reading(row.id, row.readable, question.stem, shown, row.finish_reason)
+        return _read_free(row, question, verifiers)
+    whole = Reading(row.id, row.text, question.stem, shown, row.finish_reason)
     verdict = classifier.classify(whole)
     answer = verdict.answer
     if answer is not None and answer != MULTI:
         answer = row.shown[answer]
-    correct = None
-    if question.answer_id is not None and answer is not None and answer != MULTI:
-        correct = answer == question.answer_id
-    reasons = classifier.classify(whole._replace(text=before_closing(row.readable)))
-    sides = {row.shown[label]: one.side for label, one in reasons.options.items()}
-    return Read(row, verdict, answer, verdict.outcome, correct, shown, question.stem, dict(sides))
+    correct = is_right(answer, question.answer_id)
+    checked = verify(question, row.text, verifiers) if verifiers else Checked(right=None)
+    if checked.right is not None and correct is not None:
+        correct = correct and checked.right
+    taken: dict[str, str | None] = {}
+    if sides:
+        reasons = classifier.classify(whole._replace(text=before_closing(row.text)))
+        taken = {row.shown[label]: one.side for label, one in reasons.options.items()}
+    return Read(
+        row, verdict, answer, verdict.outcome, correct, shown, question.stem, taken, checked.faults
+    )
 
 
 def closing(text: str) -> Closing | None:
@@ -99,20 +122,12 @@ def closes_well(text: str, shown: tuple[ShownOption, ...], answer_id: str) -> bo
     wanted = next((one for one in shown if one.option_id == answer_id), None)
     if wanted is None or last.label.casefold() != wanted.label.casefold():
         return False
-    return normalise(last.text) == normalise(wanted.text)
+    return plain(last.text) == plain(wanted.text)
 
 
-def normalise(text: str) -> str:
-    """Text without case, spacing and outer punctuation."""
-    return " ".join(text.casefold().split()).strip(" .,;:!?\"'()")
-
-
-def _read_free(row: Generated, question: Question) -> Read:
-    number = closing_number(row.readable)
-    outcome: Outcome = "answered" if number is not None else "no_answer"
-    if number is None and row.finish_reason == "length":
+def _read_free(row: Generated, question: Question, verifiers: Sequence[Verifier]) -> Read:
+    found = verify(question, row.text, verifiers)
+    outcome: Outcome = "answered" if found.answer is not None else "no_answer"
+    if found.answer is None and row.finish_reason == "length":
         outcome = "cut"
-    correct = None
-    if number is not None and question.answer_text is not None:
-        correct = same_number(number, question.answer_text)
-    return Read(row, None, number, outcome, correct, (), question.stem, {})
+    return Read(row, None, found.answer, outcome, found.right, (), question.stem, {}, found.faults)

@@ -20,7 +20,17 @@ from starprobe.star.config import FilterName, StarConfig
 
 Source = Literal["sampled", "rationalized"]
 Reason = Literal[
-    "kept", "error", "cut", "no_answer", "wrong", "reward", "abstained", FilterName, "cap", "share"
+    "kept",
+    "error",
+    "cut",
+    "no_answer",
+    "wrong",
+    "reward",
+    "abstained",
+    "working",
+    FilterName,
+    "unsupported",
+    "cap",
 ]
 """Why a sample was kept or dropped; `star.filters` says what each means."""
 REASONS: tuple[Reason, ...] = get_args(Reason)
@@ -76,7 +86,9 @@ class Sample(Generated):
     kept: bool
     reason: Reason
     score: float | None = None
-    """What a judge, a reward model or the likelihood check gave, where one was asked."""
+    """What a judge or a reward model gave, where one was asked."""
+    faults: tuple[str, ...] = ()
+    """What verifiers found wrong with the working."""
 
 
 class TrainRow(Record):

@@ -22,9 +22,9 @@ from starprobe.probes.numbers import worked
 from starprobe.probes.rendering import arrange
 from starprobe.probes.schema import Prompt, Question
 from starprobe.star.config import StarConfig
-from starprobe.star.prompts import order_of, training_prompt
+from starprobe.star.prompts import completion, order_of, training_prompt
 from starprobe.star.records import Sample, TrainRow
-from starprobe.star.verify import key_number
+from starprobe.star.verify import free_key
 
 _LINE = re.compile(r"^\(([A-Z])\) ")
 _LABEL = re.compile(r"\(([A-Z])\)")
@@ -134,12 +134,6 @@ def renderer(backend: Backend) -> Render:
     return made
 
 
-def completion(prompt: str, text: str) -> str:
-    """The answer with one leading space where the prompt ends without one."""
-    text = text.strip()
-    return text if prompt[-1:].isspace() else f" {text}"
-
-
 def train_rows(
     kept: Sequence[Sample],
     questions: Mapping[str, Question],
@@ -188,7 +182,7 @@ def direct_rows(
 def answer_sentence(question: Question, prompt: Prompt) -> str:
     """The closing sentence of the right answer as this prompt shows it."""
     if question.answer_id is None:
-        return closing(None, key_number(question.answer_text or "") or "")
+        return closing(None, free_key(question))
     return closing(prompt.label_of(question.answer_id), question.option(question.answer_id).text)
 
 

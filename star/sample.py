@@ -10,17 +10,17 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from starprobe.bench.models.base import Request, ScoringBackend
-from starprobe.probes.errors import InputError
+from starprobe.bench.models.base import Request
+from starprobe.bench.models.thinking import whole
 from starprobe.star.config import StarConfig
-from starprobe.star.filters import apply_filters, drop_over_share
+from starprobe.star.filters import apply_filters, dropped
 from starprobe.star.folder import Iteration, Phases
 from starprobe.star.judging import decided_by, judge
-from starprobe.star.likelihood import check
 from starprobe.star.measure import GOOD, solved_questions
-from starprobe.star.prompts import ask
+from starprobe.star.prompts import ask, ask_arrival
 from starprobe.star.read import Read
 from starprobe.star.records import Generated, Sample
+from starprobe.star.rows import renderer
 from starprobe.star.work import Work
 
 
@@ -105,11 +105,9 @@ def gather(work: Work, iteration: Iteration, phases: Phases) -> tuple[list[Sampl
             rows = work.generate(iteration, "rationalized", asked) if asked else []
             count(rows)
         kept = apply_filters(work.reads(rows), work.config)
-        if "likelihood" in work.config.selection.filters and any(one.kept for one in kept):
-            kept = check_likelihood(work, iteration.number, kept)
-        own = sum(sample.kept for sample in samples)
-        share = work.config.rationalization.max_rationalized_share
-        iteration.write("rationalized.jsonl", drop_over_share(kept, own, share))
+        if work.config.rationalization.arrives:
+            kept = drop_unsupported(work, iteration, kept, phases)
+        iteration.write("rationalized.jsonl", kept)
     return samples, iteration.rationalized()
 
 
@@ -138,19 +136,33 @@ def asked_again(
     return work.reads(rows)
 
 
-def check_likelihood(work: Work, number: int, samples: Sequence[Sample]) -> list[Sample]:
-    """Drops rationalizations that do not help where the hint is not seen.
+def drop_unsupported(
+    work: Work, iteration: Iteration, samples: Sequence[Sample], phases: Phases
+) -> list[Sample]:
+    """Drops rationalizations from whose reasons the model, without the hint, does not arrive.
 
-    Raises:
-        InputError: the sampling backend cannot score.
+    Each is continued greedily behind the prompt that it would be trained on, from its reasons up
+    to where they first name the answer: what only copies the hint leaves nothing to arrive from.
     """
-    backend = work.sampler(number)
-    if not isinstance(backend, ScoringBackend):
-        raise InputError(
-            f"the filter likelihood needs a backend that scores text, which "
-            f"{backend.info().name} does not; take it out of filters or use hf:"
-        )
-    return check(samples, work.questions, work.config, backend)
+    kept = [sample for sample in samples if sample.kept]
+    if not kept:
+        return list(samples)
+    render = renderer(work.sampler(iteration.number))
+    asked, begun = [], {}
+    for sample in kept:
+        question = work.questions[sample.question_id]
+        row, request, reasons = ask_arrival(sample, question, work.config, render)
+        asked.append((row, request))
+        begun[row.id] = reasons
+    with phases.timed("checking") as count:
+        rows = work.generate(iteration, "arrivals", asked)
+        count(rows)
+    joined = [row.model_copy(update={"text": begun[row.id] + whole(row)}) for row in rows]
+    arrived = {one.row.id for one in work.reads(joined) if one.correct is True}
+    return [
+        dropped(sample, "unsupported") if sample.kept and sample.id not in arrived else sample
+        for sample in samples
+    ]
 
 
 def ask_all(work: Work, number: int) -> list[tuple[Generated, Request]]:

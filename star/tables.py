@@ -22,6 +22,7 @@ ABOUT: dict[str, str] = {
     "cut": "stops at the limit of tokens",
     "no_answer": "gives no answer, several, or refuses",
     "wrong": "its answer is wrong",
+    "working": "a verifier finds its working wrong",
     "label_text": "the closing sentence is missing, or its label and text disagree",
     "leak": "speaks of the hint",
     "contradiction": "its reasons speak against the option that it chooses",
@@ -30,12 +31,11 @@ ABOUT: dict[str, str] = {
     "style": "does not give a reason for every option",
     "length": "far longer or shorter than the others",
     "inconsistent": "another answer came as often when the options were shuffled",
-    "likelihood": "without the hint, it does not make the right answer likelier",
+    "unsupported": "without the hint, the model does not arrive at the answer from it",
     "reward": "a judge or a reward model put it below the threshold",
     "abstained": "the judges did not agree",
     "duplicate": "says the same as an earlier one",
     "cap": "beyond the rows a question may have",
-    "share": "beyond the share that rationalized rows may have",
 }
 """Reason -> what it means."""
 

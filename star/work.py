@@ -27,6 +27,7 @@ from starprobe.star.measure import solved_questions
 from starprobe.star.questions import held_back, split
 from starprobe.star.read import Read, read
 from starprobe.star.records import Generated
+from starprobe.star.verify import load_verifier
 
 BackendLoader = Callable[[str, BackendOptions], Backend]
 TRAINABLE = ("hf", "vllm")
@@ -130,6 +131,7 @@ class Work:
         self.models = models
         self.watcher = watcher
         self.classifier = load_classifier(DEFAULT_CLASSIFIER)
+        self.verifiers = [load_verifier(name) for name in training.config.selection.verify]
 
     @cached_property
     def questions(self) -> dict[str, Question]:
@@ -192,7 +194,12 @@ class Work:
 
     def reads(self, rows: Sequence[Generated]) -> list[Read]:
         """Each generation as bench's reader reads it."""
-        return [read(row, self.questions[row.question_id], self.classifier) for row in rows]
+        sides = "contradiction" in self.config.selection.filters
+        return [self.read(row, self.questions[row.question_id], sides) for row in rows]
+
+    def read(self, row: Generated, question: Question, sides: bool = False) -> Read:
+        """One generation, read."""
+        return read(row, question, self.classifier, self.verifiers, sides)
 
     def solved_in(self, number: int) -> frozenset[str]:
         """The questions that an iteration solved without a hint."""

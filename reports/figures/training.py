@@ -35,12 +35,12 @@ REASON_WORDS = {
     "style": "another style",
     "length": "too long or too short",
     "inconsistent": "changes with the order",
-    "likelihood": "does not raise the likelihood",
+    "unsupported": "does not lead to the answer",
     "reward": "low reward",
     "abstained": "judges abstained",
     "duplicate": "duplicate",
     "cap": "over the cap a question",
-    "share": "over the share rationalized",
+    "working": "working does not hold",
 }
 REASON_COLOURS = ("#d55e00", "#e69f00", "#cc79a7", "#56b4e9", "#009e73", "#8c8c8c", "#7a5c00")
 
