@@ -273,7 +273,8 @@ def false_claims(text: str) -> list[str]:
 
 def results(text: str) -> list[str]:
     """What the equations of a text come to, in the way in which `numbers_of` writes numbers."""
-    return [_plain(one.right.strip()) for one in _equations(text) if _ANY.fullmatch(one.right)]
+    found = [one.right.strip() for one in _equations(text)]
+    return [_plain(right) for right in found if _ANY.fullmatch(right)]
 
 
 def equations(text: str) -> Iterator[Claim]:
@@ -308,7 +309,7 @@ def _equations(text: str) -> Iterator[_Equation]:
             continue
         sides = re.split(r"[=≈]", run[0])
         # "2y + 3 = 11", "y - 3 = 5": what begins beside a letter says nothing of numbers alone.
-        before = text[run.start() - 1 : run.start()] if not run[0][:1].isspace() else ""
+        before = text[run.start() - 1 : run.start()] if run[0][0] not in " .," else ""
         # LaTeX goes on here: what stands before it is not read.
         joined = before.isalnum() or _LATEX.search(text, 0, run.start()) is not None
         first = sides[0].lstrip()

@@ -10,7 +10,6 @@ from starprobe.bench.records import Usage
 from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Option, ProbeSet, Question
 from starprobe.star.config import make_config
-from starprobe.star.likelihood import gain
 from starprobe.star.measure import (
     best_of,
     distinct,
@@ -196,11 +195,6 @@ def test_pairs_are_of_one_prompt_and_deal_out_the_wrong_ones() -> None:
         sample("b", 1, order=2, correct=False, kept=False, reason="wrong", text="w3"),
     ]  # fmt: skip
     assert rejected_for(rows) == {"a#0": "w1", "a#1": "w2"}
-
-
-def test_a_gain_needs_the_right_answer_to_come_first_after_the_reasons() -> None:
-    assert gain([-5.0, -1.0, -3.0, -2.0]) == (4.0, True)
-    assert gain([-5.0, -1.0, -0.5]) == (4.0, False)
 
 
 @pytest.mark.parametrize(

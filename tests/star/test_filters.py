@@ -55,7 +55,7 @@ def generated(text: str, **changed: Any) -> Generated:
 
 
 def reading(text: str, **changed: Any) -> Read:
-    return read(generated(text, **changed), QUESTION, load_classifier("rules"))
+    return read(generated(text, **changed), QUESTION, load_classifier("rules"), sides=True)
 
 
 def sample(text: str = RIGHT, **changed: Any) -> Sample:
@@ -249,13 +249,6 @@ def test_length_outliers_are_measured_against_the_median_of_the_kept(
 def test_filters_apply_in_their_order_and_every_reason_is_explained() -> None:
     assert set(get_args(FilterName)) < set(REASONS)
     assert set(ABOUT) == set(REASONS) and len(REASONS) == len(set(REASONS))
-
-
-@pytest.mark.parametrize(("share", "kept"), [(0.0, 0), (0.2, 1), (0.5, 4), (1.0, 6)])
-def test_rationalized_rows_are_at_most_their_share(share: float, kept: int) -> None:
-    rows = [sample(id=f"q#r{i}", source="rationalized") for i in range(6)]
-    found = filters.drop_over_share(rows, own=4, share=share)
-    assert sum(one.kept for one in found) == kept
 
 
 def test_the_closing_sentence_is_read_with_or_without_brackets() -> None:

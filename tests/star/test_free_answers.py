@@ -20,15 +20,14 @@ from starprobe.probes.loading import write_questions
 from starprobe.probes.schema import Option, Prompt, Question
 from starprobe.star.config import make_config
 from starprobe.star.filters import decide, derives_another, leaks, single_filters
-from starprobe.star.likelihood import pairs_for
 from starprobe.star.loop import train
 from starprobe.star.measure import answered_numbers
-from starprobe.star.prompts import ask, exemplars, shown_for, training_prompt
+from starprobe.star.prompts import ask, exemplars, reasons_of, shown_for, training_prompt
 from starprobe.star.questions import keyed
 from starprobe.star.read import read
 from starprobe.star.records import Sample
 from starprobe.star.rows import answer_sentence, turned
-from starprobe.star.verify import claims, closing_number, last_number
+from starprobe.star.verify import claims, closing_number, last_number, load_verifier
 from tests.star.test_loop import small
 
 SOLUTION = "She picks 3 x 8 = 24 plums and eats 5, so 24 - 5 = 19 are left.\n#### 19"
@@ -164,26 +163,25 @@ def test_without_a_closing_sentence_the_last_number_counts_for_the_flexible_shar
     assert (numbers["option_by_option"].n, numbers["letters"]) == (0, {})
 
 
-def test_a_key_without_a_number_is_none() -> None:
-    assert keyed([PLUMS, PLUMS.model_copy(update={"id": "x", "answer_text": "plums"})]) == {"plums"}
+def test_any_text_is_a_key() -> None:
+    rows = [PLUMS.model_copy(update={"id": key, "answer_text": key}) for key in ("fig", " ")]
+    assert keyed([PLUMS, *rows]) == {"plums", "fig"}
 
 
 def test_a_free_rationale_is_neither_turned_nor_multiplied() -> None:
     assert turned(answered("The answer is 19."), PLUMS, 1, CONFIG) is None
 
 
-class Sums:
-    """A backend that renders, and whose log-likelihoods nobody asks for."""
-
-    def render(self, prompt: Prompt, chat: bool | None = None) -> str:
-        return prompt.text
-
-
-def test_the_gain_of_a_free_rationale_is_that_of_its_number() -> None:
-    sample = answered("3 x 8 = 24. 24 - 5 = 19.\nThe answer is 19.")
-    pairs = pairs_for(sample, PLUMS, CONFIG, Sums())  # type: ignore[arg-type]
-    assert [said for _, said in pairs] == [" The answer is 19.", "\nThe answer is 19."]
-    assert pairs[1][0].endswith("24 - 5 = 19.")
+@pytest.mark.parametrize(
+    ("text", "reasons"),
+    [
+        ("3 x 8 = 24. 24 - 5 = 19.\nThe answer is 19.", "3 x 8 = 24. 24 - 5 ="),
+        ("The answer is 19.", "The answer is"),
+        ("There are 190 trees, 1.19 left. So 19.", "There are 190 trees, 1.19 left. So"),
+    ],
+)
+def test_reasons_end_where_they_first_name_the_answer(text: str, reasons: str) -> None:
+    assert reasons_of(answered(text), PLUMS) == reasons
     assert answer_sentence(PLUMS, training_prompt(PLUMS, CONFIG, 0)) == "The answer is 19."
 
 
@@ -200,7 +198,7 @@ class Counting:
         for request in requests:
             asked = request.prompt.messages[-1].content
             bags = int(re.findall(r"\d+", asked)[0])
-            told = "(The answer is" in asked or bags % 2
+            told = "(The answer is" in asked or bags % 2 or self.arrives(request.prompt.text)
             left = bags * 8 - 5 if told else bags * 8
             text = f"Ana picks {bags} x 8 = {bags * 8} plums. The answer is {left}."
             usage = Usage(prompt_tokens=9, completion_tokens=12)
@@ -210,8 +208,19 @@ class Counting:
         turns = [f"<|{message.role}|>\n{message.content}</s>\n" for message in prompt.messages]
         return "".join([*turns, "<|assistant|>\n"])
 
+    def arrives(self, prompt: str) -> bool:
+        """Whether it goes on to the right answer from reasons that are there."""
+        return "<|assistant|>\nAna picks" in prompt
+
     def close(self) -> None:
         """Nothing is held."""
+
+
+class Copying(Counting):
+    """Finds nothing by the reasons that it gave when the number was told."""
+
+    def arrives(self, prompt: str) -> bool:
+        return False
 
 
 def test_a_file_of_word_problems_trains_from_end_to_end(tiny_model: Path, tmp_path: Path) -> None:
@@ -239,3 +248,27 @@ def test_a_file_of_word_problems_trains_from_end_to_end(tiny_model: Path, tmp_pa
     )
     told = {row.question_id: row.completion for row in direct.iteration(1).train_rows()}
     assert all(said == f"The answer is {int(name[5:]) * 8 - 5}." for name, said in told.items())
+
+
+@pytest.mark.parametrize(("kind", "reason"), [(Counting, "kept"), (Copying, "unsupported")])
+def test_a_rationalization_is_kept_where_the_model_arrives_from_it_without_the_hint(
+    kind: type[Counting], reason: str, tiny_model: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "plums.jsonl"
+    write_questions(orchard(20), path)
+    config = small(tiny_model, path, iterations=1, filters=(), arrives=True, verify=("steps",))
+    training = train(config, tmp_path / "t", load=lambda name, options: kind(name))
+    iteration = training.iteration(1)
+    assert {one.reason for one in iteration.rationalized()} == {reason}
+    asked = iteration.raw("arrivals")
+    assert len(asked) == len(iteration.rationalized()) > 0
+    hinted = sum(row.source == "rationalized" for row in iteration.train_rows())
+    assert hinted == (len(asked) if reason == "kept" else 0)
+
+
+def test_a_right_answer_from_a_false_working_is_dropped_and_says_why() -> None:
+    row, _ = ask(PLUMS, CONFIG, 1, 0, "sampled")
+    made = row.model_copy(update={"text": "3 x 8 = 25. The answer is 19.", "finish_reason": "stop"})
+    one = read(made, PLUMS, load_classifier("rules"), [load_verifier("steps")])
+    kept = decide(one, single_filters(make_config("smollm2", "q")))
+    assert (kept.reason, kept.faults, kept.correct) == ("working", ("3 x 8 = 25",), True)

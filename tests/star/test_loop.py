@@ -15,7 +15,7 @@ from starprobe.star.loop import train
 SMALL = {
     "iterations": 2, "samples": 2, "limit": 10, "validation": 4, "shots": 1, "steps": 2, "cap": 1,
     "train_batch_size": 2, "lora_r": 2, "lora_alpha": 4, "min_rows": 2, "device": "cpu",
-    "max_rationalized_share": 0.5, "max_length": 2048, "filters": ("label_text", "duplicate"),
+    "arrives": False, "max_length": 2048, "filters": ("label_text", "duplicate"),
 }  # fmt: skip
 
 
