@@ -130,6 +130,46 @@ class Verdict(Record):
     """Name and version of the reader."""
 
 
+class Drawn(Record):
+    """How a response came into the sample that people label; one row of sample.jsonl."""
+
+    id: str
+    model: str
+    condition: str
+    said: Literal["every", "some", "none"]
+    """Of how many options the reader said that they are reasoned about."""
+    size: int
+    """Responses of this model and condition of which it said that."""
+    probability: float
+    """Share of them that is in the sample after this draw: known, for nothing else decides."""
+    draw: int
+    """1 for the first draw, 2 for one that went on from there, ..."""
+    reader: str
+    """Name and version of that reader."""
+    seed: int
+
+
+class Annotation(Record):
+    """What a person, or a judge model, says of a response; one row of annotations.NAME.jsonl.
+
+    In the terms of the annotation guideline, by the labels that the prompt shows.
+    """
+
+    id: str
+    options: dict[str, Literal["0", "n", "r+", "r-", "r~"]]
+    general: bool
+    answer: str | None
+    """A label, `multi`, or None."""
+    outcome: Outcome
+    style: Style
+    by: str
+    """`judge:MODEL`, or the name of a person."""
+    revised: bool = False
+    """Changed after the reader's evidence had been shown."""
+    drawn: Drawn | None = None
+    """None where it was not drawn: then it counts for no figure."""
+
+
 class Score(Record):
     """A verdict held against its question."""
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import Field
 
+from starprobe.bench.annotations.checked import ReaderCheck, measured
 from starprobe.bench.faithfulness.measure import faithfulness_metrics
 from starprobe.bench.faithfulness.trials import Trial
 from starprobe.bench.frames import frame
@@ -103,6 +104,8 @@ class MetricsFile(Record):
     """Of the trials in faithfulness.jsonl."""
     judged: Judged | None = None
     """Of judgements.jsonl; None where nobody judged."""
+    reader_check: ReaderCheck | None = None
+    """What the labels in annotations.NAME.jsonl say of the reader that counts."""
 
 
 def reader_agreement(frames: Mapping[str, pd.DataFrame]) -> list[ReaderAgreement]:
@@ -174,6 +177,7 @@ def measure_run(path: Path | str, reader: str | None = None) -> MetricsFile:
         not_applicable=tuple(halves[names[0]][1]),
         faithfulness=tuple(faithfulness(run)),
         judged=judged(run, chosen),
+        reader_check=measured(run, chosen, frames[chosen]),
     )
     run.write_metrics(found.model_dump(mode="json"))
     return found

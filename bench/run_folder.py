@@ -1,7 +1,7 @@
 """The run folder: the only module that knows its file names; imports no stage.
 
 run.json  prompts.jsonl  responses.jsonl  verdicts.NAME.jsonl  judgements.jsonl
-faithfulness.jsonl  metrics.json
+faithfulness.jsonl  sample.jsonl  annotations.NAME.jsonl  metrics.json
 """
 
 from __future__ import annotations
@@ -20,7 +20,15 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from starprobe.bench.files import Appender, read_jsonl, write_json, write_jsonl
-from starprobe.bench.records import DEFAULT_READER, RUN_FORMAT, Response, RunInfo, Verdict
+from starprobe.bench.records import (
+    DEFAULT_READER,
+    RUN_FORMAT,
+    Annotation,
+    Drawn,
+    Response,
+    RunInfo,
+    Verdict,
+)
 from starprobe.probes.errors import FolderError, InputError, first_error
 from starprobe.probes.schema import Prompt, Record
 
@@ -31,6 +39,7 @@ KNOWN = (
     "responses.jsonl",
     "judgements.jsonl",
     "faithfulness.jsonl",
+    "sample.jsonl",
     "metrics.json",
 )
 
@@ -146,6 +155,26 @@ class Run:
         path = self.path / f"verdicts.{name}.jsonl"
         write_jsonl(path, verdicts)
         return path
+
+    def sample(self) -> list[Drawn]:
+        """The responses drawn for people to label, in the order in which they are shown."""
+        return list(self._records("sample.jsonl", Drawn))
+
+    def sample_writer(self) -> Appender:
+        """Appends to sample.jsonl."""
+        return Appender(self.path / "sample.jsonl")
+
+    def annotation_names(self) -> list[str]:
+        """Who has annotated responses of this run, as in annotations.NAME.jsonl."""
+        return sorted(path.name.split(".")[1] for path in self.path.glob("annotations.*.jsonl"))
+
+    def annotations(self, name: str) -> dict[str, Annotation]:
+        """Response id -> the last annotation by this name; empty where there is none."""
+        return {row.id: row for row in self._records(f"annotations.{name}.jsonl", Annotation)}
+
+    def annotation_writer(self, name: str) -> Appender:
+        """Appends to annotations.NAME.jsonl."""
+        return Appender(self.path / f"annotations.{name}.jsonl")
 
     def judgements(self) -> Iterator[dict[str, Any]]:
         """The rows of judgements.jsonl."""

@@ -62,7 +62,9 @@ def metrics(
     """
     from rich.console import Console
 
+    from starprobe.bench.annotations.show import check_parts
     from starprobe.bench.results import measure_run
+    from starprobe.bench.run_folder import short_names
     from starprobe.bench.tables import Wanted, overview, tables
 
     found = measure_run(folder, reader)
@@ -86,6 +88,10 @@ def metrics(
         for table in overview(found, console.width):
             console.print(table)
         console.print("Every metric with its interval: --all; as data: --json or --csv.")
+    if found.reader_check is not None and not metric:
+        short = short_names(row.model for row in rows)
+        for part in check_parts(found.reader_check, str(folder), lambda one: short.get(one, one)):
+            console.print(part, soft_wrap=isinstance(part, str), highlight=False, markup=False)
     console.print(f"Written: {folder / 'metrics.json'}")
     return None
 
@@ -120,9 +126,10 @@ def _known(what: str, asked: Sequence[str] | None, there: Iterable[str]) -> tupl
 
 def plan(
     before: Annotated[
-        float, typer.Option(help="Expected share before (of full breakdowns, right answers, ...).")
-    ],
-    after: Annotated[float, typer.Option(help="Expected share after.")],
+        float | None,
+        typer.Option(help="Expected share before (of full breakdowns, right answers, ...)."),
+    ] = None,
+    after: Annotated[float | None, typer.Option(help="Expected share after.")] = None,
     power: Annotated[float, typer.Option(help="Chance to find the difference.")] = 0.8,
     alpha: Annotated[float, typer.Option(help="Chance to find one that is not there.")] = 0.05,
     family: Annotated[int, typer.Option(min=1, help="Tests made together (Holm).")] = 1,
@@ -137,12 +144,28 @@ def plan(
     half_width: Annotated[
         float, typer.Option(help="Also: questions for an interval of this half-width.")
     ] = 0.05,
+    labels: Annotated[
+        bool, typer.Option("--labels", help="Instead: what a number of labels gives.")
+    ] = False,
+    responses: Annotated[
+        int, typer.Option(min=1, help="Of one model in one condition; with --labels.")
+    ] = 300,
 ) -> None:
-    """Work out how many questions show a difference, and how many narrow an interval."""
+    """Work out how many questions show a difference, and how many narrow an interval.
+
+    With --labels: how wide the intervals of checked figures are for numbers of labels, where the
+    share is --after (0.5 if none is given).
+    """
     from rich.console import Console
 
     from starprobe.bench.statistics.power import Design, questions_for_width
     from starprobe.bench.statistics.power import plan as work_out
+    from starprobe.probes.errors import InputError
+
+    if labels:
+        return _plan_labels(0.5 if after is None else after, responses)
+    if before is None or after is None:
+        raise InputError("give --before and --after, as in --before 0.10 --after 0.30")
 
     found = work_out(
         Design(
@@ -170,6 +193,41 @@ def plan(
     console.print(
         f"An interval of {after:g} +- {half_width:g} takes {width} questions, one response each."
     )
+    return None
+
+
+def _plan_labels(share: float, responses: int) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from starprobe.bench.readers import error_counts
+    from starprobe.bench.records import DEFAULT_READER
+    from starprobe.bench.statistics.labelled import plan_labels
+    from starprobe.probes.errors import InputError
+
+    if not 0 <= share <= 1:
+        raise InputError(f"--after {share:g}: a share lies between 0 and 1")
+    counts = error_counts(DEFAULT_READER)
+    sensitivity, specificity = 0.9, 0.9
+    if counts is not None and counts.positives and counts.negatives:
+        sensitivity = counts.true_positives / counts.positives
+        specificity = counts.true_negatives / counts.negatives
+    console = Console(highlight=False)
+    for title, found in (
+        ("a reader as good as on texts of sources it was not fitted on", sensitivity),
+        ("a reader that finds four of five full breakdowns", 0.8),
+    ):
+        table = Table(
+            title=f"Half-widths of 95 % intervals in points: {title}, {responses} responses a side",
+            title_justify="left",
+        )
+        for column in ("labels", "share", "difference, half on each side", "share, labels alone"):
+            table.add_column(column, justify="right")
+        for number in (30, 50, 100, 200, 400):
+            row = plan_labels(number, responses, share, found, specificity)
+            widths = row.share, row.difference, row.alone
+            table.add_row(str(number), *(f"{100 * width:.1f}" for width in widths))
+        console.print(table)
 
 
 def models(

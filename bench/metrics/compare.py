@@ -38,7 +38,7 @@ def compare(
         at_matched_length(cell[:3], *cell[3:])
         if name == MATCHED
         else comparison(name, BY_NAME[name].kind, cell[:3], paired(BY_NAME[name], *cell[3:]))
-        for cell in _cells(before, after)
+        for cell in paired_cells(before, after)
         for name in metrics
     ]
     if not found:
@@ -70,7 +70,7 @@ def paired_rows(
 Cell = tuple[str, str, str, "pd.DataFrame", "pd.DataFrame"]
 
 
-def _cells(before: pd.DataFrame, after: pd.DataFrame) -> Iterator[Cell]:
+def paired_cells(before: pd.DataFrame, after: pd.DataFrame) -> Iterator[Cell]:
     """(model before, model after, condition, aligned rows before, aligned rows after)."""
     for one, two in _model_pairs(before, after):
         rows, others = paired_rows(before[before["model"] == one], after[after["model"] == two])

@@ -1,0 +1,167 @@
+"""Which responses people are shown: a sample whose inclusion probabilities are known.
+
+Strata are model, condition, and of how many options the reader said that they are reasoned about.
+In each the responses have one random order, made from the seed; a draw takes the next ones, so a
+longer sample holds the shorter one, and a part that somebody has labelled is random as well.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from math import sqrt
+from typing import Literal
+
+from starprobe.bench.records import Drawn, Verdict
+from starprobe.bench.run_folder import Run, chosen_reader
+from starprobe.bench.statistics.labelled import allocate
+from starprobe.probes.errors import InputError
+
+FLOOR = 4
+"""Labels that each stratum gets at the least, where there are that many."""
+SPREAD = 0.3
+"""Standard deviation of the reader's error where it gives no probability."""
+LEAST_SPREAD = 0.2
+"""However sure it is of itself: it may be sure and wrong on these texts."""
+
+Stratum = tuple[str, str, str]
+
+
+def extent(coverage: float) -> Literal["every", "some", "none"]:
+    """Of how many options a response is said to give reasons."""
+    return "every" if coverage == 1 else "some" if coverage > 0 else "none"
+
+
+def key_of(response_id: str) -> str:
+    """What a response is called where its model must not show."""
+    return hashlib.sha256(response_id.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def draw(
+    run: Run,
+    count: int,
+    reader: str | None = None,
+    seed: int = 0,
+    models: Sequence[str] = (),
+    conditions: Sequence[str] = (),
+) -> list[Drawn]:
+    """The sample, in the order in which it is shown; draws what it lacks and writes it down.
+
+    Args:
+        run: a run that has been read.
+        count: responses in the sample, earlier draws counted.
+        reader: whose verdicts make the strata.
+        seed: of the random order; a draw that goes on keeps the seed of the first.
+        models: only these, where any are named.
+        conditions: only these, where any are named.
+
+    Raises:
+        InputError: nobody has read the run, it has no such model or condition, or nothing to label.
+    """
+    name = chosen_reader(run, reader)
+    strata, verdicts = _strata(run, name, models, conditions)
+    if not strata:
+        raise InputError(f"{run.path}: no response to a question with options is there to label")
+    before = run.sample()
+    seed = before[0].seed if before else seed
+    there = {row.id for row in before}
+    mine = {one for rows in strata.values() for one in rows}
+    kept = [row for row in before if row.id in mine]
+    new = _next(strata, verdicts, there, count - len(kept), count, seed)
+    number = max((row.draw for row in before), default=0) + 1
+    made = []
+    for stratum, rows in new.items():
+        size = len(strata[stratum])
+        share = sum(one in there or one in rows for one in strata[stratum]) / size
+        model, condition, _ = stratum
+        made += [
+            Drawn(
+                id=one,
+                model=model,
+                condition=condition,
+                said=extent(verdicts[one].coverage or 0.0),
+                size=size,
+                probability=share,
+                draw=number,
+                reader=verdicts[one].classifier,
+                seed=seed,
+            )
+            for one in rows
+        ]
+    made.sort(key=lambda row: _place(seed, f"shown {row.id}"))
+    if made:
+        with run.sample_writer() as writer:
+            writer.append(made)
+    return (kept + made)[:count]
+
+
+def _strata(
+    run: Run, reader: str, models: Sequence[str], conditions: Sequence[str]
+) -> tuple[dict[Stratum, list[str]], dict[str, Verdict]]:
+    """Stratum -> ids of its responses."""
+    prompts, verdicts = run.prompts(), run.verdicts(reader)
+    found: dict[Stratum, list[str]] = {}
+    seen: set[tuple[str, str]] = set()
+    for response in run.responses().values():
+        verdict, prompt = verdicts.get(response.id), prompts.get(response.prompt_id)
+        if verdict is None or prompt is None or response.error is not None:
+            continue
+        seen.add((response.model, prompt.condition))
+        if verdict.coverage is None:
+            continue
+        if (models and response.model not in models) or (
+            conditions and prompt.condition not in conditions
+        ):
+            continue
+        stratum = response.model, prompt.condition, extent(verdict.coverage)
+        found.setdefault(stratum, []).append(response.id)
+    for what, asked, there in (
+        ("model", models, {model for model, _ in seen}),
+        ("condition", conditions, {condition for _, condition in seen}),
+    ):
+        for one in asked:
+            if one not in there:
+                raise InputError(f"no {what} {one!r} in {run.path}; there is: {', '.join(there)}")
+    return dict(sorted(found.items())), verdicts
+
+
+def _next(
+    strata: dict[Stratum, list[str]],
+    verdicts: dict[str, Verdict],
+    there: set[str],
+    lacking: int,
+    count: int,
+    seed: int,
+) -> dict[Stratum, list[str]]:
+    """Stratum -> the responses to draw now."""
+    if lacking <= 0:
+        return {}
+    wanted = allocate(
+        [len(rows) for rows in strata.values()],
+        [_spread([verdicts[one] for one in rows]) for rows in strata.values()],
+        count,
+        FLOOR,
+    )
+    found: dict[Stratum, list[str]] = {}
+    for (stratum, rows), number in zip(strata.items(), wanted, strict=True):
+        order = sorted((one for one in rows if one not in there), key=lambda one: _place(seed, one))
+        more = number - (len(rows) - len(order))
+        if more > 0 and order:
+            found[stratum] = order[:more]
+    # Where an earlier draw gave one stratum more than its share, the others share what is left.
+    while sum(len(rows) for rows in found.values()) > lacking:
+        longest = max(found, key=lambda stratum: len(found[stratum]))
+        found[longest].pop()
+    return {stratum: rows for stratum, rows in found.items() if rows}
+
+
+def _spread(verdicts: Sequence[Verdict]) -> float:
+    """How far the reader is expected to be off, by its own probabilities."""
+    known = [v.p_option_by_option for v in verdicts if v.p_option_by_option is not None]
+    if not known:
+        return SPREAD
+    return max(LEAST_SPREAD, sum(sqrt(p * (1 - p)) for p in known) / len(known))
+
+
+def _place(seed: int, name: str) -> str:
+    return hashlib.sha256(f"{seed} {name}".encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,149 @@
+"""What labels say of a run, in lines and tables for the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from starprobe.bench.annotations.checked import COMPARED, CheckedDifference, ReaderCheck, Transfer
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from starprobe.bench.annotations.unlike import Unlabelled
+
+Name = Callable[[str], str]
+
+
+def points(value: float) -> str:
+    """A share as points, with its sign."""
+    return f"{100 * value:+.0f}"
+
+
+def verdict_line(check: ReaderCheck) -> str:
+    """The first thing to say of a reader on a run: whether it transfers, in one sentence."""
+    first = check.transfer[0]
+    if first.verdict == "NOT CHECKED":
+        return f"NOT CHECKED: nobody has labelled these responses; as read by {check.reader}"
+    by = ", ".join(check.by) + (" (a model)" if check.machine else "")
+    return (
+        f"{first.verdict}: {error_words(first)}; a pass is an error within "
+        f"{100 * check.margin:.0f} points; {first.labels} labels by {by}"
+    )
+
+
+def error_words(found: Transfer) -> str:
+    """The reader's error in points, with its interval."""
+    if found.error is None or found.low is None or found.high is None:
+        return "not checked"
+    return (
+        f"the reader says 'every option' {points(found.error)} points too often "
+        f"({points(found.low)} to {points(found.high)})"
+    )
+
+
+def _hints(rows: Sequence[Unlabelled], name: Name) -> Iterator[str]:
+    """Over the run, and of the model and condition that is least like the reader's own texts."""
+    total = sum(row.responses for row in rows)
+    if not total:
+        return
+    unsure = [(row.grey, row.responses) for row in rows if row.grey is not None]
+    if unsure:
+        grey = sum(share * count for share, count in unsure) / sum(count for _, count in unsure)
+        yield f"  {grey:.0%} of the responses were read with a probability between 0.1 and 0.9"
+    unlike = sum(row.unlike * row.responses for row in rows) / total
+    yield f"  {unlike:.0%} are unlike the texts that the readers are fitted on"
+    worst = max(rows, key=lambda row: row.unlike)
+    if worst.unlike > 0:
+        ways = ", ".join(f"{way} {share:.0%}" for way, share in worst.marks.items() if share)
+        yield f"  most of {name(worst.model)}, {worst.condition}: {worst.unlike:.0%} ({ways})"
+
+
+def check_parts(check: ReaderCheck, where: str, name: Name = str) -> Iterator[str | Table]:
+    """Lines and tables: the verdict, checked figures, agreement; without labels the hints.
+
+    Args:
+        check: what metrics.json holds.
+        where: the run's folder, for the command that labels.
+        name: model -> what to call it.
+    """
+    yield verdict_line(check)
+    if not check.metrics:
+        yield from _hints(check.unlabelled, name)
+        yield f"Check it: starprobe annotate {where}"
+        return
+    for found in check.transfer[1:]:
+        if found.model is not None and found.condition is not None:
+            yield f"  {found.verdict}: {name(found.model)}, {found.condition}: {error_words(found)}"
+    yield _metrics(check, name)
+    if check.differences:
+        yield difference_table(check.differences, name)
+    if check.agreement:
+        yield _agreement(check)
+
+
+def _table(title: str, columns: Sequence[str]) -> Table:
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _metrics(check: ReaderCheck, name: Name) -> Table:
+    from rich.markup import escape
+
+    table = _table(
+        f"Checked by the labels of {escape(', '.join(check.by))}",
+        ("model", "condition", "metric", "as read", "checked", "labels", "questions"),
+    )
+    for row in check.metrics:
+        if row.metric in COMPARED:
+            checked = escape(f"{row.value:.2f} [{row.low:.2f}, {row.high:.2f}]")
+            table.add_row(
+                escape(name(row.model)),
+                escape(row.condition),
+                row.metric,
+                f"{row.read:.2f}",
+                checked,
+                str(row.labels),
+                str(row.n),
+            )
+    return table
+
+
+def difference_table(rows: Iterable[CheckedDifference], name: Name = str) -> Table:
+    """Paired differences, after minus before, as read and checked."""
+    from rich.markup import escape
+
+    table = _table(
+        "Differences, checked by labels",
+        ("models", "condition", "metric", "as read", "checked", "labels", "questions"),
+    )
+    for row in rows:
+        one, two = name(row.model_before), name(row.model_after)
+        table.add_row(
+            escape(one if one == two else f"{one} -> {two}"),
+            escape(row.condition),
+            row.metric,
+            f"{row.read:+.2f}",
+            escape(f"{row.value:+.2f} [{row.low:+.2f}, {row.high:+.2f}]"),
+            f"{row.labels_before} + {row.labels_after}",
+            str(row.n),
+        )
+    return table
+
+
+def _agreement(check: ReaderCheck) -> Table:
+    from rich.markup import escape
+
+    table = _table(
+        "Agreement on the same responses",
+        ("who", "responses", "code kappa", "reasoned F1", "style kappa", "every option", "answer"),
+    )
+    for row in check.agreement:
+        figures = row.codes, row.reasoned, row.style, row.every_option, row.answer
+        shown = ("-" if figure is None else f"{figure:.2f}" for figure in figures)
+        table.add_row(escape(f"{row.one} / {row.other}"), str(row.responses), *shown)
+    return table

@@ -1,0 +1,360 @@
+"""Figures of a reader checked by labels: a stratified sample of its verdicts, labelled by people.
+
+The value is the reader's mean over all responses plus, in each stratum of its verdicts, the mean of
+label minus verdict (the stratified difference estimator: Särndal, Swensson & Wretman 1992, section
+6.3). Nothing is assumed of the reader's errors. The limits stay honest with few labels: in each
+stratum the errors to either side get Wilson limits, which are no point where none was seen, and
+limits are squared and added (Zou & Donner 2008, Stat. Med. 27:1693; Yan & Su 2010, Biometrics
+66:864), for the sampling of questions and for that of labels. Pure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import sqrt
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from starprobe.bench.statistics.intervals import LEVEL, Floats, sums_by_cluster, wilson
+
+WHOLE_ERRORS = 2
+"""Errors of full size that are added to those seen, for how large an error is."""
+LEAST_CORRELATION = 0.5
+"""Of verdicts and labels, squared: the least that is believed when few labels say so."""
+
+
+class Stratum(NamedTuple):
+    """Responses of which the reader says much the same; some of them are labelled.
+
+    All values lie between 0 and 1.
+    """
+
+    size: int
+    said: float
+    """The reader's mean over all of them."""
+    read: Floats
+    """The reader's values of the labelled ones."""
+    labels: Floats
+    weights: Floats
+    """One over the probability with which each was drawn, in any unit."""
+
+
+class Side(NamedTuple):
+    """All responses of one model in one condition."""
+
+    strata: tuple[Stratum, ...]
+    said: Floats
+    """The reader's value of each response."""
+    clusters: NDArray[Any]
+    """Its question."""
+
+
+class Limits(NamedTuple):
+    """A value, and how far its limits stand below and above it."""
+
+    value: float
+    below: float
+    above: float
+
+
+class CheckedShare(NamedTuple):
+    """A share or a mean of values from 0 to 1, as read and as the labels have it."""
+
+    read: float
+    value: float
+    low: float
+    high: float
+    excess: Limits
+    """As read minus what labels of all responses would give: the reader's error here."""
+    labels: int
+    questions: int
+
+
+class CheckedChange(NamedTuple):
+    """After minus before, as read and as the labels of both sides have it."""
+
+    read: float
+    value: float
+    low: float
+    high: float
+    labels: tuple[int, int]
+    questions: int
+
+
+def checked_share(side: Side, level: float = LEVEL) -> CheckedShare | None:
+    """The checked value with its interval; None without responses or without labels."""
+    labels = _labels(side)
+    if not len(side.said) or not labels:
+        return None
+    change = errors(side.strata, level)
+    read = float(side.said.mean())
+    value = _share(read + change.value)
+    below, above = _of_questions(side, value, level)
+    return CheckedShare(
+        read,
+        value,
+        max(0.0, value - sqrt(below**2 + change.below**2)),
+        min(1.0, value + sqrt(above**2 + change.above**2)),
+        Limits(-change.value, change.above, change.below),
+        labels,
+        len(np.unique(side.clusters)),
+    )
+
+
+def checked_change(before: Side, after: Side, level: float = LEVEL) -> CheckedChange | None:
+    """The checked difference of two sides whose responses are paired, row by row.
+
+    None without responses, or where a side has no labels.
+    """
+    labels = _labels(before), _labels(after)
+    if not len(before.said) or not all(labels):
+        return None
+    parts = []
+    for side in (before, after):
+        change = errors(side.strata, level)
+        value = _share(float(side.said.mean()) + change.value)
+        parts.append((value, change, _of_questions(side, value, level)))
+    (p, of_p, (p_below, p_above)), (q, of_q, (q_below, q_above)) = parts
+    r = _correlation(before, after)
+    down = _cross(q_below, p_above, r) + of_q.below**2 + of_p.above**2
+    up = _cross(q_above, p_below, r) + of_q.above**2 + of_p.below**2
+    return CheckedChange(
+        float(after.said.mean() - before.said.mean()),
+        q - p,
+        max(-1.0, q - p - sqrt(down)),
+        min(1.0, q - p + sqrt(up)),
+        labels,
+        len(np.unique(before.clusters)),
+    )
+
+
+def errors(strata: Sequence[Stratum], level: float = LEVEL) -> Limits:
+    """Label minus verdict, averaged over all responses of the strata."""
+    total = sum(stratum.size for stratum in strata)
+    value = below = above = 0.0
+    for stratum in strata:
+        share = stratum.size / total
+        found = _stratum_errors(stratum, level)
+        value += share * found.value
+        below += (share * found.below) ** 2
+        above += (share * found.above) ** 2
+    return Limits(value, sqrt(below), sqrt(above))
+
+
+def _stratum_errors(stratum: Stratum, level: float) -> Limits:
+    if not len(stratum.labels):
+        return Limits(0.0, stratum.said, 1 - stratum.said)
+    weights = stratum.weights / stratum.weights.sum()
+    changes = stratum.labels - stratum.read
+    missed, added = np.maximum(changes, 0), np.maximum(-changes, 0)
+    count = 1 / float(weights @ weights)
+    return error_limits(
+        stratum.size,
+        stratum.said,
+        count,
+        (float(weights @ missed), float(weights @ added)),
+        (_size_of_errors(missed), _size_of_errors(added)),
+        level,
+    )
+
+
+def _size_of_errors(found: Floats) -> float:
+    """Squares over sums: 1 for errors of full size, less for smaller ones."""
+    return (float(found @ found) + WHOLE_ERRORS) / (float(found.sum()) + WHOLE_ERRORS)
+
+
+def error_limits(
+    size: float,
+    said: float,
+    labels: float,
+    shares: tuple[float, float],
+    sizes: tuple[float, float] = (1.0, 1.0),
+    level: float = LEVEL,
+) -> Limits:
+    """Label minus verdict in one stratum.
+
+    Args:
+        size: responses.
+        said: the reader's mean.
+        labels: how many are labelled, or the effective number where weights differ.
+        shares: what the reader missed and what it added, averaged over the labelled.
+        sizes: how large such an error is where there is one.
+        level: of the interval.
+    """
+    rest = sqrt(max(0.0, 1 - labels / size))
+    ends = []
+    for share, scale, most in zip(shares, sizes, (1 - said, said), strict=True):
+        trials = labels / scale
+        low, high = wilson(min(share, 1.0) * trials, trials, level)
+        # The reader cannot have missed more than it left out, nor added more than it said.
+        most = max(share, most)
+        ends.append((rest * max(0.0, share - low), rest * max(0.0, min(high, most) - share)))
+    (missed_below, missed_above), (added_below, added_above) = ends
+    return Limits(
+        shares[0] - shares[1], sqrt(missed_below**2 + added_above**2),
+        sqrt(missed_above**2 + added_below**2),
+    )  # fmt: skip
+
+
+def _share(value: float) -> float:
+    """Between 0 and 1, and free of the rounding that leaves a value beside them."""
+    value = min(1.0, max(0.0, value))
+    return round(value) if min(value, 1 - value) < 1e-12 else value
+
+
+def _labels(side: Side) -> int:
+    return sum(len(stratum.labels) for stratum in side.strata)
+
+
+def _of_questions(side: Side, value: float, level: float) -> tuple[float, float]:
+    """How far the limits stand off for having asked these questions and no others."""
+    from scipy import stats
+
+    sums = sums_by_cluster(side.said, side.clusters)
+    questions, answers = len(sums.size), len(side.said)
+    trials = float(questions)
+    spread = value * (1 - value)
+    if spread > 0:
+        gain = spread / max(_label_variance(side, value), 1e-9)
+        trials = max(1.0, gain * answers / _design_effect(side, sums.total, sums.size))
+    if questions > 1 and answers > questions:
+        t = stats.t.ppf((1 + level) / 2, questions - 1)
+        level = float(2 * stats.norm.cdf(t) - 1)
+    low, high = wilson(value * trials, trials, level)
+    return max(0.0, value - low), max(0.0, high - value)
+
+
+def _label_variance(side: Side, value: float) -> float:
+    """Of the true values: what the labels show, and no less than the verdicts'.
+
+    Zeros and ones have that of their share.
+    """
+    labels = [stratum.labels for stratum in side.strata]
+    if all(np.all((part == 0) | (part == 1)) for part in (*labels, side.said)):
+        return value * (1 - value)
+    squares = total = 0.0
+    for stratum in side.strata:
+        known = stratum.labels if len(stratum.labels) else np.array([stratum.said])
+        weights = stratum.weights if len(stratum.labels) else np.ones(1)
+        squares += stratum.size * float(weights @ known**2) / float(weights.sum())
+        total += stratum.size
+    return max(squares / total - value**2, float(side.said.var()))
+
+
+def _design_effect(side: Side, totals: Floats, sizes: Floats) -> float:
+    """By how much the answers to one question agreeing makes the variance larger.
+
+    Measured on the verdicts and disattenuated, because errors of the reader hide agreement
+    (Spearman 1904, Am. J. Psychol. 15:72).
+    """
+    most = float((sizes**2).sum() / sizes.sum())
+    if most <= 1:
+        return 1.0
+    mean, spread, questions = float(side.said.mean()), float(side.said.var()), len(sizes)
+    if spread <= 0 or questions < 2:
+        return most
+    residuals = totals - mean * sizes
+    clustered = questions / (questions - 1) * float(residuals @ residuals) / len(side.said)
+    effect = 1 + (clustered / spread - 1) / _squared_correlation(side)
+    return min(most, max(1.0, effect))
+
+
+def _squared_correlation(side: Side) -> float:
+    """Of verdicts and labels, weighted to all responses; at least `LEAST_CORRELATION`."""
+    known = [stratum for stratum in side.strata if len(stratum.labels)]
+    read = np.concatenate([stratum.read for stratum in known])
+    labels = np.concatenate([stratum.labels for stratum in known])
+    weights = np.concatenate(
+        [stratum.size * stratum.weights / stratum.weights.sum() for stratum in known]
+    )
+    table = np.cov(read, labels, aweights=weights, ddof=0)
+    if table[0, 0] <= 0 or table[1, 1] <= 0:
+        return LEAST_CORRELATION
+    return max(LEAST_CORRELATION, min(1.0, float(table[0, 1] ** 2 / (table[0, 0] * table[1, 1]))))
+
+
+def _correlation(before: Side, after: Side) -> float:
+    one = sums_by_cluster(before.said, before.clusters)
+    two = sums_by_cluster(after.said, after.clusters)
+    x, y = one.total - one.mean * one.size, two.total - two.mean * two.size
+    spread = sqrt(float(x @ x) * float(y @ y))
+    return float(x @ y) / spread if spread > 0 else 0.0
+
+
+def _cross(a: float, b: float, r: float) -> float:
+    return max(0.0, a * a - 2 * r * a * b + b * b)
+
+
+def allocate(sizes: Sequence[int], spreads: Sequence[float], total: int, floor: int) -> list[int]:
+    """How many to label in each stratum: in proportion to size times spread (Neyman 1934).
+
+    No stratum gets more than it has, nor less than the floor or all it has; where not even that
+    can be had, the floor is lowered.
+
+    Args:
+        sizes: responses of each stratum.
+        spreads: how far the reader is expected to be off in each, in any unit.
+        total: labels.
+        floor: the least.
+    """
+    total = min(total, sum(sizes))
+    while floor > 0 and sum(min(floor, size) for size in sizes) > total:
+        floor -= 1
+    given = [min(floor, size) for size in sizes]
+    while sum(given) < total:
+        # One by one to where a label is missed most: rounding never gives too many.
+        open_ = [place for place, size in enumerate(sizes) if given[place] < size]
+        place = max(open_, key=lambda i: (sizes[i] * spreads[i] / (given[i] + 0.5), -i))
+        given[place] += 1
+    return given
+
+
+class LabelPlan(NamedTuple):
+    """What a number of labels gives: half-widths of 95 % intervals."""
+
+    labels: int
+    share: float
+    """Of the checked share of one model in one condition."""
+    difference: float
+    """Of a checked difference, half the labels on each side."""
+    alone: float
+    """Of the share, from the same labels drawn at random and no reader."""
+
+
+def plan_labels(
+    labels: int, responses: int, share: float, sensitivity: float, specificity: float
+) -> LabelPlan:
+    """The half-widths to expect; one response a question.
+
+    Args:
+        labels: in all.
+        responses: of one side, labelled or not.
+        share: what is expected to be true of them.
+        sensitivity: of the reader on these responses.
+        specificity: of the reader on these responses.
+    """
+
+    def half(count: float) -> float:
+        yes = share * sensitivity + (1 - share) * (1 - specificity)
+        wrong = (1 - share) * (1 - specificity), share * (1 - sensitivity)
+        below = above = 0.0
+        spreads = []
+        for part, error in zip((yes, 1 - yes), wrong, strict=True):
+            rate = error / part if part > 0 else 0.0
+            spreads.append(part * max(0.2, sqrt(rate * (1 - rate))))
+        for place, (part, error) in enumerate(zip((yes, 1 - yes), wrong, strict=True)):
+            if part <= 0:
+                continue
+            given = min(part * responses, max(1.0, count * spreads[place] / sum(spreads)))
+            rate = error / part
+            shares, said = ((0.0, rate), 1.0) if place == 0 else ((rate, 0.0), 0.0)
+            found = error_limits(part * responses, said, given, shares)
+            below += (part * found.below) ** 2
+            above += (part * found.above) ** 2
+        low, high = wilson(share * responses, responses)
+        return (sqrt((share - low) ** 2 + below) + sqrt((high - share) ** 2 + above)) / 2
+
+    low, high = wilson(share * labels, labels)
+    return LabelPlan(labels, half(labels), half(labels / 2) * sqrt(2), (high - low) / 2)

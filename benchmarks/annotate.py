@@ -1,0 +1,259 @@
+"""Do checked figures hold what they say when the reader errs otherwise than where it was measured?
+
+    python benchmarks/annotate.py coverage [--runs 400]
+
+Makes runs whose truth is known, reads them with a made-up reader of a given sensitivity and
+specificity, labels a sample by the rules of `starprobe annotate`, and counts how often the 95 %
+interval holds the true share or difference. Errors of the reader: a full breakdown of which an
+option is missed; a partial one taken for a full one; and for coverage an option more or less.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import NamedTuple
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from starprobe.bench.annotations.draw import FLOOR, SPREAD
+from starprobe.bench.readers import error_counts
+from starprobe.bench.statistics.intervals import wilson
+from starprobe.bench.statistics.labelled import (
+    Side,
+    Stratum,
+    allocate,
+    checked_change,
+    checked_share,
+)
+
+OPTIONS = 5
+QUESTIONS = 300
+LABELS = (30, 50, 100, 200)
+SHARES = (0.0, 0.05, 0.2, 0.5, 0.8)
+CHANGES = ((0.05, 0.05), (0.05, 0.3), (0.2, 0.5), (0.5, 0.5), (0.3, 0.8))
+
+
+class Reader(NamedTuple):
+    """How a made-up reader errs on "reasons about every option"."""
+
+    name: str
+    sensitivity: float
+    specificity: float
+
+
+def readers() -> list[Reader]:
+    """As measured on sources left out, and shifted."""
+    counts = error_counts("learned")
+    assert counts is not None
+    shipped = counts.true_positives / counts.positives, counts.true_negatives / counts.negatives
+    return [
+        Reader("as shipped", *shipped),
+        Reader("adds", shipped[0], 0.87),
+        Reader("misses", 0.80, shipped[1]),
+        Reader("both", 0.80, 0.92),
+        Reader("poor", 0.60, 0.80),
+    ]
+
+
+class Made(NamedTuple):
+    """Options reasoned about, true and as read, a row a response; and its question."""
+
+    true: np.ndarray
+    read: np.ndarray
+    question: np.ndarray
+
+
+def make(
+    rng: np.random.Generator, share: float, reader: Reader, repeats: int, latent: np.ndarray
+) -> Made:
+    """One side. `latent` makes a question's responses, and both sides, agree."""
+    from scipy import stats
+
+    questions = np.repeat(np.arange(len(latent)), repeats)
+    shared = latent[questions] * np.sqrt(0.5) + rng.normal(size=len(questions)) * np.sqrt(0.5)
+    full = shared > stats.norm.isf(share)
+    partial = ~full & (rng.random(len(questions)) < 0.4)
+    true = np.where(full, OPTIONS, np.where(partial, rng.integers(1, OPTIONS, len(full)), 0))
+    read = true.copy()
+    missed = full & (rng.random(len(full)) > reader.sensitivity)
+    read[missed] = rng.integers(OPTIONS - 2, OPTIONS, missed.sum())
+    # Only partial ones are taken for full, unless there are too few to reach the specificity.
+    others = max(1, int((~full).sum()))
+    per_partial = min(1.0, (1 - reader.specificity) * others / max(1, int(partial.sum())))
+    read[partial & (rng.random(len(full)) < per_partial)] = OPTIONS
+    moved = (read > 0) & (read < OPTIONS) & (rng.random(len(full)) < 0.2)
+    read[moved] = np.clip(read[moved] + rng.choice([-1, 1], moved.sum()), 0, OPTIONS - 1)
+    return Made(true, read, questions)
+
+
+def sides(rng: np.random.Generator, made: Made, labels: int) -> tuple[Side, Side]:
+    """The side for "every option" and for coverage, with as many labels drawn."""
+    band = np.where(made.read == OPTIONS, 2, np.where(made.read > 0, 1, 0))
+    members = [np.flatnonzero(band == name) for name in (0, 1, 2)]
+    members = [one for one in members if len(one)]
+    counts = allocate([len(one) for one in members], [SPREAD] * len(members), labels, FLOOR)
+    strata: tuple[list[Stratum], list[Stratum]] = ([], [])
+    values = [(made.read == OPTIONS) * 1.0, made.read / OPTIONS]
+    truth = [(made.true == OPTIONS) * 1.0, made.true / OPTIONS]
+    for rows, count in zip(members, counts, strict=True):
+        drawn = rng.choice(rows, count, replace=False)
+        for found, said, label in zip(strata, values, truth, strict=True):
+            found.append(
+                Stratum(
+                    len(rows), float(said[rows].mean()), said[drawn], label[drawn], np.ones(count)
+                )
+            )
+    full, coverage = (
+        Side(tuple(found), said, made.question) for found, said in zip(strata, values, strict=True)
+    )
+    return full, coverage
+
+
+class Tally:
+    """Intervals counted."""
+
+    def __init__(self) -> None:
+        """Of nothing."""
+        self.held = self.count = 0
+        self.width = 0.0
+
+    def add(self, low: float, high: float, true: float) -> None:
+        """One interval."""
+        self.held += low <= true <= high
+        self.count += 1
+        self.width += high - low
+
+    def show(self) -> str:
+        """Share that held the truth, and mean width."""
+        return f"{100 * self.held / self.count:5.1f} %  {self.width / self.count:.2f}"
+
+
+def true_coverage(rng: np.random.Generator, share: float) -> float:
+    """Of all questions there could be: full ones, and the partial ones' mean."""
+    return share + (1 - share) * 0.4 * (OPTIONS / 2) / OPTIONS
+
+
+def coverage(runs: int, repeats: int, console: Console) -> float:
+    """Prints the tables; gives the lowest share of intervals that held."""
+    rng = np.random.default_rng(0)
+    shipped, *shifted = readers()
+    lowest = 1.0
+    table = Table(
+        title=f"Shares: {QUESTIONS} questions, {repeats} responses each", title_justify="left"
+    )
+    for column in (
+        "reader",
+        "Se",
+        "Sp",
+        "true share",
+        "labels",
+        "every option",
+        "coverage",
+        "labels alone",
+    ):
+        table.add_column(column, justify="right")
+    for reader in (shipped, *shifted):
+        for share in SHARES:
+            for labels in LABELS:
+                full, cover, alone = Tally(), Tally(), Tally()
+                for _ in range(runs):
+                    latent = rng.normal(size=QUESTIONS)
+                    made = make(rng, share, reader, repeats, latent)
+                    labels_here = min(labels, len(made.true))
+                    one, two = sides(rng, made, labels_here)
+                    for tally, side, true in (
+                        (full, one, share),
+                        (cover, two, true_coverage(rng, share)),
+                    ):
+                        found = checked_share(side)
+                        assert found is not None
+                        tally.add(found.low, found.high, true)
+                    drawn = rng.choice(len(made.true), labels_here, replace=False)
+                    alone.add(*wilson(int((made.true[drawn] == OPTIONS).sum()), labels_here), share)
+                lowest = min(lowest, full.held / runs, cover.held / runs)
+                table.add_row(
+                    reader.name,
+                    f"{reader.sensitivity:.2f}",
+                    f"{reader.specificity:.2f}",
+                    f"{share:.2f}",
+                    str(labels),
+                    full.show(),
+                    cover.show(),
+                    alone.show(),
+                )
+    console.print(table)
+    table = Table(
+        title=f"Differences, before as shipped, {QUESTIONS} questions, {repeats} responses each",
+        title_justify="left",
+    )
+    for column in (
+        "reader after",
+        "before",
+        "after",
+        "labels",
+        "every option",
+        "coverage",
+        "labels alone",
+    ):
+        table.add_column(column, justify="right")
+    for reader in (shipped, *shifted):
+        for before, after in CHANGES:
+            for labels in LABELS:
+                full, cover, alone = Tally(), Tally(), Tally()
+                for _ in range(runs):
+                    latent = rng.normal(size=QUESTIONS)
+                    first = make(rng, before, shipped, repeats, latent)
+                    second = make(rng, after, reader, repeats, latent)
+                    was, now = sides(rng, first, labels // 2), sides(rng, second, labels // 2)
+                    gains = after - before, true_coverage(rng, after) - true_coverage(rng, before)
+                    for tally, a, b, true in zip((full, cover), was, now, gains, strict=True):
+                        found = checked_change(a, b)
+                        assert found is not None
+                        tally.add(found.low, found.high, true)
+                    alone.add(*newcombe(rng, first, second, labels // 2), gains[0])
+                lowest = min(lowest, full.held / runs, cover.held / runs)
+                table.add_row(
+                    reader.name,
+                    f"{before:.2f}",
+                    f"{after:.2f}",
+                    str(labels),
+                    full.show(),
+                    cover.show(),
+                    alone.show(),
+                )
+    console.print(table)
+    return lowest
+
+
+def newcombe(
+    rng: np.random.Generator, first: Made, second: Made, labels: int
+) -> tuple[float, float]:
+    """The interval of a difference from labels alone, drawn at random on each side."""
+    ends = []
+    for made in (first, second):
+        drawn = rng.choice(len(made.true), labels, replace=False)
+        found = int((made.true[drawn] == OPTIONS).sum())
+        ends.append((found / labels, *wilson(found, labels)))
+    (p, p_low, p_high), (q, q_low, q_high) = ends
+    return (
+        q - p - float(np.hypot(q - q_low, p_high - p)),
+        q - p + float(np.hypot(q_high - q, p - p_low)),
+    )
+
+
+def main() -> None:
+    """The command."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("what", choices=["coverage"])
+    parser.add_argument("--runs", type=int, default=400)
+    parser.add_argument("--repeats", type=int, default=1, help="Responses a question.")
+    options = parser.parse_args()
+    console = Console(width=130, highlight=False)
+    lowest = coverage(options.runs, options.repeats, console)
+    console.print(f"Lowest share of intervals that held the truth: {100 * lowest:.1f} %")
+
+
+if __name__ == "__main__":
+    main()
