@@ -123,6 +123,13 @@ class Run:
         if self.info != old:
             write_json(self.path / "run.json", self.info)
 
+    def widen(self, info: RunInfo, prompts: Iterable[Prompt]) -> None:
+        """Replaces prompts and run.json, as an import does that takes in more questions."""
+        rows = list(prompts)
+        write_jsonl(self.path / "prompts.jsonl", rows)
+        write_json(self.path / "run.json", info)
+        self.info, self._prompts = info, {prompt.id: prompt for prompt in rows}
+
     def prompts(self) -> dict[str, Prompt]:
         """Prompt id -> prompt."""
         if self._prompts is None:

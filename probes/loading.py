@@ -1,6 +1,6 @@
-"""JSONL -> ProbeSet, and back; every error names the file, the line and the field.
+"""A set's name or a file of questions -> ProbeSet, and back; errors name the file, line and field.
 
-Knows the format of question files and nothing of what the questions are about.
+Knows where questions come from and how they are written, and nothing of what they are about.
 """
 
 from __future__ import annotations
@@ -8,39 +8,53 @@ from __future__ import annotations
 import difflib
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from starprobe.probes.sets import BUILT_IN, find_built_in
 from starprobe.probes.conditions import ALPHABETS
 from starprobe.probes.errors import InputError
+from starprobe.probes.intake.files import SUFFIXES, read_content, rows_of
+from starprobe.probes.intake.harness_tasks import PREFIX, task_questions
+from starprobe.probes.intake.questions import parse_question, parse_questions
 from starprobe.probes.numbers import numbers_set
-from starprobe.probes.schema import Option, ProbeSet, Question
-from starprobe.probes.sets import BUILT_IN, find_built_in
+from starprobe.probes.schema import ProbeSet, Question
 
-_OWN_FIELDS = ("id", "question", "options", "answer")
+__all__ = [
+    "join_sets",
+    "load_probe_set",
+    "parse_question",
+    "question_row",
+    "read_any",
+    "read_questions",
+    "write_questions",
+]
 
 
 def load_probe_set(name_or_path: str | Path) -> ProbeSet:
-    """The built-in set of this name, or the questions of a JSONL file.
+    """The built-in set of this name, a task of the lm-evaluation-harness, or a file's questions.
 
-    Names: `everyday` and the like; `numbers` takes parameters, see `probes.numbers`.
+    Names: `everyday` and the like; `numbers` takes parameters, see `probes.numbers`;
+    `lm-eval:TASK` or `lm-eval:FILE.yaml`. Files: JSONL, JSON, CSV, Parquet, Excel, a saved data
+    set; their rows ours or those of CommonsenseQA, ARC, MMLU, GSM8K and the like.
 
     Raises:
         InputError: for an unknown name, or a file that cannot be read as questions.
+        MissingError: the library that reads such a file is not installed.
     """
-    entry = find_built_in(str(name_or_path))
+    name = str(name_or_path)
+    entry = find_built_in(name)
     if entry is not None and not entry.file:
-        return numbers_set(str(name_or_path))
+        return numbers_set(name)
+    questions = tuple(read_any(name))
     if entry is not None:
-        questions = tuple(read_questions(entry.path()))
         return ProbeSet(name=entry.name, version=entry.version, questions=questions)
-    path = Path(name_or_path)
-    questions = tuple(read_any(name_or_path))
-    repeated = [name for name, count in Counter(one.id for one in questions).items() if count > 1]
+    repeated = [one for one, count in Counter(q.id for q in questions).items() if count > 1]
     if repeated:
-        raise InputError(f"{path}: the id {repeated[0]!r} stands on more than one line")
-    return ProbeSet(name=path.stem, questions=questions)
+        raise InputError(f"{name}: the id {repeated[0]!r} stands on more than one line")
+    stem = name if name.startswith(PREFIX) else Path(name.removesuffix(".gz")).stem
+    return ProbeSet(name=stem, questions=questions)
 
 
 def join_sets(sets: Sequence[ProbeSet]) -> ProbeSet:
@@ -61,149 +75,40 @@ def join_sets(sets: Sequence[ProbeSet]) -> ProbeSet:
 
 
 def read_any(name_or_path: str | Path) -> list[Question]:
-    """The questions of a built-in set or of a file, as they stand: ids may repeat.
+    """The questions of a set, a task or a file, as they stand: ids may repeat.
 
     Raises:
         InputError: for an unknown name, or a file that cannot be read as questions.
     """
-    if find_built_in(str(name_or_path)) is not None:
-        return list(load_probe_set(name_or_path).questions)
-    if not Path(name_or_path).exists():
-        raise InputError(_unknown(str(name_or_path)))
-    questions = list(read_questions(name_or_path))
+    name = str(name_or_path)
+    entry = find_built_in(name)
+    if entry is not None:
+        return read_questions(entry.path()) if entry.file else list(numbers_set(name).questions)
+    if name.startswith(PREFIX):
+        return task_questions(name)
+    if name != "-" and not Path(name).exists():
+        raise InputError(_unknown(name))
+    questions = read_questions(name)
     if not questions:
-        raise InputError(f"{name_or_path}: holds no questions")
+        raise InputError(f"{name}: holds no questions")
     return questions
 
 
 def _unknown(name: str) -> str:
-    if name.endswith((".jsonl", ".json")) or "/" in name:
+    if name.lower().endswith(SUFFIXES) or "/" in name:
         return f"{name}: no such file"
     near = difflib.get_close_matches(name.partition(":")[0], BUILT_IN, n=1)
     advice = f"did you mean {near[0]!r}?" if near else f"built in are {', '.join(BUILT_IN)}"
     return f"unknown probe set {name!r}: no built-in set and no file of that name; {advice}"
 
 
-def read_questions(path: str | Path) -> Iterator[Question]:
-    """The questions of a JSONL file, one by one; ids may repeat (`probes.checks` finds them).
+def read_questions(path: str | Path) -> list[Question]:
+    """The questions of a file; ids may repeat (`probes.checks` finds them).
 
     Raises:
         InputError: naming file, line and field.
     """
-    for number, line in enumerate(_text(Path(path)).split("\n"), 1):
-        if line.strip():
-            yield parse_question(_row(line, f"{path}, line {number}"), f"{path}, line {number}")
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is not UTF-8 text (byte {error.start})") from error
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-
-
-def _row(line: str, where: str) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-        # Half of a surrogate pair is valid JSON, and cannot be written to any file again.
-        json.dumps(row, ensure_ascii=False).encode()
-    except UnicodeEncodeError as error:
-        raise InputError(
-            f"{where}: holds half of a surrogate pair, which is no character"
-        ) from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{where}: not valid JSON: {error}") from error
-    if not isinstance(row, dict):
-        raise InputError(f"{where}: is {type(row).__name__}, not an object with fields")
-    return row
-
-
-def parse_question(row: dict[str, Any], where: str) -> Question:
-    """One row of a question file as a question; other fields are kept as metadata.
-
-    Options get the ids o1, o2, ... in file order unless they name their own, and the labels A, B,
-    ... unless they have some.
-
-    Args:
-        row: the parsed line.
-        where: file and line, for the error.
-
-    Raises:
-        InputError: naming `where` and the field.
-    """
-    question_id = _string(row, "id", where)
-    stem = _string(row, "question", where)
-    options = _options(row.get("options", []), where)
-    answer_id, answer_text = _answer(row.get("answer"), options, where)
-    metadata = {name: value for name, value in row.items() if name not in _OWN_FIELDS}
-    return Question(
-        id=question_id,
-        stem=stem,
-        options=options,
-        answer_id=answer_id,
-        answer_text=answer_text,
-        metadata=metadata,
-    )
-
-
-def _string(row: dict[str, Any], field: str, where: str) -> str:
-    value = row.get(field)
-    if field == "id" and isinstance(value, int) and not isinstance(value, bool):
-        return str(value)
-    if not isinstance(value, str) or not value.strip():
-        state = "is missing" if field not in row else f"must be text, not {value!r}"
-        raise InputError(f"{where}: field {field!r} {state}")
-    return value.strip()
-
-
-def _options(value: Any, where: str) -> tuple[Option, ...]:
-    if value is None:
-        return ()
-    if not isinstance(value, list):
-        raise InputError(f"{where}: field 'options' must be a list, not {value!r}")
-    options = tuple(_option(one, index, where) for index, one in enumerate(value))
-    if len(options) == 1:
-        raise InputError(f"{where}: field 'options' holds one option; at least two, or none")
-    for name in ("id", "label"):
-        values = [getattr(option, name) for option in options]
-        if len(set(values)) < len(values):
-            raise InputError(f"{where}: field 'options' repeats a {name}: {values}")
-    return options
-
-
-def _option(value: Any, index: int, where: str) -> Option:
-    field = f"options[{index}]"
-    if not isinstance(value, dict):
-        raise InputError(f"{where}: field {field!r} must be an object with 'text', not {value!r}")
-    text = value.get("text")
-    if not isinstance(text, str) or not text.strip():
-        raise InputError(f"{where}: field '{field}.text' must be text, not {text!r}")
-    label, option_id = value.get("label"), value.get("id")
-    if label is None and index >= len(ALPHABETS["upper"]):
-        raise InputError(f"{where}: field {field!r} needs a label of its own (past J)")
-    for name, given in (("label", label), ("id", option_id)):
-        if given is not None and not (isinstance(given, str) and given.strip()):
-            raise InputError(f"{where}: field '{field}.{name}' must be text, not {given!r}")
-    label = label or ALPHABETS["upper"][index]
-    option_id = option_id or f"o{index + 1}"
-    return Option(id=option_id, text=text.strip(), label=label.strip())
-
-
-def _answer(value: Any, options: tuple[Option, ...], where: str) -> tuple[str | None, str | None]:
-    """(answer id, answer text); the text only for questions without options."""
-    if value is None:
-        return None, None
-    if not isinstance(value, str | int | float) or isinstance(value, bool):
-        raise InputError(f"{where}: field 'answer' must be a label, text or null, not {value!r}")
-    if not options:
-        return None, str(value).strip()
-    for option in options:
-        if option.label == str(value).strip():
-            return option.id, None
-    labels = ", ".join(option.label for option in options)
-    raise InputError(f"{where}: field 'answer' is {value!r}, which is none of the labels {labels}")
+    return parse_questions(rows_of(read_content(Path(path))))
 
 
 def question_row(question: Question) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`starprobe import`: outputs of other tools become a run folder."""
+"""`starprobe import` and `starprobe prompts export`: what others have asked, and what they are to."""
 
 from __future__ import annotations
 
@@ -7,35 +7,68 @@ from typing import Annotated
 
 import typer
 
-EPILOG = "Example: starprobe import answers.csv --map response=generated --out runs/theirs"
+EPILOG = (
+    "Example: starprobe import answers.csv --map response=generated --out runs/theirs. All "
+    "formats, a command each: docs/importing.md"
+)
+EXPORT_EPILOG = (
+    "Example: starprobe prompts export --probes everyday --conditions plain,hinted --format "
+    "openai-batch --model gpt-4o-mini -o batch.jsonl"
+)
 
 
 def register(app: typer.Typer) -> None:
-    """Adds the command."""
+    """Adds both."""
     app.command("import", epilog=EPILOG)(import_)
+    group = typer.Typer(help="The prompts, for others to ask.", no_args_is_help=True)
+    group.callback()(_group)
+    group.command("export", epilog=EXPORT_EPILOG)(export)
+    app.add_typer(group, name="prompts")
+
+
+def _group() -> None:
+    """The prompts, for others to ask."""
 
 
 def import_(
-    path: Annotated[Path, typer.Argument(metavar="FILE", help="A file or folder of outputs.")],
-    out: Annotated[Path, typer.Option(help="The run folder to make.")],
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Files or folders of outputs; - is stdin.")
+    ],
+    out: Annotated[Path | None, typer.Option(help="The run folder to make or to add to.")] = None,
     mapping: Annotated[
         list[str] | None,
-        typer.Option("--map", metavar="OURS=THEIRS", help="Which field is which, for tables."),
+        typer.Option(
+            "--map",
+            metavar="OURS=THEIRS",
+            help="Which field is which: a name, a path such as body.choices.0.text, or columns.",
+        ),
+    ] = None,
+    questions: Annotated[
+        str | None,
+        typer.Option(metavar="SET|FILE", help="The questions, where outputs come without."),
     ] = None,
     model: Annotated[str | None, typer.Option(help="The model, where the file names none.")] = None,
     condition: Annotated[
         str | None, typer.Option(help="The way of asking, where you know it: plain, ...")
     ] = None,
+    json_responses: Annotated[
+        bool, typer.Option("--json-responses", help="Models answered in JSON; take it as it is.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show three rows and totals; write nothing.")
+    ] = False,
 ) -> None:
-    """Make a run folder of outputs that were collected elsewhere.
+    """Make a run folder of outputs that were collected elsewhere, or add them to one.
 
-    Reads CSV, TSV, JSONL, JSON and Parquet tables, lm-eval's samples_*.jsonl, inspect_ai's .eval
-    and .json logs, promptfoo's results, Every Eval Ever's instances, and a folder of text files
-    named by model beside a question.txt. Options that are no field are looked for in the prompt.
+    What a file is is told by what stands in it: batch outputs and logs of chat APIs, conversations,
+    exports of ChatGPT and Claude.ai, lm-eval, inspect_ai, promptfoo, tables with a row a response
+    or a column a model, text files. Fields of tables: response, question, options, answer, model,
+    prompt, condition, repeat, reasoning, finish_reason, id, question_id, error.
     """
     from rich.console import Console
 
-    from starprobe.bench.importers import import_outputs
+    from starprobe.bench.importers import import_outputs, preview_outputs
+    from starprobe.bench.importers.preview import lines
     from starprobe.probes.errors import InputError
 
     pairs = dict[str, str]()
@@ -43,18 +76,97 @@ def import_(
         ours, equals, theirs = given.partition("=")
         if not equals:
             raise InputError(f"--map {given}: write OURS=THEIRS, as in response=generated_text")
-        pairs[ours] = theirs
-    made = import_outputs(path, out, mapping=pairs, model=model, condition=condition)
-    console = Console(stderr=True, highlight=False)
+        ours = ours.strip()
+        pairs[ours] = f"{pairs[ours]},{theirs}" if ours in pairs else theirs
+    if dry_run:
+        found = preview_outputs(
+            paths,
+            mapping=pairs,
+            model=model,
+            condition=condition,
+            questions=questions,
+            as_json=json_responses,
+        )
+        for line in lines(found):
+            print(line)
+        return
+    if out is None:
+        raise InputError("name the run folder: --out DIR, or look first: --dry-run")
+    made = import_outputs(
+        paths,
+        out,
+        mapping=pairs,
+        model=model,
+        condition=condition,
+        questions=questions,
+        as_json=json_responses,
+    )
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
     info = made.run.info
     models = ", ".join(one.name for one in info.models[:8]) + (" ..." if info.models[8:] else "")
-    console.print(
-        f"{made.responses} responses of {len(info.models)} models ({models}) to {info.questions} "
-        f"questions are in {out}",
-        markup=False,
-    )
+    said = [
+        f"{made.responses} responses; {out} holds {len(info.models)} models ({models}) and "
+        f"{info.questions} questions"
+    ]
     if made.without_options:
-        console.print(f"{made.without_options} of them have no options: only the answer is read")
+        said.append(f"{made.without_options} of them have no options: only the answer is read")
     if made.without_answer:
-        console.print(f"{made.without_answer} of them have no answer key: they cannot be scored")
-    console.print(f"Next: starprobe classify {out}, or starprobe report {out}", markup=False)
+        said.append(f"{made.without_answer} of them have no answer key: they cannot be scored")
+    for line in [*said, *made.notes, f"Next: starprobe report {out}"]:
+        console.print(line, markup=False)
+
+
+def export(
+    out: Annotated[Path, typer.Option("--out", "-o", help="The file to write.")],
+    form: Annotated[
+        str,
+        typer.Option("--format", help="openai-batch, anthropic-batch, jsonl, csv or markdown."),
+    ] = "jsonl",
+    probes: Annotated[
+        list[str], typer.Option(help="A built-in set or a file; may be given again.")
+    ] = ["everyday"],  # noqa: B006 - typer reads it and nobody changes it
+    conditions: Annotated[str, typer.Option(help="Ways of asking, by comma.")] = "plain",
+    orders: Annotated[int, typer.Option(min=1, help="Option orders a question.")] = 1,
+    shuffle: Annotated[
+        int | None, typer.Option(help="Shuffle the options by this seed, not rotate them.")
+    ] = None,
+    repeats: Annotated[int, typer.Option(min=1, help="Responses a prompt.")] = 1,
+    limit: Annotated[int | None, typer.Option(min=1, help="So many questions of each set.")] = None,
+    model: Annotated[str | None, typer.Option(help="The service's model, for batches.")] = None,
+    temperature: Annotated[float, typer.Option(min=0, help="For batches.")] = 0.0,
+    top_p: Annotated[float, typer.Option(min=0, max=1, help="For batches.")] = 1.0,
+    max_tokens: Annotated[int, typer.Option(min=1, help="For batches.")] = 512,
+    seed: Annotated[int, typer.Option(help="Every response's own seed is made from it.")] = 0,
+) -> None:
+    """Write the prompts of `starprobe run` to a file, for others to ask.
+
+    Each goes out under its id (`custom_id`); `starprobe import` knows by it which question,
+    condition, option order and hint a response belongs to.
+    """
+    from rich.console import Console
+
+    from starprobe.bench.importers.exported import PLACEHOLDER, export_prompts
+    from starprobe.bench.records import Sampling
+    from starprobe.bench.run_config import RunConfig, not_asked, render_probes
+
+    config = RunConfig(
+        models=(),
+        probes=tuple(probes),
+        conditions=tuple(name.strip() for name in conditions.split(",") if name.strip()),
+        orders=orders,
+        shuffle=shuffle,
+        limit=limit,
+    )
+    _, prompts = render_probes(config)
+    sampling = Sampling(temperature=temperature, top_p=top_p, max_tokens=max_tokens, seed=seed)
+    written = export_prompts(
+        prompts, out, form, model=model, repeats=repeats, sampling=sampling
+    )
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    said = [f"{len(prompts) * repeats} prompts are in {written[0]}", *not_asked(config)]
+    if form.endswith("batch") and model is None:
+        said.append(f"The model stands as {PLACEHOLDER} in it: put its name there, or give --model")
+    if len(written) > 1:
+        said.append(f"Keep {written[1]} beside the answers: with it they find their prompts")
+    for line in [*said, "Next: starprobe import ANSWERS --out DIR"]:
+        console.print(line, markup=False)

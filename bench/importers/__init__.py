@@ -3,123 +3,250 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
-from itertools import chain
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from starprobe.bench.importers import (
-    every_eval_ever,
+    conversations,
+    exchanges,
+    exported,
+    harnesses,
     inspect_logs,
-    lm_eval_samples,
-    promptfoo,
+    tables,
     text_folder,
 )
-from starprobe.bench.importers.fields import resolve_fields, sample_of
+from starprobe.bench.importers.join import BESIDE, Known, joined, own_row, own_samples
+from starprobe.bench.importers.preview import Preview, preview
 from starprobe.bench.importers.run_folder import Made, write_run
 from starprobe.bench.importers.sample import Choice, Sample
-from starprobe.bench.importers.tables import (
-    TABLES,
-    load_json,
-    read_json_lines,
-    read_rows,
-    rows_of_json,
-)
 from starprobe.probes.errors import InputError
+from starprobe.probes.intake.files import (
+    STDIN,
+    SUFFIXES,
+    Content,
+    Row,
+    is_saved_dataset,
+    read_content,
+    rows_of,
+)
 
-__all__ = ["Choice", "Made", "Sample", "import_outputs", "read_outputs"]
-Rows = Iterable[tuple[str, dict[str, Any]]]
+__all__ = ["Choice", "Made", "Preview", "Sample", "import_outputs", "preview_outputs", "read_outputs"]
+_PASSED_OVER = ("results_", "manifest.json.out", "user.json", "users.json", "projects.json")
+"""Files beside responses that hold none: of lm-eval, of Bedrock, of chat exports."""
 
 
 def import_outputs(
-    path: Path | str,
+    path: Path | str | Sequence[Path | str],
     out: Path | str,
     *,
     mapping: Mapping[str, str] | None = None,
     model: str | None = None,
     condition: str | None = None,
+    questions: str | None = None,
+    as_json: bool = False,
 ) -> Made:
-    """A run folder made of the responses in a file or a folder, whatever tool has written it.
+    """A run folder made of the responses in files or folders, whatever tool has written them.
+
+    A run that is there already takes in what is new: more questions, models, conditions.
 
     Args:
-        path: CSV, TSV, JSONL, JSON or Parquet; lm-eval's samples_*.jsonl; an inspect_ai log;
-            promptfoo's results; instances of Every Eval Ever; a folder of text files named by
-            model.
+        path: a file, a folder, or several; `-` is standard input.
         out: the run folder.
-        mapping: our field -> the file's field, for tables whose fields go by unusual names.
+        mapping: our field -> the file's field or a path into it, for tables.
         model: the model's name, where the file has none.
-        condition: the condition's name, for all of them.
+        condition: the condition's name, for all that answer no prompt of ours.
+        questions: a set or a file that holds the questions, where the responses come without.
+        as_json: models were asked for JSON, and their responses are JSON objects.
 
     Raises:
-        InputError: naming the fields that were found and those that are missing.
+        InputError: naming what was found and what is missing.
         FolderError: `out` holds something else.
     """
-    path, out = Path(path), Path(out)
-    samples = []
-    for sample in read_outputs(path, mapping or {}):
-        named = {"model": sample.model or model or path.stem}
-        if condition is not None:
-            named["condition"] = condition
-        samples.append(sample.model_copy(update=named))
-    parts = ["starprobe", "import", str(path), "--out", "DIR"]
+    paths = _paths(path)
+    notes: list[str] = []
+    found = read_outputs(
+        paths,
+        mapping,
+        model=model,
+        condition=condition,
+        questions=questions,
+        as_json=as_json,
+        notes=notes,
+    )
+    parts = ["starprobe", "import", *map(str, paths), "--out", "DIR"]
     for name, value in (mapping or {}).items():
         parts += ["--map", f"{name}={value}"]
-    return write_run(samples, out, path, shlex.join(parts))
+    for flag, given in (("--model", model), ("--condition", condition), ("--questions", questions)):
+        parts += [flag, given] if given is not None else []
+    made = write_run(found, Path(out), _name(paths), shlex.join(parts))
+    return made._replace(notes=(*notes, *made.notes))
 
 
-def read_outputs(path: Path, mapping: Mapping[str, str] | None = None) -> Iterator[Sample]:
-    """The samples of a file or a folder; its shape is told by what stands in it."""
-    if not path.exists():
-        raise InputError(f"{path}: no such file or folder")
-    if path.is_dir():
-        return _folder(path, mapping or {})
-    if path.suffix == ".eval":
-        return inspect_logs.samples_of_zip(path)
-    if path.suffix == ".json":
-        value = load_json(path)
-        if inspect_logs.fits(value):
-            return inspect_logs.samples_of_json(value, path)
-        if promptfoo.fits(value):
-            return promptfoo.samples(value, path)
-        return _rows(rows_of_json(value, path), path, mapping or {})
-    if path.suffix in {".jsonl", ".ndjson"}:
-        return _rows(read_json_lines(path), path, mapping or {})
-    if path.suffix not in TABLES:
-        raise InputError(
-            f"{path}: an unknown kind of file; import a folder, .eval or one of {', '.join(TABLES)}"
+def preview_outputs(
+    path: Path | str | Sequence[Path | str],
+    *,
+    mapping: Mapping[str, str] | None = None,
+    model: str | None = None,
+    condition: str | None = None,
+    questions: str | None = None,
+    as_json: bool = False,
+) -> Preview:
+    """What `import_outputs` would take in, with nothing written.
+
+    Raises:
+        InputError: as there.
+    """
+    notes: list[str] = []
+    found = read_outputs(
+        _paths(path),
+        mapping,
+        model=model,
+        condition=condition,
+        questions=questions,
+        as_json=as_json,
+        notes=notes,
+    )
+    return preview(found, notes)
+
+
+def read_outputs(
+    path: Path | str | Sequence[Path | str],
+    mapping: Mapping[str, str] | None = None,
+    *,
+    model: str | None = None,
+    condition: str | None = None,
+    questions: str | None = None,
+    as_json: bool = False,
+    notes: list[str] | None = None,
+) -> list[Sample]:
+    """The samples of files or folders, with their questions, models and conditions.
+
+    Raises:
+        InputError: naming what was found and what is missing.
+    """
+    notes = notes if notes is not None else []
+    known = Known(questions)
+    samples: list[Sample] = []
+    for one in _files(_paths(path)):
+        if one != STDIN:
+            known.beside(one)
+        for sample in _read(one, mapping or {}, known, as_json, notes):
+            named = sample.model or model or _stem(one)
+            samples.append(sample.model_copy(update={"model": named}))
+    if not samples:
+        raise InputError(f"{', '.join(map(str, _paths(path)))}: holds no responses")
+    found = list(joined(_without_instructions(samples), known, notes))
+    if condition is None:
+        return found
+    return [
+        one if one.asked else one.model_copy(update={"condition": condition}) for one in found
+    ]
+
+
+def _read(
+    path: Path, mapping: Mapping[str, str], known: Known, as_json: bool, notes: list[str]
+) -> Iterator[Sample]:
+    """The samples of one file, or of a folder that is to be read as a whole."""
+    if path != STDIN and path.is_dir() and not is_saved_dataset(path):
+        return text_folder.samples(path, list(known.questions))
+    if path.suffix.lower() == ".md" and path.is_file():
+        return exported.markdown_samples(path)
+    content = read_content(path)
+    if content.log is not None:
+        return inspect_logs.samples_of_zip(content.log, content.name)
+    if content.value is not None:
+        if inspect_logs.fits(content.value):
+            return inspect_logs.samples_of_json(content.value, content.name)
+        rows = harnesses.promptfoo_rows(content.value, content.name)
+        if rows is None and (
+            exchanges.fits(content.value) or conversations.fits(content.value)
+        ):
+            rows = [(content.name, content.value)]
+        content = Content(content.name, rows or rows_of(content))
+    return _rows(rows_of(content), content.name, mapping, as_json, notes)
+
+
+def _rows(
+    rows: list[Row], name: str, mapping: Mapping[str, str], as_json: bool, notes: list[str]
+) -> Iterator[Sample]:
+    """The samples of rows, which are all of one kind; the first one says which."""
+    if not rows:
+        raise InputError(f"{name}: holds no responses")
+    if mapping:
+        rows = tables.with_mapping(rows, mapping)
+        if "response" in mapping:
+            return tables.samples(rows, name, as_json)
+    first = rows[0][1]
+    if own_row(first):
+        return own_samples(rows)
+    reader = harnesses.reader_of(first)
+    if reader is not None:
+        return reader(rows, name)
+    if any(conversations.fits(row) for _, row in rows):
+        return conversations.samples(rows, notes)
+    if any(exchanges.fits(row) for _, row in rows):
+        return exchanges.samples(rows)
+    return tables.samples(rows, name, as_json)
+
+
+def _files(paths: Sequence[Path]) -> list[Path]:
+    """The files to read, each once: a folder's own, unless it is to be read as a whole."""
+    found: dict[Path, Path] = {}
+    for path in paths:
+        for one in _in_folder(path) if path != STDIN and path.is_dir() else [path]:
+            found.setdefault(one if one == STDIN else one.resolve(), one)
+    return list(found.values())
+
+
+def _in_folder(path: Path) -> list[Path]:
+    if (path / "run.json").is_file():
+        raise InputError(f"{path}: is a run folder already; starprobe report {path}")
+    if is_saved_dataset(path):
+        return [path]
+    saved = {one.parent for one in path.rglob("dataset_info.json")}
+    files = [
+        file
+        for file in sorted(path.rglob("*"))
+        if file.suffix.lower() in SUFFIXES
+        and file.is_file()
+        and not file.name.startswith((".", *_PASSED_OVER))
+        and not file.name.endswith(BESIDE)
+        and not any(folder in file.parents for folder in saved)
+    ]
+    return [*sorted(saved), *files] or [path]
+
+
+def _paths(path: Path | str | Sequence[Path | str]) -> list[Path]:
+    given = [path] if isinstance(path, Path | str) else list(path)
+    return [Path(one) for one in given]
+
+
+def _stem(path: Path) -> str:
+    return "model" if path == STDIN else Path(path.name.removesuffix(".gz")).stem
+
+
+def _name(paths: Sequence[Path]) -> str:
+    return _stem(paths[0]) if len(paths) == 1 and paths[0] != STDIN else "imported"
+
+
+def _without_instructions(samples: Sequence[Sample]) -> list[Sample]:
+    """Stems cut out of prompts, without the lines that begin those of several questions."""
+    groups: dict[str, set[tuple[str, ...]]] = {}
+    cut = [index for index, one in enumerate(samples) if one.derived and one.options]
+    lines = {index: samples[index].question.split("\n") for index in cut}
+    for index in cut:
+        texts = tuple(sorted(option.text for option in samples[index].options))
+        for number in range(1, len(lines[index])):
+            groups.setdefault("\n".join(lines[index][:number]), set()).add(texts)
+    shared = Counter({head: len(questions) for head, questions in groups.items()})
+    result = list(samples)
+    for index in cut:
+        number = next(
+            (n for n in range(len(lines[index]) - 1, 0, -1) if shared["\n".join(lines[index][:n])] > 1),
+            0,
         )
-    return _rows(read_rows(path), path, mapping or {})
-
-
-def _rows(rows: Rows, path: Path, mapping: Mapping[str, str]) -> Iterator[Sample]:
-    rows = iter(rows)
-    first = next(rows, None)
-    if first is None:
-        raise InputError(f"{path}: holds no responses")
-    together = chain([first], rows)
-    if lm_eval_samples.fits(first[1]):
-        return lm_eval_samples.samples(together, path)
-    if every_eval_ever.fits(first[1]):
-        return every_eval_ever.samples(together)
-    return _flat(together, path, mapping)
-
-
-def _flat(rows: Rows, path: Path, mapping: Mapping[str, str]) -> Iterator[Sample]:
-    """Tables of rows that each hold one response; a row may lack fields that others have."""
-    everything = list(rows)
-    names = list(dict.fromkeys(name for _, row in everything for name in row))
-    fields = resolve_fields(names, mapping, str(path))
-    for where, row in everything:
-        yield sample_of(row, fields, where)
-
-
-def _folder(path: Path, mapping: Mapping[str, str]) -> Iterator[Sample]:
-    """A folder of text files, or of logs of any kind that we read."""
-    kinds = {".eval", ".jsonl", ".ndjson", ".csv", ".tsv", ".parquet"}
-    files = sorted(file for file in path.rglob("*") if file.suffix in kinds)
-    if not files:
-        yield from text_folder.samples(path)
-        return
-    for file in files:
-        for sample in read_outputs(file, mapping):
-            yield sample if sample.model else sample.model_copy(update={"model": file.stem})
+        stem = "\n".join(lines[index][number:]).strip()
+        if number and stem:
+            result[index] = samples[index].model_copy(update={"question": stem})
+    return result

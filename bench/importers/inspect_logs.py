@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import json
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
-from starprobe.bench.importers.fields import choices, label_of
-from starprobe.bench.importers.options_text import options_in_text
+from starprobe.bench.importers.chat import finish_of, usage_of
 from starprobe.bench.importers.sample import Sample
+from starprobe.bench.importers.sample import stated
 from starprobe.bench.models.thinking import content_parts
-from starprobe.bench.records import FinishReason, Usage
 from starprobe.probes.errors import InputError, MissingError
+from starprobe.probes.intake.options import choices, label_of
+from starprobe.probes.intake.options_text import options_in_text
+from starprobe.probes.intake.questions import Described
 
 ZSTD = 93
 """Number of zstd in a zip (APPNOTE 4.4.5), which Python reads from 3.14 on."""
 ATTACHED = "attachment://"
-FINISH: dict[str, FinishReason] = {
-    "stop": "stop",
-    "max_tokens": "length",
-    "model_length": "length",
-    "content_filter": "refusal",
-}
 
 
 def fits(value: Any) -> bool:
@@ -31,12 +27,12 @@ def fits(value: Any) -> bool:
     return isinstance(value, Mapping) and {"eval", "samples"} <= set(value)
 
 
-def samples_of_json(value: Mapping[str, Any], path: Path) -> Iterator[Sample]:
+def samples_of_json(value: Mapping[str, Any], name: str) -> Iterator[Sample]:
     """The samples of a `.json` log."""
-    yield from _samples(value["eval"], value["samples"] or [], path)
+    yield from _samples(value["eval"], value["samples"] or [], name)
 
 
-def samples_of_zip(path: Path) -> Iterator[Sample]:
+def samples_of_zip(data: bytes, path: str) -> Iterator[Sample]:
     """The samples of an `.eval` log.
 
     Raises:
@@ -44,14 +40,14 @@ def samples_of_zip(path: Path) -> Iterator[Sample]:
         MissingError: its members are zstd, and neither Python nor pyarrow can read them.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
             names = archive.namelist()
             header = "header.json" if "header.json" in names else "_journal/start.json"
             if header not in names:
                 raise InputError(f"{path}: found {', '.join(names[:5])}; missing: header.json")
-            head = json.loads(_member(archive, header))
+            head = json.loads(_member(archive, header, path))
             inside = (
-                json.loads(_member(archive, name))
+                json.loads(_member(archive, name, path))
                 for name in names
                 if name.startswith("samples/") and name.endswith(".json")
             )
@@ -61,9 +57,9 @@ def samples_of_zip(path: Path) -> Iterator[Sample]:
 
 
 def _samples(
-    head: Mapping[str, Any], samples: Iterable[Mapping[str, Any]], path: Path
+    head: Mapping[str, Any], samples: Iterable[Mapping[str, Any]], name: str
 ) -> Iterator[Sample]:
-    task = str(head.get("task") or path.stem).rpartition("/")[2]
+    task = str(head.get("task") or "inspect").rpartition("/")[2]
     for sample in samples:
         output = sample.get("output") or {}
         choice = (output.get("choices") or [{}])[0]
@@ -71,27 +67,40 @@ def _samples(
         message = choice.get("message") or {}
         parts = content_parts(_resolve(message.get("content"), attached))
         prompt = _prompt(_resolve(sample.get("messages") or sample.get("input"), attached))
-        options = choices(sample.get("choices"), str(path))
+        said = sample.get("choices")
+        options = choices(said, name) if said else ()
+        about = Described(None, options)
+        label = label_of(sample.get("target"), options) if options else _target(sample)
+        # The solver writes the options into the user's turn, in the order that the model saw.
         stem = _prompt(_resolve(sample.get("input"), attached))
-        if not options and (inside := options_in_text(stem)):
-            stem, options = inside.stem, inside.options
+        inside = options_in_text(prompt) and not options_in_text(stem)
+        said_by = about._replace(stem=stem) if options else about
+        shown = stated(said_by, label, prompt if options or inside else stem)
         error = sample.get("error")
         yield Sample(
-            question_id=str(sample.get("id")),
-            question=stem,
-            options=options,
+            where=f"{name}, sample {sample.get('id')}",
+            names=(str(sample.get("id")),),
+            question=shown.stem,
+            options=shown.options,
             response=parts.text,
-            answer=label_of(sample.get("target"), options),
+            answer=shown.answer,
+            derived=shown.derived,
             model=str(output.get("model") or head.get("model") or ""),
             condition=task,
             repeat=int(sample.get("epoch") or 1) - 1,
             prompt=prompt,
             reasoning=parts.reasoning,
-            finish_reason=FINISH.get(str(choice.get("stop_reason")), "other") if choice else None,
-            usage=_usage(output.get("usage")),
+            finish_reason=finish_of(choice.get("stop_reason")) if choice else None,
+            usage=usage_of(output.get("usage")),
             latency_s=output.get("time"),
             error=str(error.get("message", error)) if isinstance(error, Mapping) else None,
         )
+
+
+def _target(sample: Mapping[str, Any]) -> str | None:
+    target = sample.get("target")
+    target = target[0] if isinstance(target, list) and len(target) == 1 else target
+    return target if isinstance(target, str) and target.strip() else None
 
 
 def _prompt(said: Any) -> str:
@@ -115,30 +124,19 @@ def _resolve(value: Any, attached: Mapping[str, str]) -> Any:
     return value
 
 
-def _usage(said: Any) -> Usage | None:
-    if not isinstance(said, Mapping):
-        return None
-    return Usage(
-        prompt_tokens=said.get("input_tokens"),
-        completion_tokens=said.get("output_tokens"),
-        reasoning_tokens=said.get("reasoning_tokens"),
-        cost=said.get("total_cost"),
-    )
-
-
-def _member(archive: zipfile.ZipFile, name: str) -> bytes:
+def _member(archive: zipfile.ZipFile, name: str, where: str) -> bytes:
     try:
         return archive.read(name)
     except NotImplementedError:
         pass
     info = archive.getinfo(name)
     if info.compress_type != ZSTD:
-        raise InputError(f"{archive.filename}: {name} is compressed in an unknown way") from None
+        raise InputError(f"{where}: {name} is compressed in an unknown way") from None
     try:
         import pyarrow
     except ModuleNotFoundError:
         raise MissingError(
-            f"{archive.filename}: is compressed with zstd: pip install 'starprobe[parquet]', or "
+            f"{where}: is compressed with zstd: pip install 'starprobe[parquet]', or "
             f"convert it with: inspect log convert --to json"
         ) from None
     file: Any = archive.fp

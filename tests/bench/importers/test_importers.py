@@ -53,7 +53,7 @@ def test_the_plain_contract_is_taken_as_it_is(tmp_path: Path) -> None:
 
 
 def test_importing_the_same_again_changes_nothing(tmp_path: Path) -> None:
-    path = write_lines(tmp_path / "x.jsonl", row(), row(id="r2"))
+    path = write_lines(tmp_path / "x.jsonl", row(), row(id="r2", response="A."))
     import_outputs(path, tmp_path / "run")
     before = (tmp_path / "run/responses.jsonl").read_bytes()
     import_outputs(path, tmp_path / "run")
@@ -61,11 +61,22 @@ def test_importing_the_same_again_changes_nothing(tmp_path: Path) -> None:
     assert [one.repeat for one in Run(tmp_path / "run").responses().values()] == [0, 1]
 
 
-def test_a_folder_of_another_run_is_not_written_to(tmp_path: Path) -> None:
-    import_outputs(write_lines(tmp_path / "x.jsonl", row()), tmp_path / "run")
-    other = write_lines(tmp_path / "y.jsonl", row(question="Something else?"))
+def test_a_run_takes_in_more_questions_and_models_and_an_asked_run_too(tmp_path: Path) -> None:
+    first = write_lines(tmp_path / "x.jsonl", row())
+    import_outputs(first, tmp_path / "run")
+    other = write_lines(tmp_path / "y.jsonl", row(question="Something else?", model="n", id="r2"))
+    run = import_outputs(other, tmp_path / "run").run
+    assert (run.info.questions, [one.name for one in run.info.models]) == (2, ["m", "n"])
+    both = import_outputs([first, other], tmp_path / "both").run
+    assert both.info.probe_hash == run.info.probe_hash
+    assert both.prompts() == run.prompts()
+
+
+def test_a_folder_of_something_else_is_not_written_to(tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run/notes.txt").write_text("mine")
     with pytest.raises(FolderError):
-        import_outputs(other, tmp_path / "run")
+        import_outputs(write_lines(tmp_path / "y.jsonl", row()), tmp_path / "run")
 
 
 def test_letters_are_undone_where_options_are_shuffled(tmp_path: Path) -> None:
@@ -268,7 +279,7 @@ def test_promptfoo_results(tmp_path: Path, nested: bool) -> None:
 
 
 def test_a_promptfoo_row_without_output_is_an_error_row(tmp_path: Path) -> None:
-    rows = [promptfoo_row(), promptfoo_row(response={}, error="429")]
+    rows = [promptfoo_row(), promptfoo_row(response={}, error="429", provider="n")]
     path = tmp_path / "results.json"
     path.write_text(json.dumps({"results": {"results": rows}}))
     made = import_outputs(path, tmp_path / "run")
@@ -338,7 +349,8 @@ def test_one_such_folder_a_question(tmp_path: Path) -> None:
         ("x.jsonl", '{"question": "a"}\nnot json\n', "line 2: not valid JSON"),
         ("x.jsonl", "", "holds no responses"),
         ("x.json", '{"a": 1}', "missing: one list of responses"),
-        ("x.xlsx", "", "unknown kind of file"),
+        ("x.xlsx", "", "not a zip file"),
+        ("x.docx", "", "unknown kind of file"),
         ("x.csv", "question,response\na,b,c\n", "line 2: has more cells"),
         ("x.eval", "no zip", "not a zip file"),
     ],

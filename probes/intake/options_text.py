@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from starprobe.bench.importers.sample import Choice
+from starprobe.probes.schema import Record
 
 _LINE = re.compile(
     r"^[\s>*\-•]*\(?(?P<label>[A-Za-z]|\d{1,2})(?:[.:]|\)[.:]?)\**\s+(?P<text>\S.*?)\s*$"
@@ -16,11 +16,22 @@ _LINE = re.compile(
 _INLINE = re.compile(
     r"\((?P<label>[A-Za-z]|\d{1,2})\)\s*(?P<text>.*?)(?=[,;]?\s*\((?:[A-Za-z]|\d{1,2})\)\s|$)"
 )
+_LOOSE = re.compile(
+    r"(?:(?<=^)|(?<=[\s,;|]))(?P<label>[A-Ja-j]|[1-9])\s?[.):]\s*(?P<text>.*?)"
+    r"(?=[\s,;|]+(?:[A-Ja-j]|[1-9])\s?[.):]\s|$)"
+)
 _ASKS = re.compile(r"^\s*\**(?:question|q|problem)\s*\d*\**\s*[:.)]\**\s*", re.IGNORECASE)
 _LEADS_IN = re.compile(
     r"^\s*\**(?:the\s+)?(?:answer\s+)?(?:options|choices|answers)(?:\s+are)?\**\s*:?\**\s*$",
     re.IGNORECASE,
 )
+
+
+class Choice(Record):
+    """One option as its source shows it."""
+
+    label: str
+    text: str
 
 
 class Found(NamedTuple):
@@ -35,9 +46,11 @@ def options_in_text(text: str) -> Found | None:
     lines = text.splitlines()
     runs = _runs(lines)
     if runs:
-        start, options = runs[-1]
-        end_before = max((at + len(found) for at, found in runs[:-1]), default=0)
-        stem = _stem(lines[end_before:start], many=len(runs) > 1)
+        letters = [number for number, (_, one) in enumerate(runs) if not one[0].label.isdigit()]
+        chosen = letters[-1] if letters else len(runs) - 1  # Steps to follow may come after.
+        start, options = runs[chosen]
+        end_before = max((at + len(found) for at, found in runs[:chosen]), default=0)
+        stem = _stem(lines[end_before:start], many=chosen > 0)
         return Found(stem, options) if stem else None
     for index in range(len(lines) - 1, -1, -1):
         options = _ordered(
@@ -50,12 +63,26 @@ def options_in_text(text: str) -> Found | None:
     return None
 
 
+def lists_in_text(text: str) -> list[tuple[Choice, ...]]:
+    """Every list of options in the text."""
+    lines = text.splitlines()
+    inline = (
+        _ordered([(m["label"], m["text"].strip(" ,;")) for m in _INLINE.finditer(line)])
+        for line in lines
+    )
+    return [*(found for _, found in _runs(lines)), *(found for found in inline if found)]
+
+
 def options_in_field(text: str) -> tuple[Choice, ...]:
     """The options of a field that holds nothing else: one a line, or `(a) .. (b) ..` in a row."""
     runs = _runs(text.splitlines())
     if runs:
         return runs[-1][1]
-    return _ordered([(m["label"], m["text"].strip(" ,;")) for m in _INLINE.finditer(text)])
+    for pattern in (_INLINE, _LOOSE):
+        pairs = [(m["label"], m["text"].strip(" ,;|")) for m in pattern.finditer(text)]
+        if found := _ordered(pairs):
+            return found
+    return ()
 
 
 def _runs(lines: list[str]) -> list[tuple[int, tuple[Choice, ...]]]:

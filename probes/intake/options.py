@@ -1,0 +1,334 @@
+"""Options and keys out of a row, in each of the shapes that data sets and tables give them.
+
+A field that looks like options and cannot be understood is an error, never left out.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from starprobe.probes.errors import InputError
+from starprobe.probes.intake.options_text import Choice, options_in_field
+
+OPTIONS = (
+    "options", "choices", "candidates", "answer_choices", "endings", "answer_options",
+    "possible_answers", "alternatives", "option_list", "options_list", "multiple_choice_options",
+    "mc_options", "option", "choice", "answers",
+)  # fmt: skip
+"""Names that a field of options goes by, the likeliest first."""
+RIGHT = ("correct_answer", "right_answer", "best_answer", "correct", "answer")
+_WRONG = re.compile(r"^(?:incorrect|wrong|distractor)s?(?:_?(?:answer|option)s?)?_?(\d*)$")
+_COLUMN = re.compile(
+    r"^(?:(?:option|choice|opt|op|answer|ans|sol|solution|ending|alternative|mc)[_ ]?)?"
+    r"([a-j]|\d|10)$"
+)
+_LOOKS_LIKE = re.compile(
+    r"(?:^|_)(?:options?|choices?|endings?|candidates|alternatives|distractors?|"
+    r"incorrect_answers?|wrong_answers?|answer_options|mc\d?_targets?)(?:_|\d|$)"
+)
+_OWN_LABEL = re.compile(r"^\(?([A-Za-z]|\d{1,2})[.):]\s+(\S.*)$", re.DOTALL)
+_KEY = re.compile(r"^\(?(?:option\s+|answer\s*:?\s+)?\(?([A-Za-z]|\d{1,2})\)?[.):]*$", re.IGNORECASE)
+
+
+class RowOptions(NamedTuple):
+    """The options in a row."""
+
+    choices: tuple[Choice, ...] = ()
+    used: tuple[str, ...] = ()
+    """The fields that they stand in."""
+    right: str | None = None
+    """The text of the right one, where the fields themselves say which it is."""
+
+
+def low(name: str) -> str:
+    """A field's name as it is compared: lower case, with underscores."""
+    snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name.strip())
+    return re.sub(r"[\s\-]+", "_", snake).lower()
+
+
+def is_empty(value: Any) -> bool:
+    """Whether a field holds nothing: null, NaN, an empty text, list or mapping."""
+    return value is None or value != value or value in ("", [], {}, ())
+
+
+def options_in_row(row: Mapping[str, Any], where: str) -> RowOptions:
+    """The options of a row; none where it holds no field that could be options.
+
+    Raises:
+        InputError: a field looks like options and is in a shape that is not known.
+    """
+    names = {low(name): name for name in reversed(row) if not is_empty(row[name])}
+    for name in OPTIONS:
+        if name in names and _may_be_options(name, row[names[name]], names):
+            found = choices(row[names[name]], f"{where}, field {names[name]!r}")
+            return RowOptions(found, (names[name],))
+    nested = row.get("question")
+    if isinstance(nested, Mapping) and not is_empty(nested.get("choices")):
+        return RowOptions(choices(nested["choices"], f"{where}, field 'question.choices'"))
+    return _of_targets(row, names, where) or _of_wrong(row, names) or _of_columns(row, names, where)
+
+
+def choices(value: Any, where: str) -> tuple[Choice, ...]:
+    """Options out of any of their usual shapes; none where there are none.
+
+    Raises:
+        InputError: it is in a shape that is not known, or an option has no text.
+    """
+    if is_empty(value):
+        return ()
+    if isinstance(value, str):
+        inside = parsed(value)
+        if inside is None:
+            return _of_text(value, where)
+        value = inside
+    texts = value.get("text", value.get("texts")) if isinstance(value, Mapping) else None
+    if isinstance(value, Mapping) and isinstance(texts, list | tuple):
+        labels = list(value.get("label") or value.get("labels") or [])
+        if labels and len(labels) != len(texts):
+            raise InputError(f"{where}: {len(labels)} labels for {len(texts)} options")
+        pairs = list(zip(labels or map(letter, range(len(texts))), texts, strict=True))
+    elif isinstance(value, Mapping):
+        pairs = [(label, text) for label, text in value.items() if not is_empty(text)]
+    elif isinstance(value, list | tuple):
+        pairs = _pairs(value, where)
+    else:
+        raise InputError(f"{where}: options of an unknown shape: {value!r:.80}")
+    if len(pairs) == 1:
+        raise InputError(f"{where}: holds one option; at least two, or none")
+    return tuple(_choice(label, text, where) for label, text in pairs)
+
+
+def keys(found: Sequence[tuple[Any, Sequence[Choice]]], name: str = "") -> list[str | None]:
+    """The labels that the answer keys of a file mean, all of them read in the same way.
+
+    A key is a label, the text of an option, or an index, which counts from 1 where a key says so
+    by being as large as the number of options. The way that fits every row is taken; a number
+    that is no text is an index before it is anything else. Without options, the answer as text.
+
+    Args:
+        found: (key, options) of each row.
+        name: the field: numbers 0 and 1 under `correct` are scores, not keys.
+    """
+    values = [_single(value) for value, _ in found]
+    asked = [(value, said) for value, (_, said) in zip(values, found, strict=True) if said]
+    given = [(value, said) for value, said in asked if value is not None]
+    if name in {"correct", "label_correct"} and {str(one) for one, _ in given} <= {"0", "1"}:
+        return [None] * len(found)
+    numbers = any(isinstance(value, int) for value, _ in given)
+    own = any(one.label.isdigit() for _, said in given for one in said)
+    ways = [by_label, by_text, by_index, by_count]
+    if numbers and not own:
+        ways = [by_index, by_count, by_label, by_text]
+    way = next((one for one in ways if all(one(*pair) for pair in given)), None)
+    labels: list[str | None] = []
+    for value, (_, said) in zip(values, found, strict=True):
+        if value is None or not said:
+            labels.append(None if value is None or said else str(value).strip() or None)
+        elif way is not None:
+            labels.append(way(value, said))
+        else:
+            labels.append(next((at for one in ways[:3] if (at := one(value, said))), None))
+    return labels
+
+
+def label_of(value: Any, said: Sequence[Choice]) -> str | None:
+    """The label that one key means; see `keys`."""
+    return keys([(value, said)])[0]
+
+
+def by_label(value: Any, said: Sequence[Choice]) -> str | None:
+    """The label that a key names: `B`, `(b)`, `B.`, `B) a cork`."""
+    text = str(value).strip().strip("*").strip()
+    match = _KEY.match(text)
+    bare = (match[1] if match else text).lower()
+    label = next((one.label for one in said if one.label.lower() == bare), None)
+    if label is None and (whole := _OWN_LABEL.match(text)):
+        same = (one for one in said if one.label.lower() == whole[1].lower())
+        label = next((one.label for one in same if one.text.strip() == whole[2].strip()), None)
+    return label
+
+
+def by_text(value: Any, said: Sequence[Choice]) -> str | None:
+    """The label of the one option that has this text."""
+    text = str(value).strip().lower()
+    same = [one.label for one in said if one.text.strip().lower() == text]
+    return same[0] if len(same) == 1 else None
+
+
+def by_index(value: Any, said: Sequence[Choice], first: int = 0) -> str | None:
+    """The label of the option of this number, counted from 0."""
+    text = str(value).strip()
+    index = int(text) - first if text.isascii() and text.isdigit() else -1
+    return said[index].label if 0 <= index < len(said) else None
+
+
+def by_count(value: Any, said: Sequence[Choice]) -> str | None:
+    """The label of the option of this number, counted from 1."""
+    return by_index(value, said, 1)
+
+
+def letter(index: int) -> str:
+    """A, B, C, ..."""
+    return chr(ord("A") + index)
+
+
+def parsed(text: str) -> Any:
+    """The list or mapping that a text writes, as JSON or as Python does; None where none."""
+    if not text.lstrip().startswith(("[", "{")):
+        return None
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        pass
+    try:  # A Python list written by str(), as pandas leaves it in a CSV.
+        return ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
+
+
+def _single(value: Any) -> Any:
+    """A key without what it is wrapped in; None for what is no key."""
+    if isinstance(value, list | tuple):
+        value = value[0] if len(value) == 1 else None
+    if isinstance(value, bool) or is_empty(value) or isinstance(value, Mapping | list):
+        return None
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _may_be_options(name: str, value: Any, names: Mapping[str, str]) -> bool:
+    """`option`, `choice` and `answers` are options only where they hold several of them."""
+    if name not in {"option", "choice", "answers"}:
+        return not isinstance(value, int | float)
+    several = isinstance(parsed(value) if isinstance(value, str) else value, list | Mapping)
+    if name != "answers":
+        return several
+    if isinstance(value, Mapping) and "answer_start" in value:  # Spans of a text, as in SQuAD.
+        return False
+    return several and bool({"answer", "answer_key", "label", "correct_answer", "target"} & {*names})
+
+
+def _pairs(value: Sequence[Any], where: str) -> list[tuple[Any, Any]]:
+    if all(isinstance(one, Mapping) for one in value):
+        return [_of_mapping(index, one, where) for index, one in enumerate(value)]
+    texts = [str(one) if isinstance(one, int | float) else one for one in value]
+    if not all(isinstance(one, str) for one in texts):
+        raise InputError(f"{where}: options of several shapes: {value!r:.80}")
+    if all(len(one.strip()) == 1 for one in texts) and len(texts) > 2:
+        wanted = [letter(index) for index in range(len(texts))]
+        if [one.strip().upper() for one in texts] == wanted:
+            raise InputError(f"{where}: holds letters alone, without the texts of the options")
+    own = [_OWN_LABEL.match(one.strip()) for one in texts]
+    for count in (letter, lambda index: str(index + 1)):
+        if all(m and m[1].upper() == count(index) for index, m in enumerate(own)):
+            return [(m[1], m[2]) for m in own if m]
+    return [(letter(index), one) for index, one in enumerate(texts)]
+
+
+def _of_mapping(index: int, one: Mapping[str, Any], where: str) -> tuple[Any, Any]:
+    text = next(
+        (one[name] for name in ("text", "content", "value", "answer", "option") if name in one), None
+    )
+    if text is None:
+        raise InputError(f"{where}: option {index + 1} has no text: {one!r:.80}")
+    label = next((one[name] for name in ("label", "key", "letter", "id") if name in one), None)
+    return letter(index) if label is None else label, text
+
+
+def _choice(label: Any, text: Any, where: str) -> Choice:
+    if isinstance(text, int | float) and not isinstance(text, bool):
+        text = str(text)
+    if not isinstance(text, str) or not text.strip():
+        raise InputError(f"{where}: an option's text must be text, not {text!r:.60}")
+    bare = str(label).strip(" ().:")
+    column = _COLUMN.match(low(bare))
+    return Choice(label=column[1].upper() if column and len(bare) > 2 else bare, text=text.strip())
+
+
+def _of_text(value: str, where: str) -> tuple[Choice, ...]:
+    """A field of text: labelled options, or one a line, or parted by `|` or `;`."""
+    found = options_in_field(value)
+    if found:
+        return found
+    for mark in ("\n", "|", ";"):
+        parts = [part.strip(" -*•\t") for part in value.split(mark)]
+        if len(parts) > 1 and all(parts):
+            return tuple(Choice(label=letter(i), text=part) for i, part in enumerate(parts))
+    raise InputError(
+        f"{where}: options that are not understood: {value!r:.60}; write them as a list, or as "
+        f"(A) ... (B) ..."
+    )
+
+
+def _of_columns(row: Mapping[str, Any], names: Mapping[str, str], where: str) -> RowOptions:
+    """Options in columns of their own: A, B, ... or option_a, choice1, ... or opa, ending0."""
+    families: dict[str, dict[str, str]] = {}
+    for name, original in reversed(names.items()):
+        match = _COLUMN.match(name)
+        if match and isinstance(row[original], str | int | float):
+            families.setdefault(name[: match.start(1)], {})[match[1].upper()] = original
+    fitting = []
+    for stem, family in families.items():
+        labels = list(family)
+        starts = [
+            [letter(index) for index in range(len(labels))],
+            [str(index) for index in range(1, len(labels) + 1)],
+            [str(index) for index in range(len(labels))],
+        ]
+        if len(labels) > 1 and sorted(labels) in (sorted(one) for one in starts):
+            fitting.append((stem, family))
+    if len(fitting) == 1:
+        ((_, family),) = fitting
+        found = [Choice(label=name, text=str(row[family[name]])) for name in sorted(family)]
+        return RowOptions(tuple(found), tuple(family.values()))
+    if fitting:
+        raise InputError(f"{where}: two sets of columns could be the options: {families!r:.120}")
+    return _none_left(row, names, where)
+
+
+def _none_left(row: Mapping[str, Any], names: Mapping[str, str], where: str) -> RowOptions:
+    """No options; raises for a field that looks like some."""
+    for name, original in names.items():
+        value = row[original]
+        written = isinstance(value, str) and len(options_in_field(value)) > 1
+        if _LOOKS_LIKE.search(name) and (written or isinstance(value, list | Mapping)):
+            raise InputError(
+                f"{where}: field {original!r} looks like options and is not understood: "
+                f"{value!r:.60}; call it 'options' and write it as a list of texts, or leave it out"
+            )
+    return RowOptions()
+
+
+def _of_wrong(row: Mapping[str, Any], names: Mapping[str, str]) -> RowOptions | None:
+    """The right answer and the wrong ones in fields of their own; shown in alphabetical order."""
+    wrong = {name: original for name, original in names.items() if _WRONG.match(name)}
+    right = next((names[name] for name in RIGHT if name in names), None)
+    if not wrong or right is None or not isinstance(row[right], str | int | float):
+        return None
+    texts: list[str] = []
+    for original in wrong.values():
+        value = row[original]
+        value = (parsed(value) or value) if isinstance(value, str) else value
+        texts += [str(one) for one in value] if isinstance(value, list) else [str(value)]
+    if len(str(row[right]).strip()) == 1 and not all(len(one) == 1 for one in texts):
+        return None  # The right one is named by a letter, and the others are not all of them.
+    ordered = sorted([str(row[right]), *texts], key=str.casefold)
+    found = tuple(Choice(label=letter(i), text=one.strip()) for i, one in enumerate(ordered))
+    return RowOptions(found, (*wrong.values(), right), str(row[right]).strip())
+
+
+def _of_targets(row: Mapping[str, Any], names: Mapping[str, str], where: str) -> RowOptions | None:
+    """TruthfulQA's `mc1_targets`: choices, and a 1 at the right one."""
+    name = names.get("mc1_targets")
+    value = row[name] if name is not None else None
+    if name is None or not isinstance(value, Mapping):
+        return None
+    texts, marks = list(value.get("choices") or []), list(value.get("labels") or [])
+    if len(texts) != len(marks) or marks.count(1) != 1:
+        raise InputError(f"{where}: field {name!r} does not mark one of its choices as right")
+    ordered = sorted((str(one) for one in texts), key=str.casefold)
+    found = tuple(Choice(label=letter(index), text=one) for index, one in enumerate(ordered))
+    return RowOptions(found, tuple(n for n in row if low(n).startswith("mc")), str(texts[marks.index(1)]))
