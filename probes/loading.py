@@ -12,7 +12,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from starprobe.probes.sets import BUILT_IN, find_built_in
 from starprobe.probes.conditions import ALPHABETS
 from starprobe.probes.errors import InputError
 from starprobe.probes.intake.files import SUFFIXES, read_content, rows_of
@@ -20,6 +19,7 @@ from starprobe.probes.intake.harness_tasks import PREFIX, task_questions
 from starprobe.probes.intake.questions import parse_question, parse_questions
 from starprobe.probes.numbers import numbers_set
 from starprobe.probes.schema import ProbeSet, Question
+from starprobe.probes.sets import BUILT_IN, find_built_in
 
 __all__ = [
     "join_sets",

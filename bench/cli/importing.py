@@ -1,4 +1,4 @@
-"""`starprobe import` and `starprobe prompts export`: what others have asked, and what they are to."""
+"""`starprobe import` and `starprobe prompts export`: what others have asked, or are to ask."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ def _group() -> None:
 
 def import_(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="FILE...", help="Files or folders of outputs; - is stdin.")
+        list[Path],
+        typer.Argument(metavar="FILE...", help="Files or folders of outputs; - is stdin."),
     ],
     out: Annotated[Path | None, typer.Option(help="The run folder to make or to add to.")] = None,
     mapping: Annotated[
@@ -159,9 +160,7 @@ def export(
     )
     _, prompts = render_probes(config)
     sampling = Sampling(temperature=temperature, top_p=top_p, max_tokens=max_tokens, seed=seed)
-    written = export_prompts(
-        prompts, out, form, model=model, repeats=repeats, sampling=sampling
-    )
+    written = export_prompts(prompts, out, form, model=model, repeats=repeats, sampling=sampling)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     said = [f"{len(prompts) * repeats} prompts are in {written[0]}", *not_asked(config)]
     if form.endswith("batch") and model is None:

@@ -31,7 +31,15 @@ from starprobe.probes.intake.files import (
     rows_of,
 )
 
-__all__ = ["Choice", "Made", "Preview", "Sample", "import_outputs", "preview_outputs", "read_outputs"]
+__all__ = [
+    "Choice",
+    "Made",
+    "Preview",
+    "Sample",
+    "import_outputs",
+    "preview_outputs",
+    "read_outputs",
+]
 _PASSED_OVER = ("results_", "manifest.json.out", "user.json", "users.json", "projects.json")
 """Files beside responses that hold none: of lm-eval, of Bedrock, of chat exports."""
 
@@ -139,9 +147,7 @@ def read_outputs(
     found = list(joined(_without_instructions(samples), known, notes))
     if condition is None:
         return found
-    return [
-        one if one.asked else one.model_copy(update={"condition": condition}) for one in found
-    ]
+    return [one if one.asked else one.model_copy(update={"condition": condition}) for one in found]
 
 
 def _read(
@@ -159,9 +165,7 @@ def _read(
         if inspect_logs.fits(content.value):
             return inspect_logs.samples_of_json(content.value, content.name)
         rows = harnesses.promptfoo_rows(content.value, content.name)
-        if rows is None and (
-            exchanges.fits(content.value) or conversations.fits(content.value)
-        ):
+        if rows is None and (exchanges.fits(content.value) or conversations.fits(content.value)):
             rows = [(content.name, content.value)]
         content = Content(content.name, rows or rows_of(content))
     return _rows(rows_of(content), content.name, mapping, as_json, notes)
@@ -243,7 +247,11 @@ def _without_instructions(samples: Sequence[Sample]) -> list[Sample]:
     result = list(samples)
     for index in cut:
         number = next(
-            (n for n in range(len(lines[index]) - 1, 0, -1) if shared["\n".join(lines[index][:n])] > 1),
+            (
+                n
+                for n in range(len(lines[index]) - 1, 0, -1)
+                if shared["\n".join(lines[index][:n])] > 1
+            ),
             0,
         )
         stem = "\n".join(lines[index][number:]).strip()

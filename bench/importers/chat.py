@@ -24,6 +24,12 @@ _FINISH: dict[str, FinishReason] = {
 }  # fmt: skip
 
 
+_ROLES = {
+    "human": "user", "gpt": "assistant", "model": "assistant", "ai": "assistant",
+    "chatgpt": "assistant", "bot": "assistant", "developer": "system",
+}  # fmt: skip
+
+
 class Reply(NamedTuple):
     """One response of a model."""
 
@@ -97,8 +103,7 @@ def turns_of(turns: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
     found = []
     for turn in turns:
         role = str(turn.get("role", turn.get("from", turn.get("sender", "user")))).lower()
-        role = {"human": "user", "gpt": "assistant", "model": "assistant", "ai": "assistant",
-                "chatgpt": "assistant", "bot": "assistant", "developer": "system"}.get(role, role)  # fmt: skip
+        role = _ROLES.get(role, role)
         content = next(
             (turn[n] for n in ("content", "value", "parts", "text") if turn.get(n)), None
         )
@@ -122,11 +127,13 @@ def usage_of(said: Any) -> Usage | None:
         found = (said.get(name) for name in names)
         return next((int(one) for one in found if isinstance(one, int | float)), None)
 
-    details = next(
+    details: Any = next(
         (said[n] for n in ("completion_tokens_details", "output_tokens_details") if said.get(n)), {}
     )
     thought = details.get("reasoning_tokens") if isinstance(details, Mapping) else None
-    cost = next((said[n] for n in ("cost", "total_cost") if isinstance(said.get(n), int | float)), None)
+    cost = next(
+        (said[n] for n in ("cost", "total_cost") if isinstance(said.get(n), int | float)), None
+    )
     usage = Usage(
         prompt_tokens=first(
             "prompt_tokens", "input_tokens", "promptTokenCount", "prompt_token_count",
@@ -161,7 +168,9 @@ def _choices(body: Mapping[str, Any], where: str) -> list[Reply] | None:
     found = []
     for one in said:
         message = one.get("message")
-        parts = message_parts(message if isinstance(message, Mapping) else {"content": one.get("text")})
+        parts = message_parts(
+            message if isinstance(message, Mapping) else {"content": one.get("text")}
+        )
         refusal = message.get("refusal") if isinstance(message, Mapping) else None
         finish = "refusal" if refusal else finish_of(one.get("finish_reason"))
         text = parts.text or (refusal if isinstance(refusal, str) else "")
@@ -206,7 +215,9 @@ def _responses_api(body: Mapping[str, Any], where: str) -> list[Reply] | None:
 def _anthropic(body: Mapping[str, Any], where: str) -> list[Reply] | None:
     """Anthropic messages."""
     content = body.get("content")
-    if not isinstance(content, list) or (body.get("type") != "message" and "stop_reason" not in body):
+    if not isinstance(content, list) or (
+        body.get("type") != "message" and "stop_reason" not in body
+    ):
         return None
     parts = content_parts(content)
     finish = finish_of(body.get("stop_reason"))
@@ -286,10 +297,16 @@ def _bare(body: Mapping[str, Any], where: str) -> list[Reply] | None:
         ("results", "outputText", "completionReason"),
     ):
         said = body.get(name)
-        if isinstance(said, list) and said and all(isinstance(one, Mapping) for one in said):
-            if all(isinstance(one.get(field), str) for one in said):
+        if isinstance(said, list) and said:
+            texts = [one.get(field) if isinstance(one, Mapping) else None for one in said]
+            if all(isinstance(text, str) for text in texts):
                 return [
-                    Reply(*content_parts(one[field]), finish_of(one.get(ended)), None, model_name(body))
+                    Reply(
+                        *content_parts(one[field]),
+                        finish_of(one.get(ended)),
+                        None,
+                        model_name(body),
+                    )
                     for one in said
                 ]
     return None

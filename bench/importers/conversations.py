@@ -10,8 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from starprobe.bench.importers.chat import model_name, turns_of
-from starprobe.bench.importers.sample import Sample
-from starprobe.bench.importers.sample import Stated, stated
+from starprobe.bench.importers.sample import Sample, Stated, stated
 from starprobe.bench.importers.tables import NAMES
 from starprobe.bench.models.thinking import content_parts, join, split_reasoning
 from starprobe.probes.errors import InputError
@@ -19,7 +18,16 @@ from starprobe.probes.intake.files import Row
 from starprobe.probes.intake.options import low, parsed
 from starprobe.probes.intake.questions import Described, describe, key_labels
 
-FIELDS = ("messages", "conversations", "conversation", "turns", "chat", "dialog", "dialogue", "chat_messages")
+FIELDS = (
+    "messages",
+    "conversations",
+    "conversation",
+    "turns",
+    "chat",
+    "dialog",
+    "dialogue",
+    "chat_messages",
+)
 PAIRS = ("chosen", "rejected")
 
 
@@ -153,9 +161,7 @@ def _examples_before(pairs: Sequence[Turn], system: str) -> list[Turn]:
 def _parts(turn: Mapping[str, Any], text: str) -> tuple[str, str | None]:
     """Text and thinking of a model's turn."""
     inside = content_parts(turn.get("content")) if turn.get("content") else split_reasoning(text)
-    apart = [
-        str(turn[n]) for n in ("reasoning_content", "reasoning", "thinking") if turn.get(n)
-    ]
+    apart = [str(turn[n]) for n in ("reasoning_content", "reasoning", "thinking") if turn.get(n)]
     return inside.text, join(*apart, inside.reasoning)
 
 
@@ -199,7 +205,7 @@ def _written(node: Mapping[str, Any]) -> str:
 
 
 def _field(row: Mapping[str, Any]) -> str | None:
-    by_low = {low(name): name for name in reversed(row)}
+    by_low = {low(name): name for name in reversed(list(row))}
     return next((by_low[n] for n in FIELDS if n in by_low and _list(row[by_low[n]])), None)
 
 

@@ -12,14 +12,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from starprobe.bench.importers.chat import Reply, Request, replies, request
-from starprobe.bench.importers.sample import Sample
-from starprobe.bench.importers.sample import stated
+from starprobe.bench.importers.sample import Sample, stated
 from starprobe.probes.errors import InputError
 from starprobe.probes.intake.files import Row
 from starprobe.probes.intake.options import is_empty, low
 from starprobe.probes.intake.questions import Described, describe, key_labels
 
-NAMES = ("custom_id", "customid", "prompt_id", "key", "record_id", "question_id", "doc_id", "id", "request_id")
+NAMES = (
+    "custom_id",
+    "customid",
+    "prompt_id",
+    "key",
+    "record_id",
+    "question_id",
+    "doc_id",
+    "id",
+    "request_id",
+)
 """Fields that may name the prompt or the question, the surest first."""
 DEEPEST = 4
 """How far inside a row a body may stand."""
@@ -138,13 +147,19 @@ def _failed(row: Mapping[str, Any]) -> str | None:
         return said or str(result["type"])
     if not names & {"custom_id", "record_id", "key", "request", "model_input"}:
         return None
-    for inner in (row, row.get("response"), (row.get("response") or {}) if isinstance(row.get("response"), Mapping) else {}):
+    for inner in (
+        row,
+        row.get("response"),
+        (row.get("response") or {}) if isinstance(row.get("response"), Mapping) else {},
+    ):
         inner = inner.get("body", inner) if isinstance(inner, Mapping) else inner
         found = replies(inner, "row")
         if found and found[0].error:
             return found[0].error
     status = row.get("status")
-    return status if isinstance(status, str) and status and is_empty(row.get("response", 0)) else None
+    return (
+        status if isinstance(status, str) and status and is_empty(row.get("response", 0)) else None
+    )
 
 
 def _names(row: Mapping[str, Any]) -> tuple[str, ...]:
@@ -153,11 +168,15 @@ def _names(row: Mapping[str, Any]) -> tuple[str, ...]:
     for part in (row.get("metadata"), row):
         if isinstance(part, Mapping):
             fields |= {low(name): value for name, value in part.items()}
-    return tuple(str(fields[n]) for n in NAMES if isinstance(fields.get(n), str | int) and fields[n] != "")
+    return tuple(
+        str(fields[n]) for n in NAMES if isinstance(fields.get(n), str | int) and fields[n] != ""
+    )
 
 
 def _said_model(row: Mapping[str, Any]) -> str:
-    return next((row[n] for n in ("model", "model_name", "model_id") if isinstance(row.get(n), str)), "")
+    return next(
+        (row[n] for n in ("model", "model_name", "model_id") if isinstance(row.get(n), str)), ""
+    )
 
 
 def _object(value: Any) -> Any:

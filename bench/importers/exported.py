@@ -124,9 +124,7 @@ def _anthropic(asked: Sequence[Outgoing], out: Path) -> str:
                     "max_tokens": one.sampling.max_tokens,
                     "temperature": one.sampling.temperature,
                     **({"system": system} if system else {}),
-                    "messages": [
-                        t.model_dump() for t in one.prompt.messages if t.role != "system"
-                    ],
+                    "messages": [t.model_dump() for t in one.prompt.messages if t.role != "system"],
                 },
             }
         )

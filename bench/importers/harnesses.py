@@ -10,8 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from starprobe.bench.importers.chat import replies, request, usage_of
-from starprobe.bench.importers.sample import Sample
-from starprobe.bench.importers.sample import name_of, stated, text_of
+from starprobe.bench.importers.sample import Sample, name_of, stated, text_of
 from starprobe.probes.errors import InputError
 from starprobe.probes.intake.files import Row
 from starprobe.probes.intake.options import parsed
@@ -49,9 +48,7 @@ def _lm_eval(rows: Sequence[Row], name: str) -> Iterator[Sample]:
         doc = row["doc"] if isinstance(row["doc"], Mapping) else {}
         said.append(describe({n: v for n, v in doc.items() if n != "prompt"}, where))
         asked.append(_first_text(row["arguments"]))
-    labels = key_labels(
-        [(where, _with_target(row)) for where, row in kept.values()], said
-    )
+    labels = key_labels([(where, _with_target(row)) for where, row in kept.values()], said)
     for (where, row), about, prompt, (label, _) in zip(
         kept.values(), said, asked, labels, strict=True
     ):
@@ -160,9 +157,14 @@ def is_promptfoo_row(row: Any) -> bool:
 
 def _promptfoo(rows: Sequence[Row], name: str) -> Iterator[Sample]:
     """One sample a row of the results."""
-    variables = [_object(row.get("vars")) or _object(_object(row.get("testCase")).get("vars")) for _, row in rows]
+    variables = [
+        _object(row.get("vars")) or _object(_object(row.get("testCase")).get("vars"))
+        for _, row in rows
+    ]
     said = [describe(given, where) for given, (where, _) in zip(variables, rows, strict=True)]
-    labels = key_labels([(where, given) for given, (where, _) in zip(variables, rows, strict=True)], said)
+    labels = key_labels(
+        [(where, given) for given, (where, _) in zip(variables, rows, strict=True)], said
+    )
     for (where, row), about, (label, _) in zip(rows, said, labels, strict=True):
         whole, last = _promptfoo_prompt(row.get("prompt"))
         shown = stated(about, label, last)
@@ -220,9 +222,7 @@ def _every_eval_ever(rows: Iterable[Row], name: str) -> Iterator[Sample]:
     """Instances (schema instance_level_eval 0.2): single turns have a list of responses."""
     for where, row in rows:
         given = row["input"]
-        about = describe(
-            {"question": given.get("raw"), "options": given.get("choices")}, where
-        )
+        about = describe({"question": given.get("raw"), "options": given.get("choices")}, where)
         (label, _) = key_labels([(where, {"answer": given.get("reference")})], [about])[0]
         shown = stated(about, label, given.get("formatted"))
         latency = (row.get("performance") or {}).get("latency_ms")

@@ -9,8 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from starprobe.bench.importers.chat import finish_of, usage_of
-from starprobe.bench.importers.sample import Sample
-from starprobe.bench.importers.sample import stated
+from starprobe.bench.importers.sample import Sample, stated
 from starprobe.bench.models.thinking import content_parts
 from starprobe.probes.errors import InputError, MissingError
 from starprobe.probes.intake.options import choices, label_of

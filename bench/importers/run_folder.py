@@ -15,8 +15,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-from starprobe.bench.importers.sample import Sample
 from starprobe.bench.files import may_write, only_writer
+from starprobe.bench.importers.sample import Sample
 from starprobe.bench.records import ModelInfo, Response, ResponseError, RunInfo, Sampling
 from starprobe.bench.run_folder import Run, hardware, versions
 from starprobe.probes.errors import InputError
@@ -82,7 +82,10 @@ def write_run(samples: Sequence[Sample], out: Path, name: str, command: str) -> 
         run,
         arranged.kept,
         sum(not one.options for one in samples),
-        sum(not _has_key(arranged.prompts[name], one) for name, one in zip(arranged.prompt_of, samples, strict=True)),
+        sum(
+            not _has_key(arranged.prompts[name], one)
+            for name, one in zip(arranged.prompt_of, samples, strict=True)
+        ),
         arranged.duplicates,
         tuple(arranged.notes),
     )
@@ -117,7 +120,8 @@ def arrange(samples: Sequence[Sample], run: Run | None = None) -> Arranged:
     if contradicting:
         stems = ", ".join(repr(questions.stems[one][:40]) for one in contradicting[:3])
         notes.append(
-            f"{len(contradicting)} questions come with several answer keys and are not scored: {stems}"
+            f"{len(contradicting)} questions come with several answer keys and are not scored: "
+            f"{stems}"
         )
     if duplicates:
         notes.append(f"{duplicates} responses are copies of others and are counted once")
@@ -146,7 +150,13 @@ class _Questions:
     def take(self, sample: Sample) -> None:
         """Learns the question of a sample, its options and its key."""
         key = _content(sample)
-        own = sample.asked.question_id if sample.asked else sample.of_set.id if sample.of_set else None
+        own = (
+            sample.asked.question_id
+            if sample.asked
+            else sample.of_set.id
+            if sample.of_set
+            else None
+        )
         fallback = content_id(sample.question, [one.text for one in sample.options])
         name = self.ids.setdefault(key, own or fallback)
         if own is not None and own != name:
@@ -172,7 +182,9 @@ class _Questions:
     def _right(self, sample: Sample, name: str) -> str | None:
         if sample.asked is not None:
             return sample.asked.answer_id
-        text = next((one.text.strip() for one in sample.options if one.label == sample.answer), None)
+        text = next(
+            (one.text.strip() for one in sample.options if one.label == sample.answer), None
+        )
         return self.options[name].get(text) if text is not None else None
 
     def prompt(self, sample: Sample) -> Prompt:
@@ -298,15 +310,21 @@ def _wordings(
         if len(users) < 2:
             continue
         crossed = any(len(said) > 1 for (one, *_), said in met.items() if one == base)
-        shared = all(len(one) > 1 for one in users.values()) or len(set().union(*users.values())) == 1
+        shared = (
+            all(len(one) > 1 for one in users.values()) or len(set().union(*users.values())) == 1
+        )
         if not crossed:
             if shared:
-                notes.append(f"{base}: asked in {len(users)} wordings, no question of a model in two")
+                notes.append(
+                    f"{base}: asked in {len(users)} wordings, no question of a model in two"
+                )
             continue
         if shared:
             rank = {text: number for number, text in enumerate(sorted(users))}
             found |= {name: rank[templates[name]] for name in names}
-            notes.append(f"{base}: asked in {len(users)} wordings, which are conditions of their own")
+            notes.append(
+                f"{base}: asked in {len(users)} wordings, which are conditions of their own"
+            )
             continue
         of_question: dict[str, set[str]] = defaultdict(set)
         for name in names:
@@ -340,7 +358,11 @@ def _responses(
         for sample in ordered:
             said = _said(sample)
             known = (sample.repeat, *said)
-            same = said in taken.values() if sample.repeat is None else taken.get(sample.repeat) == said
+            same = (
+                said in taken.values()
+                if sample.repeat is None
+                else taken.get(sample.repeat) == said
+            )
             if sample.error is not None and answered:
                 continue  # A failure that was made good.
             if same or known in seen:
@@ -352,7 +374,9 @@ def _responses(
             taken[repeat] = said
             named = "\n".join([model, prompt_id, str(repeat), *said])
             digest = hashlib.sha256(named.encode("utf-8", "surrogatepass")).hexdigest()[:20]
-            unique = sample.id if sample.id and own[sample.id] == 1 and sample.id not in there else None
+            unique = (
+                sample.id if sample.id and own[sample.id] == 1 and sample.id not in there else None
+            )
             rows.append(_row(sample, unique or digest, prompt_id, repeat))
     return rows, len(samples) - copies, copies
 
@@ -365,7 +389,11 @@ def _said(one: Sample | Response) -> tuple[str, str]:
 
 
 def _row(sample: Sample, name: str, prompt_id: str, repeat: int) -> Response:
-    failed = ResponseError(kind="imported", message=sample.error, permanent=True) if sample.error else None
+    failed = (
+        ResponseError(kind="imported", message=sample.error, permanent=True)
+        if sample.error
+        else None
+    )
     return Response(
         id=name,
         prompt_id=prompt_id,
@@ -440,5 +468,3 @@ def _identity(prompts: Iterable[Prompt], name: str) -> tuple[str, str]:
                 return name, probe_set.hash
     keys = sorted({content_key(one.stem, [shown.text for shown in one.shown]) for one in listed})
     return name, hashlib.sha256("\x1d".join(keys).encode("utf-8", "surrogatepass")).hexdigest()[:16]
-
-

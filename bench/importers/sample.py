@@ -136,13 +136,13 @@ def text_of(value: Any, where: str, field: str, as_json: bool = False) -> str | 
             return str(value)
         inner = ", ".join(map(str, value)) if isinstance(value, Mapping) else type(value).__name__
         raise InputError(
-            f"{where}: field {field!r} is no text but holds {inner:.120}; say where the text stands: "
-            f"--map response={field}.FIELD"
+            f"{where}: field {field!r} is no text but holds {inner:.120}; say where the "
+            f"text stands: --map response={field}.FIELD"
         )
     if not as_json and is_envelope(value) and _MARKS & set(_first_object(value)):
         raise InputError(
-            f"{where}: the response ({field!r}) is a JSON object, {value.strip()[:50]!r}; say where the "
-            f"text stands: --map response={field}.FIELD, or, if models answered in JSON, "
+            f"{where}: the response ({field!r}) is a JSON object, {value.strip()[:50]!r}; say "
+            f"where the text stands: --map response={field}.FIELD, or, if models answered in JSON, "
             f"--json-responses"
         )
     return value
@@ -158,8 +158,8 @@ def check_json(texts: Sequence[str], name: str) -> None:
     if len(wrapped) > len(texts) / 2:
         raise InputError(
             f"{name}: {len(wrapped)} of {len(texts)} responses are JSON objects, as "
-            f"{wrapped[0].strip()[:50]!r}; say where the text stands: --map response=FIELD.FIELD, or, "
-            f"if models answered in JSON, --json-responses"
+            f"{wrapped[0].strip()[:50]!r}; say where the text stands: --map response=FIELD.FIELD, "
+            f"or, if models answered in JSON, --json-responses"
         )
 
 

@@ -12,8 +12,7 @@ from statistics import median
 from typing import Any
 
 from starprobe.bench.importers.chat import finish_of, request, usage_of
-from starprobe.bench.importers.sample import Sample
-from starprobe.bench.importers.sample import check_json, name_of, stated, text_of
+from starprobe.bench.importers.sample import Sample, check_json, name_of, stated, text_of
 from starprobe.probes.errors import InputError
 from starprobe.probes.intake.files import Row
 from starprobe.probes.intake.options import is_empty, low, parsed
@@ -187,7 +186,16 @@ def _fields(names: Sequence[str]) -> dict[str, str]:
     by_low = {low(name): name for name in reversed(names)}
     found: dict[str, str] = {}
     taken: set[str] = set()
-    order = ("model", "response", "prompt", "condition", "repeat", "reasoning", "finish_reason", "error")
+    order = (
+        "model",
+        "response",
+        "prompt",
+        "condition",
+        "repeat",
+        "reasoning",
+        "finish_reason",
+        "error",
+    )
     for ours in order:
         for known in NAMES[ours]:
             if known in by_low and by_low[known] not in taken:
@@ -243,7 +251,12 @@ def _long(
     row: Mapping[str, Any], fields: Mapping[str, str], base: Sample, as_json: bool
 ) -> Iterator[Sample]:
     value = row.get(fields["response"])
-    if isinstance(value, str) and fields["response"].lower() in {"responses", "outputs", "completions", "generations"}:
+    if isinstance(value, str) and fields["response"].lower() in {
+        "responses",
+        "outputs",
+        "completions",
+        "generations",
+    }:
         value = parsed(value) or value
     several = isinstance(value, list) and len(value) > 1
     model = name_of(_get(row, fields, "model"), base.where)

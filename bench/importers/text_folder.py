@@ -3,7 +3,7 @@
 FOLDER/question.txt holds the question with its options, and a line `Answer: B` if the key is known;
 FOLDER/MODEL.txt a model's response to it, FOLDER/MODEL.2.txt its second one. Or one such folder a
 question, side by side. Or the other way round: a folder a model, MODEL/QUESTION.txt, with the
-questions in `questions/QUESTION.txt`, beside the folders as QUESTION.txt, or given with --questions.
+questions in `questions/QUESTION.txt`, beside the folders as QUESTION.txt, or by --questions.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def samples(folder: Path, ids: Sequence[str] = ()) -> Iterator[Sample]:
             return
     names = ", ".join(sorted(path.name for path in folder.iterdir())[:6]) or "nothing"
     raise InputError(
-        f"{folder}: found {names}; missing: a question.txt with the question and its options, one a "
+        f"{folder}: found {names}; missing: a question.txt with the question and its options, one "
         f"line: (A) ..., beside the responses MODEL.txt; or questions/QUESTION.txt beside "
         f"MODEL/QUESTION.txt; or --questions SET|FILE whose ids name the files"
     )
@@ -128,7 +128,9 @@ def _question_file(folder: Path) -> Path | None:
 
 
 def _texts(folder: Path) -> list[Path]:
-    return [file for file in sorted(folder.iterdir()) if file.suffix.lower() in KINDS and file.is_file()]
+    return [
+        file for file in sorted(folder.iterdir()) if file.suffix.lower() in KINDS and file.is_file()
+    ]
 
 
 def _read(path: Path) -> str:

@@ -297,7 +297,9 @@ def _excel(name: str, data: bytes) -> Iterator[Row]:
             f"{name}: needs openpyxl: pip install 'starprobe[excel]', or save it as CSV"
         ) from None
     book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True)
-    sheets = {sheet.title: [list(row) for row in sheet.iter_rows(values_only=True)] for sheet in book}
+    sheets = {
+        sheet.title: [list(row) for row in sheet.iter_rows(values_only=True)] for sheet in book
+    }
     filled = {title: rows for title, rows in sheets.items() if any(any(row) for row in rows)}
     if len(filled) != 1:
         held = ", ".join(filled) or "none"

@@ -31,7 +31,9 @@ _LOOKS_LIKE = re.compile(
     r"incorrect_answers?|wrong_answers?|answer_options|mc\d?_targets?)(?:_|\d|$)"
 )
 _OWN_LABEL = re.compile(r"^\(?([A-Za-z]|\d{1,2})[.):]\s+(\S.*)$", re.DOTALL)
-_KEY = re.compile(r"^\(?(?:option\s+|answer\s*:?\s+)?\(?([A-Za-z]|\d{1,2})\)?[.):]*$", re.IGNORECASE)
+_KEY = re.compile(
+    r"^\(?(?:option\s+|answer\s*:?\s+)?\(?([A-Za-z]|\d{1,2})\)?[.):]*$", re.IGNORECASE
+)
 
 
 class RowOptions(NamedTuple):
@@ -42,6 +44,8 @@ class RowOptions(NamedTuple):
     """The fields that they stand in."""
     right: str | None = None
     """The text of the right one, where the fields themselves say which it is."""
+    first: int | None = None
+    """What the columns that the options stand in count from, where they are numbered."""
 
 
 def low(name: str) -> str:
@@ -61,14 +65,14 @@ def options_in_row(row: Mapping[str, Any], where: str) -> RowOptions:
     Raises:
         InputError: a field looks like options and is in a shape that is not known.
     """
-    names = {low(name): name for name in reversed(row) if not is_empty(row[name])}
+    names = {low(name): name for name in reversed(list(row)) if not is_empty(row[name])}
     for name in OPTIONS:
         if name in names and _may_be_options(name, row[names[name]], names):
-            found = choices(row[names[name]], f"{where}, field {names[name]!r}")
+            found = choices(row[names[name]], f"{where}: field {names[name]!r}")
             return RowOptions(found, (names[name],))
     nested = row.get("question")
     if isinstance(nested, Mapping) and not is_empty(nested.get("choices")):
-        return RowOptions(choices(nested["choices"], f"{where}, field 'question.choices'"))
+        return RowOptions(choices(nested["choices"], f"{where}: field 'question.choices'"))
     return _of_targets(row, names, where) or _of_wrong(row, names) or _of_columns(row, names, where)
 
 
@@ -208,7 +212,9 @@ def _may_be_options(name: str, value: Any, names: Mapping[str, str]) -> bool:
         return several
     if isinstance(value, Mapping) and "answer_start" in value:  # Spans of a text, as in SQuAD.
         return False
-    return several and bool({"answer", "answer_key", "label", "correct_answer", "target"} & {*names})
+    return several and bool(
+        {"answer", "answer_key", "label", "correct_answer", "target"} & {*names}
+    )
 
 
 def _pairs(value: Sequence[Any], where: str) -> list[tuple[Any, Any]]:
@@ -230,7 +236,8 @@ def _pairs(value: Sequence[Any], where: str) -> list[tuple[Any, Any]]:
 
 def _of_mapping(index: int, one: Mapping[str, Any], where: str) -> tuple[Any, Any]:
     text = next(
-        (one[name] for name in ("text", "content", "value", "answer", "option") if name in one), None
+        (one[name] for name in ("text", "content", "value", "answer", "option") if name in one),
+        None,
     )
     if text is None:
         raise InputError(f"{where}: option {index + 1} has no text: {one!r:.80}")
@@ -266,7 +273,7 @@ def _of_text(value: str, where: str) -> tuple[Choice, ...]:
 def _of_columns(row: Mapping[str, Any], names: Mapping[str, str], where: str) -> RowOptions:
     """Options in columns of their own: A, B, ... or option_a, choice1, ... or opa, ending0."""
     families: dict[str, dict[str, str]] = {}
-    for name, original in reversed(names.items()):
+    for name, original in reversed(list(names.items())):
         match = _COLUMN.match(name)
         if match and isinstance(row[original], str | int | float):
             families.setdefault(name[: match.start(1)], {})[match[1].upper()] = original
@@ -277,13 +284,17 @@ def _of_columns(row: Mapping[str, Any], names: Mapping[str, str], where: str) ->
             [letter(index) for index in range(len(labels))],
             [str(index) for index in range(1, len(labels) + 1)],
             [str(index) for index in range(len(labels))],
-        ]
+        ]  # Letters, or numbers from 1 or from 0.
         if len(labels) > 1 and sorted(labels) in (sorted(one) for one in starts):
             fitting.append((stem, family))
     if len(fitting) == 1:
         ((_, family),) = fitting
-        found = [Choice(label=name, text=str(row[family[name]])) for name in sorted(family)]
-        return RowOptions(tuple(found), tuple(family.values()))
+        first = min(map(int, family)) if next(iter(family)).isdigit() else None
+        found = [
+            Choice(label=letter(index), text=str(row[family[name]]).strip())
+            for index, name in enumerate(sorted(family, key=lambda one: (len(one), one)))
+        ]
+        return RowOptions(tuple(found), tuple(family.values()), None, first)
     if fitting:
         raise InputError(f"{where}: two sets of columns could be the options: {families!r:.120}")
     return _none_left(row, names, where)
@@ -331,4 +342,6 @@ def _of_targets(row: Mapping[str, Any], names: Mapping[str, str], where: str) ->
         raise InputError(f"{where}: field {name!r} does not mark one of its choices as right")
     ordered = sorted((str(one) for one in texts), key=str.casefold)
     found = tuple(Choice(label=letter(index), text=one) for index, one in enumerate(ordered))
-    return RowOptions(found, tuple(n for n in row if low(n).startswith("mc")), str(texts[marks.index(1)]))
+    return RowOptions(
+        found, tuple(n for n in row if low(n).startswith("mc")), str(texts[marks.index(1)])
+    )

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from starprobe.probes.conditions import ALPHABETS
 from starprobe.probes.errors import InputError
 from starprobe.probes.intake.files import Row, plain_json
-from starprobe.probes.intake.options import is_empty, keys, low, options_in_row
+from starprobe.probes.intake.options import is_empty, keys, letter, low, options_in_row
 from starprobe.probes.intake.options_text import Choice, options_in_text
 from starprobe.probes.schema import Option, Question
 
@@ -45,6 +45,8 @@ class Described(NamedTuple):
     """The text of the right option, where the options' own fields say it."""
     used: tuple[str, ...] = ()
     """The fields that stem and options stand in."""
+    first: int | None = None
+    """What the options' columns count from, where they are numbered."""
 
 
 def describe(row: Mapping[str, Any], where: str) -> Described:
@@ -59,17 +61,19 @@ def describe(row: Mapping[str, Any], where: str) -> Described:
     stem, used = _stem(row, found.used)
     if stem is not None and not found.choices and (inside := options_in_text(stem)):
         return Described(inside.stem, inside.options, None, used)
-    return Described(stem, found.choices, found.right, (*used, *found.used))
+    return Described(stem, found.choices, found.right, (*used, *found.used), found.first)
 
 
 def answer_fields(row: Mapping[str, Any], used: Sequence[str] = ()) -> dict[str, str]:
-    """Name as we compare it -> the row's field, of those that may hold a key, the likeliest first."""
-    names = {low(name): name for name in reversed(row) if name not in used}
-    return {name: names[name] for name in ANSWERS if name in names and not is_empty(row[names[name]])}
+    """Name as we compare it -> the row's field, of those that may hold a key, likeliest first."""
+    names = {low(name): name for name in reversed(list(row)) if name not in used}
+    return {
+        name: names[name] for name in ANSWERS if name in names and not is_empty(row[names[name]])
+    }
 
 
 def _stem(row: Mapping[str, Any], taken: Sequence[str]) -> tuple[str | None, tuple[str, ...]]:
-    names = {low(name): name for name in reversed(row) if name not in taken}
+    names = {low(name): name for name in reversed(list(row)) if name not in taken}
     nested = row.get("question")
     if isinstance(nested, Mapping):
         said = nested.get("stem", nested.get("text"))
@@ -132,7 +136,10 @@ def _is_own(row: Mapping[str, Any]) -> bool:
     written = isinstance(options, list) and any(isinstance(one, Mapping) for one in options)
     if isinstance(row.get("id"), str | int) and isinstance(row.get("question"), str):
         if written:
-            return all(isinstance(one, Mapping) and set(one) <= {"id", "label", "text"} for one in options or ())
+            return all(
+                isinstance(one, Mapping) and set(one) <= {"id", "label", "text"}
+                for one in options or ()
+            )
         if options in (None, []) and "options" in row:
             return True
     return False
@@ -154,17 +161,28 @@ def key_labels(
             answer_fields(row, said.used).get(name)
             for (_, row), said in zip(rows, described, strict=True)
         ]
-        found = keys(
-            [
-                (None if field is None else row[field], said.choices)
-                for field, (_, row), said in zip(fields, rows, described, strict=True)
-            ],
-            name,
-        )
+        values = [
+            None if field is None else row[field]
+            for field, (_, row) in zip(fields, rows, strict=True)
+        ]
+        values = _by_column(values, described)
+        given = [(value, said.choices) for value, said in zip(values, described, strict=True)]
+        found = keys(given, name)
         count = sum(label is not None for label in found)
         if count > fitted:
             best, fitted = list(zip(found, fields, strict=True)), count
     return best
+
+
+def _by_column(values: Sequence[Any], described: Sequence[Described]) -> list[Any]:
+    """The keys, with a number in text that names one of `option1`, `option2`, ... as its letter."""
+    numbers = [one for one in values if isinstance(one, str) and one.strip().isdigit()]
+    if any(one.strip() == "0" for one in numbers):
+        return list(values)
+    return [
+        letter(int(value) - 1) if value in numbers and said.first == 1 and int(value) > 0 else value
+        for value, said in zip(values, described, strict=True)
+    ]
 
 
 def _question(
@@ -186,7 +204,7 @@ def _question(
                     f"{labels}, of the options' texts, or their number"
                 )
     options = _options(said.choices, where)
-    names = {low(name): name for name in reversed(row)}
+    names = {low(name): name for name in reversed(list(row))}
     named = next((names[n] for n in IDS if n in names and _is_id(row[names[n]])), None)
     taken = {*said.used, *([field] if field else []), *([named] if named else [])}
     metadata = plain_json({name: value for name, value in row.items() if name not in taken})
@@ -258,7 +276,9 @@ def _writable(value: Any, where: str) -> None:
     try:  # Half of a surrogate pair is valid JSON, and cannot be written to any file again.
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError:
-        raise InputError(f"{where}: holds half of a surrogate pair, which is no character") from None
+        raise InputError(
+            f"{where}: holds half of a surrogate pair, which is no character"
+        ) from None
 
 
 def parse_own(row: dict[str, Any], where: str) -> Question:
@@ -311,19 +331,18 @@ def _own_option(value: Mapping[str, Any], index: int, where: str) -> Option:
     if not isinstance(text, str) or not text.strip():
         raise InputError(f"{where}: field '{field}.text' must be text, not {text!r}")
     label, option_id = value.get("label"), value.get("id")
-    label = str(label) if isinstance(label, int) and not isinstance(label, bool) else label
+    if isinstance(label, int) and not isinstance(label, bool):
+        label = str(label)
     if label is None and index >= len(ALPHABETS["upper"]):
         raise InputError(f"{where}: field {field!r} needs a label of its own (past J)")
     for name, given in (("label", label), ("id", option_id)):
         if given is not None and not (isinstance(given, str) and given.strip()):
             raise InputError(f"{where}: field '{field}.{name}' must be text, not {given!r}")
-    label = label or ALPHABETS["upper"][index]
-    return Option(id=option_id or f"o{index + 1}", text=text.strip(), label=label.strip())
+    shown = str(label or ALPHABETS["upper"][index]).strip()
+    return Option(id=str(option_id or f"o{index + 1}"), text=text.strip(), label=shown)
 
 
-def _own_answer(
-    value: Any, options: Sequence[Option], where: str
-) -> tuple[str | None, str | None]:
+def _own_answer(value: Any, options: Sequence[Option], where: str) -> tuple[str | None, str | None]:
     """(answer id, answer text); the text only for questions without options."""
     if value is None:
         return None, None
