@@ -19,7 +19,7 @@ from typing import Any
 
 from rich.console import Console
 
-import starprobe.bench.models.http_backend as http_backend
+import starprobe.bench.models.http as http_backend
 from starprobe.bench.ask import RunConfig, run
 from starprobe.bench.models import BackendOptions, Request, load_backend
 from starprobe.bench.records import Sampling

@@ -13,9 +13,9 @@ from starprobe.bench.judges.panel import SAMPLING, Case, judges_itself
 from starprobe.bench.judges.votes import Judgement
 from starprobe.bench.models import BackendOptions, parse_model
 from starprobe.bench.models.base import Backend, Request, generate
-from starprobe.bench.models.dialect import Call, Quirks
-from starprobe.bench.models.http_faults import broken
-from starprobe.bench.models.openai import DIALECT as OPENAI
+from starprobe.bench.models.dialects import Call, Quirks
+from starprobe.bench.models.dialects.openai import DIALECT as OPENAI
+from starprobe.bench.models.transport import broken
 from starprobe.bench.records import Generation, ModelInfo, Response, ResponseError
 from starprobe.probes.errors import InputError, MissingError
 from starprobe.probes.schema import Message, Prompt
@@ -116,8 +116,6 @@ def scored(data: Mapping[str, Any]) -> Generation:
 
 
 DIALECT = OPENAI._replace(
-    url=NVIDIA,
-    key="NVIDIA_API_KEY",
     fit_url=fit_url,
     known=known,
     call=call,
@@ -244,9 +242,12 @@ def load_reward(model: str, options: BackendOptions | None = None) -> Backend:
     if parsed.backend == "hf":
         return LocalReward(parsed.name, options)
     if parsed.backend == "openai":
-        from starprobe.bench.models.http_backend import HttpBackend
+        from starprobe.bench.models.http import HttpBackend
+        from starprobe.bench.models.names import providers
 
-        return HttpBackend(DIALECT, parsed.name, parsed.url, options)
+        nvidia = {"name": "openai", "url": fit_url(NVIDIA)}
+        provider = providers()["nvidia"].model_copy(update=nvidia)
+        return HttpBackend(provider, parsed.name, parsed.url, options, DIALECT)
     raise InputError(
         f"{model!r} cannot be a reward model: name it hf:NAME (a sequence classifier) or "
         f"openai:NAME@URL (Nemotron's format, or vLLM's /pooling)"

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import difflib
+import sys
 from importlib import import_module
-from typing import NamedTuple, cast
+from importlib.metadata import entry_points
+from typing import Any, cast
 
 from starprobe.bench.models.base import (
     Backend,
@@ -13,10 +14,10 @@ from starprobe.bench.models.base import (
     ScoringBackend,
     generate,
 )
+from starprobe.bench.models.names import PLUG_INS, ModelName, parse_model, providers
 from starprobe.probes.errors import InputError, MissingError
 
 __all__ = [
-    "BACKENDS",
     "Backend",
     "BackendOptions",
     "ModelName",
@@ -27,55 +28,15 @@ __all__ = [
     "parse_model",
 ]
 
-BACKENDS = {
+MODULES = {
     "hf": "starprobe.bench.models.hf",
     "vllm": "starprobe.bench.models.vllm",
-    "openai": "starprobe.bench.models.openai",
-    "anthropic": "starprobe.bench.models.anthropic",
-    "ollama": "starprobe.bench.models.ollama",
     "lm-eval": "starprobe.bench.models.lm_eval",
     "scripted": "starprobe.bench.models.scripted",
 }
-"""Backend -> the module that has its `make(name, url, options)`, imported when asked for."""
-
+"""Backend on this machine -> the module that has its `make(name, url, options)`."""
 EXTRAS = {"hf": "local", "vllm": "vllm", "lm-eval": "lm-eval"}
 """Backend -> the extra of starprobe that installs what it needs."""
-
-
-class ModelName(NamedTuple):
-    """A model's name in its parts."""
-
-    backend: str
-    name: str
-    url: str | None = None
-
-
-def parse_model(model: str) -> ModelName:
-    """The parts of BACKEND:NAME[@URL], or of a friendly name (`smollm2`, `gemma2`, `gpt-4o`).
-
-    Raises:
-        InputError: no such backend, or no name.
-    """
-    from starprobe.bench.models import names as registry
-    from starprobe.bench.models.weights import EMBEDDED
-
-    if model in EMBEDDED:
-        return ModelName("hf", model)
-    if ":" not in model:
-        model = registry.resolve(model) or model
-    backend, colon, rest = model.partition(":")
-    if not colon or backend not in BACKENDS:
-        known = [*BACKENDS, *EMBEDDED, *registry.entries()]
-        close = difflib.get_close_matches(backend, known, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else "."
-        raise InputError(
-            f"unknown model {model!r}{hint} Name it BACKEND:NAME with a backend of "
-            f"{', '.join(BACKENDS)}, or a name that `starprobe models` lists"
-        )
-    name, _, url = rest.partition("@http")
-    if not name:
-        raise InputError(f"model {model!r} has no name after {backend!r}:")
-    return ModelName(backend, name, f"http{url}" if url else None)
 
 
 def load_backend(model: str, options: BackendOptions | None = None) -> Backend:
@@ -85,21 +46,60 @@ def load_backend(model: str, options: BackendOptions | None = None) -> Backend:
         InputError: the name is wrong.
         MissingError: an extra, a key, a server or the model is not there.
     """
-    from starprobe.bench.models.worker import Place, start
+    parsed, options = parse_model(model), options or BackendOptions()
+    if provider := providers().get(parsed.backend):
+        from starprobe.bench.models.http import HttpBackend
 
-    parsed = parse_model(model)
+        return HttpBackend(provider, parsed.name, parsed.url, options)
+    if parsed.backend not in MODULES:
+        return _plugged_in(parsed, options)
     try:
-        place, options = Place(BACKENDS[parsed.backend], *parsed[1:]), options or BackendOptions()
-        module = import_module(place.module)
-        # An engine that wants a process of its own, or requests shared out: served by workers.
-        if getattr(module, "OWN_PROCESS", False) or options.workers > 1:
-            return start(place, options)
-        made = module.make(parsed.name, parsed.url, options)
+        return _local(MODULES[parsed.backend], parsed, options)
     except ModuleNotFoundError as error:
         extra = EXTRAS.get(parsed.backend)
-        if extra is None or (error.name or "").split(".")[0] in {"starprobe"}:
+        if extra is None or (error.name or "").partition(".")[0] == "starprobe":
             raise
         raise MissingError(
             f"{model!r} needs the package {error.name!r}: pip install 'starprobe[{extra}]'"
         ) from None
-    return cast(Backend, made)
+
+
+def _local(name: str, parsed: ModelName, options: BackendOptions) -> Backend:
+    module = import_module(name)
+    # An engine that wants a process of its own, or requests shared out: served by workers.
+    if getattr(module, "OWN_PROCESS", False) or options.workers > 1:
+        from starprobe.bench.models.worker import Place, start
+
+        return start(Place(name, parsed.name, parsed.url), options)
+    return cast(Backend, module.make(parsed.name, parsed.url, options))
+
+
+def _plugged_in(parsed: ModelName, options: BackendOptions) -> Backend:
+    """A backend of another package (an entry point), or of a module: MODULE:NAME[:MODEL].
+
+    Raises:
+        InputError: the module has no such name, or it is no backend and makes none.
+    """
+    for point in entry_points(group=PLUG_INS):
+        if point.name == parsed.backend:
+            return _made(point.load(), f"{parsed.backend}:", parsed.name, parsed.url, options)
+    if "" not in sys.path:
+        sys.path.insert(0, "")  # A module beside the user is found, as `python -m` finds it.
+    name, _, rest = parsed.name.partition(":")
+    found = getattr(import_module(parsed.backend), name, None)
+    if found is None:
+        raise InputError(f"the module {parsed.backend!r} has no {name!r}")
+    return _made(found, f"{parsed.backend}:{name}", rest, parsed.url, options)
+
+
+def _made(found: Any, label: str, name: str, url: str | None, options: BackendOptions) -> Backend:
+    if callable(found):
+        found = found(name, url, options)
+    elif hasattr(found, "make"):
+        found = found.make(name, url, options)
+    if not (hasattr(found, "generate") and hasattr(found, "info")):
+        raise InputError(
+            f"{label} is no backend: it needs info, generate and close, or is called with "
+            f"(name, url, options) and gives one"
+        )
+    return cast(Backend, found)

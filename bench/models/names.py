@@ -1,23 +1,107 @@
-"""Friendly names of models: endpoint, context, quirks, price; built in and the user's own."""
+"""What a model is called: BACKEND:NAME[@URL], and friendly names; providers behind HTTP are data.
+
+`models.toml` holds the friendly names with endpoint, context, quirks and price, `providers.toml`
+the services. Both are built in, and the user's own files add to them and replace.
+"""
 
 from __future__ import annotations
 
+import difflib
 import os
+import re
 import tomllib
+from collections.abc import Mapping
+from fnmatch import fnmatch
 from functools import lru_cache
+from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
-from starprobe.bench.models.dialect import Quirks
+from starprobe.bench.models.dialects import DialectName, Quirks
+from starprobe.bench.models.keys import OWN_KEY, is_local
+from starprobe.bench.models.weights import EMBEDDED
 from starprobe.bench.records import Usage
-from starprobe.probes.errors import InputError, first_error
+from starprobe.probes.errors import InputError, MissingError, first_error
 from starprobe.probes.schema import Record
 
-BUILT_IN = Path(__file__).parent / "models.toml"
-OWN_FILE = "STARPROBE_MODELS"
-"""The variable that names the user's file."""
+HERE = Path(__file__).parent
+OWN = {"models": "STARPROBE_MODELS", "providers": "STARPROBE_PROVIDERS"}
+"""Table -> the variable that names the user's file."""
+LOCAL = ("hf", "vllm", "lm-eval", "scripted")
+"""Backends that run on this machine."""
+PLUG_INS = "starprobe.backends"
+"""Group of entry points under which other packages bring backends."""
+_VARIABLE = re.compile(r"\{(\w+)(?:=([^}]*))?\}")
+_MAKERS = (
+    (r"gpt|o\d|chatgpt|codex", "openai"),
+    (r"claude", "anthropic"),
+    (r"gemini", "gemini"),
+    (r"(open|codes|mini|magi|devs)?(mistral|stral)|mixtral", "mistral"),
+    (r"deepseek", "deepseek"),
+    (r"grok", "xai"),
+)
+"""How vendors' names begin, for a hint."""
+
+
+class ModelName(NamedTuple):
+    """A model's name in its parts."""
+
+    backend: str
+    name: str
+    url: str | None = None
+
+
+class Provider(Record):
+    """A service behind HTTP, or several that are spoken to alike."""
+
+    name: str
+    """What stands before the colon of a model's name."""
+    also: tuple[str, ...] = ()
+    """Other words for it."""
+    url: str
+    """The base that paths are appended to; {VARIABLE} and {VARIABLE=default} are filled in."""
+    dialect: DialectName = "openai"
+    auth: str = "bearer"
+    """`bearer`, the name of a header (`x-api-key`, `api-key`), `google`, `aws` or `none`."""
+    key: str = ""
+    """The environment variable that holds the key."""
+    hosts: tuple[str, ...] = ()
+    """Patterns of the names of hosts to which the key may be sent, beside the URL's own."""
+    headers: dict[str, str] = Field(default_factory=dict)
+    """Sent with every request."""
+    quirks: Quirks = Quirks()
+    reports_cost: bool = False
+    """True where the service says what a request cost."""
+    note: str = ""
+
+    def base_url(self) -> str:
+        """The URL, filled in.
+
+        Raises:
+            MissingError: a variable of it is not set.
+        """
+
+        def value(found: re.Match[str]) -> str:
+            said = os.environ.get(found[1], "").strip().rstrip("/") or found[2]
+            if said is None:
+                raise MissingError(
+                    f"{self.name}: needs {found[1]} in the environment, or {self.name}:MODEL@URL"
+                )
+            return said
+
+        return _VARIABLE.sub(value, self.url)
+
+    def serves(self, host: str) -> bool:
+        """Whether a host is the service's own."""
+        try:
+            own = urlsplit(self.base_url()).hostname
+        except MissingError:
+            own = None
+        return host == own or any(fnmatch(host, pattern) for pattern in self.hosts)
 
 
 class Price(Record):
@@ -44,16 +128,72 @@ class Entry(Record):
     @property
     def url(self) -> str | None:
         """The URL that the model's name carries."""
-        return _split(self.model)[2]
+        return _split(self.model).url
 
 
-def own_file() -> Path:
-    """Where the user's entries are read from, whether or not it exists."""
-    if os.environ.get(OWN_FILE):
-        return Path(os.environ[OWN_FILE])
-    return Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser() / (
-        "starprobe/models.toml"
+Named = TypeVar("Named", Entry, Provider)
+
+
+def parse_model(model: str) -> ModelName:
+    """The parts of BACKEND:NAME[@URL], or of a friendly name (`smollm2`, `gemma2`, `gpt-4o`).
+
+    BACKEND is one of ours, a provider, a plug-in, or the name of a Python module.
+
+    Raises:
+        InputError: no such backend, or no name.
+    """
+    if model in EMBEDDED:
+        return ModelName("hf", model)
+    if ":" not in model:
+        model = resolve(model) or model
+    parsed = _split(model)
+    backend = parsed.backend
+    if provider := providers().get(backend):
+        backend = provider.name
+    elif ":" not in model or not (backend in LOCAL or is_plug_in(backend)):
+        raise InputError(_unknown(model, parsed))
+    if not parsed.name:
+        raise InputError(f"model {model!r} has no name after {backend!r}:")
+    return parsed._replace(backend=backend)
+
+
+def _unknown(model: str, parsed: ModelName) -> str:
+    known = [*LOCAL, *providers(), *EMBEDDED, *entries()]
+    close = difflib.get_close_matches(parsed.backend, known, n=1)
+    hint = f"; did you mean {close[0]!r}?" if close else "."
+    for pattern, maker in _MAKERS if ":" not in model else ():
+        if re.match(pattern, model):
+            hint = hint.rstrip("?.") + f"{', or' if close else '; did you mean'} '{maker}:{model}'?"
+            break
+    return (
+        f"unknown model {model!r}{hint} Name it BACKEND:NAME with a backend of "
+        f"{', '.join(LOCAL)} or a provider that `starprobe models --providers` lists, or a name "
+        f"that `starprobe models` lists"
     )
+
+
+def is_plug_in(backend: str) -> bool:
+    """Whether another package brings this backend, or it is a module that can be imported."""
+    if any(point.name == backend for point in entry_points(group=PLUG_INS)):
+        return True
+    if not re.fullmatch(r"[A-Za-z_]\w*(\.\w+)*", backend):
+        return False
+    try:
+        return (
+            find_spec(backend) is not None or Path(*backend.split(".")).with_suffix(".py").is_file()
+        )
+    except (ImportError, ValueError):
+        return False
+
+
+def providers() -> dict[str, Provider]:
+    """Word before the colon -> provider; the user's own replace the built-in ones.
+
+    Raises:
+        InputError: the user's file is not TOML, or an entry of it does not fit.
+    """
+    found = _table("providers", Provider)
+    return found | {word: one for one in found.values() for word in one.also if word not in found}
 
 
 def entries() -> dict[str, Entry]:
@@ -62,13 +202,7 @@ def entries() -> dict[str, Entry]:
     Raises:
         InputError: the user's file is not TOML, or an entry of it does not fit.
     """
-    own = own_file()
-    found = dict(_read(BUILT_IN, 0.0))
-    if own.is_file():
-        found |= _read(own, own.stat().st_mtime)
-    elif os.environ.get(OWN_FILE):
-        raise InputError(f"{OWN_FILE} names {own}, which is no file")
-    return found
+    return _table("models", Entry)
 
 
 def resolve(name: str) -> str | None:
@@ -82,21 +216,41 @@ def find(backend: str, name: str, url: str | None) -> Entry | None:
     for entry in entries().values():
         if _split(entry.model) in {(backend, name, url), (backend, name, None)}:
             # A price and a key belong to the vendor's endpoint, the quirks to the model.
-            same = _split(entry.model)[2] == url
+            same = entry.url == url
             return entry if same else entry.model_copy(update={"price": None, "key": None})
     return None
 
 
-def quirks(entry: Entry | None, known: Quirks) -> Quirks:
-    """What is known of a model without asking, and over it what its entry says."""
-    if entry is None:
-        return known
-    said: dict[str, Any] = {
-        name: getattr(entry.quirks, name) for name in entry.quirks.model_fields_set
-    }
-    if entry.context is not None:
+def quirks(provider: Provider, entry: Entry | None, known: Quirks) -> Quirks:
+    """What is known of a model without asking, and over it what provider and entry say."""
+    said: dict[str, Any] = {}
+    for one in (provider.quirks, entry.quirks if entry else Quirks()):
+        said |= {name: getattr(one, name) for name in one.model_fields_set}
+    if entry is not None and entry.context is not None:
         said.setdefault("context", entry.context)
+    if provider.dialect == "responses":
+        said["api"] = "responses"
     return known.model_copy(update=said)
+
+
+def key_name(provider: Provider, url: str) -> str:
+    """The variable that holds the key for a URL: a vendor's key is sent to no other host."""
+    if is_local(url):
+        return provider.key if provider.key and not os.environ.get(OWN_KEY) else OWN_KEY
+    host = (urlsplit(url).hostname or "").lower()
+    for one in (provider, *providers().values()):
+        if one.key and one.serves(host):
+            return one.key
+    return OWN_KEY
+
+
+def needs_key(provider: Provider, url: str) -> bool:
+    """Whether a URL is known to want a key: a vendor's does, a server of one's own may not."""
+    host = (urlsplit(url).hostname or "").lower()
+    return not is_local(url) and any(
+        one.key and one.auth != "none" and one.serves(host)
+        for one in (provider, *providers().values())
+    )
 
 
 def with_cost(usage: Usage | None, entry: Entry | None) -> Usage | None:
@@ -111,14 +265,33 @@ def with_cost(usage: Usage | None, entry: Entry | None) -> Usage | None:
     return usage.model_copy(update={"cost": dollars})
 
 
-def _split(model: str) -> tuple[str, str, str | None]:
+def own_file(table: str) -> Path:
+    """Where the user's entries are read from, whether or not it exists."""
+    if os.environ.get(OWN[table]):
+        return Path(os.environ[OWN[table]])
+    return Path(os.environ.get("XDG_CONFIG_HOME") or "~/.config").expanduser() / (
+        f"starprobe/{table}.toml"
+    )
+
+
+def _split(model: str) -> ModelName:
     backend, _, rest = model.partition(":")
     name, _, url = rest.partition("@http")
-    return backend, name, f"http{url}" if url else None
+    return ModelName(backend, name, f"http{url}" if url else None)
+
+
+def _table(table: str, kind: type[Named]) -> dict[str, Named]:
+    own = own_file(table)
+    found = dict(_read(HERE / f"{table}.toml", 0.0, kind))
+    if own.is_file():
+        found |= _read(own, own.stat().st_mtime, kind)
+    elif os.environ.get(OWN[table]):
+        raise InputError(f"{OWN[table]} names {own}, which is no file")
+    return found
 
 
 @lru_cache(maxsize=8)
-def _read(path: Path, changed: float) -> dict[str, Entry]:
+def _read(path: Path, changed: float, kind: type[Named]) -> Mapping[str, Named]:
     """The entries of a file; `changed` makes an edited file be read again."""
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -127,7 +300,7 @@ def _read(path: Path, changed: float) -> dict[str, Entry]:
     found = {}
     for name, table in tables.items():
         try:
-            found[name] = Entry.model_validate({**table, "name": name})
+            found[name] = kind.model_validate({**table, "name": name})
         except (ValidationError, TypeError) as error:
             said = first_error(error) if isinstance(error, ValidationError) else str(error)
             raise InputError(f"{path}, [{name}]: {said}") from None

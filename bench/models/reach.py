@@ -6,14 +6,16 @@ import os
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from starprobe.bench.models import EXTRAS, parse_model
-from starprobe.bench.models import names as registry
-from starprobe.bench.models.dialect import Dialect
-from starprobe.bench.models.keys import is_local, key_name, needs_key, public_url
+from starprobe.bench.models import EXTRAS, BackendOptions, load_backend, parse_model
+from starprobe.bench.models.keys import is_local, public_url
+from starprobe.bench.models.names import Entry, entries, providers
 from starprobe.bench.models.weights import EMBEDDED, embedded_pieces
 from starprobe.probes.errors import UserError
+
+if TYPE_CHECKING:
+    from starprobe.bench.models.transport import Endpoint
 
 NEEDED = {"hf": "transformers", "vllm": "vllm", "lm-eval": "lm_eval"}
 """Backend -> the package that must be installed."""
@@ -44,19 +46,19 @@ def reach(model: str) -> Reach:
         return Reach(model, f"pip install 'starprobe[{EXTRAS[parsed.backend]}]'")
     if parsed.backend in {"hf", "vllm"}:
         return Reach(model, _weights(parsed.name))
-    if parsed.backend in {"openai", "anthropic", "ollama"}:
-        return Reach(model, _server(parsed.backend, parsed.name, parsed.url))
+    if parsed.backend in providers():
+        return Reach(model, _server(model))
     return Reach(model)
 
 
-def known_models(names: Sequence[str]) -> list[registry.Entry]:
+def known_models(names: Sequence[str]) -> list[Entry]:
     """One entry for each way to each model that has a friendly name; or for the names given."""
-    known = {name: registry.Entry(name=name, model=name) for name in EMBEDDED} | registry.entries()
-    chosen = [known.get(name) or registry.Entry(name="", model=name) for name in names]
-    rows: list[registry.Entry] = []
+    known = {name: Entry(name=name, model=name) for name in EMBEDDED} | entries()
+    chosen = [known.get(name) or Entry(name="", model=name) for name in names]
+    rows: list[Entry] = []
     for entry in chosen or known.values():
         rows.append(entry)
-        rows += [registry.Entry(name="", model=model) for model in entry.also]
+        rows += [Entry(name="", model=model) for model in entry.also]
     return rows
 
 
@@ -68,7 +70,7 @@ def _weights(name: str) -> str:
     if os.environ.get("HF_HUB_OFFLINE", "").lower() in {"1", "true", "yes", "on"}:
         return "not in the hub's cache, and HF_HUB_OFFLINE is set"
     try:
-        response = _get(f"https://huggingface.co/api/models/{name}", {})
+        response = _get(f"https://huggingface.co/api/models/{name}")
     except OSError:
         return "not in the hub's cache, and the hub cannot be reached"
     if response.status_code == 200:
@@ -82,35 +84,40 @@ def _in_hub_cache(name: str) -> bool:
     return (cache / f"models--{name.replace('/', '--')}" / "snapshots").is_dir()
 
 
-def _server(backend: str, name: str, url: str | None) -> str:
-    from importlib import import_module
+def _server(model: str) -> str:
+    from starprobe.bench.models.http import HttpBackend
 
-    dialect: Dialect = import_module(f"starprobe.bench.models.{backend}").DIALECT
-    entry = registry.find(backend, name, url)
-    base = dialect.fit_url((url or (entry and entry.url) or dialect.url).partition("?")[0])
-    variable = (entry.key if entry and entry.key else None) or key_name(base, dialect.key)
-    key = os.environ.get(variable, "").strip() or None
-    if key is None and (needs_key(base) or (entry is not None and entry.key is not None)):
-        return f"set {variable}"
     try:
-        response = _get(base + dialect.listing, dialect.headers(key))
+        backend = load_backend(model, BackendOptions(timeout_s=TIMEOUT_S))
+    except UserError as error:
+        return str(error)
+    if not isinstance(backend, HttpBackend) or not backend.dialect.listing:
+        return ""
+    endpoint, name = backend.endpoint, backend.model
+    try:
+        response = _get(endpoint.at(backend.dialect.listing), endpoint)
     except OSError as error:
-        return f"no server at {public_url(base)}: {error}"
+        return f"no server at {public_url(endpoint.url)}: {error}"
     if response.status_code in {401, 403}:
-        return f"{public_url(base)} does not accept the key in {variable}"
+        return f"{public_url(endpoint.url)} does not accept the key in {endpoint.auth.key_name}"
     served = _served(response)
     if served and not any(_same(name, other) for other in served):
         many = ", ".join(sorted(served)[:5]) + (", ..." if len(served) > 5 else "")
-        pull = f"; run: ollama pull {name}" if backend == "ollama" else ""
-        return f"{public_url(base)} serves {many}, not {name}{pull}"
+        pull = f"; run: ollama pull {name}" if backend.provider.dialect == "ollama" else ""
+        return f"{public_url(endpoint.url)} serves {many}, not {name}{pull}"
     return ""
 
 
-def _get(url: str, headers: dict[str, str]) -> Any:
+def _get(url: str, endpoint: Endpoint | None = None) -> Any:
     """The response to a GET; OSError, in few words, where there is none."""
+    import asyncio
+
     import httpx2
 
+    headers: dict[str, str] = {}
     try:
+        if endpoint is not None:
+            headers = {**endpoint.headers, **asyncio.run(endpoint.auth.headers(url, {}, b""))}
         return httpx2.get(url, headers=headers, timeout=TIMEOUT_S, trust_env=not is_local(url))
     except httpx2.TimeoutException:
         raise OSError(f"no answer within {TIMEOUT_S:g} s") from None

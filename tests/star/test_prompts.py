@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from starprobe.bench.models import BackendOptions, load_backend
+from starprobe.bench.models.tokens import prompt_ids
 from starprobe.probes.errors import InputError
 from starprobe.probes.loading import load_probe_set
 from starprobe.probes.rendering import render
@@ -88,7 +89,7 @@ def test_encoded_rows_begin_with_the_tokens_that_are_asked_and_end_with_the_end(
     )
     tokenizer = backend.tokenizer  # type: ignore[attr-defined]
     encoded = encode(row, tokenizer)
-    asked = backend._decoder.encode(text)  # type: ignore[attr-defined]
+    asked = prompt_ids(tokenizer, text)
     assert encoded.input_ids[: len(asked)] == asked
     assert encoded.labels[: len(asked)] == [-100] * len(asked)
     assert encoded.labels[len(asked) :] == encoded.input_ids[len(asked) :]

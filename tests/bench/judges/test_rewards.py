@@ -8,7 +8,7 @@ from starprobe.bench.judges.rewards import fit_url, load_reward, read_scores, sc
 from starprobe.bench.judges.stage import JudgeConfig, judge_run
 from starprobe.bench.judges.summary import summarize
 from starprobe.bench.judges.votes import read_judgements
-from starprobe.bench.models.http_faults import Fault
+from starprobe.bench.models.transport import Fault
 from starprobe.bench.records import Usage
 from starprobe.probes.errors import InputError, MissingError
 from tests.bench.judges.server import JudgeServer

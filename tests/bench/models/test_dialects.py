@@ -6,10 +6,9 @@ from typing import Any
 
 import pytest
 
-from starprobe.bench.models import anthropic, ollama, openai
-from starprobe.bench.models.dialect import Quirks
-from starprobe.bench.models.http_faults import Fault
+from starprobe.bench.models.dialects import Quirks, anthropic, ollama, openai
 from starprobe.bench.models.thinking import split_generation, split_reasoning
+from starprobe.bench.models.transport import Fault
 from tests.bench.models.makers import request
 
 
@@ -185,7 +184,7 @@ def test_usage_counts_reasoning_and_cached_tokens() -> None:
 
 def test_every_seed_is_sent_under_the_servers_own_word() -> None:
     ours = openai.call("m", request(seed=5), Quirks()).body
-    mistral = openai.known_quirks("m", "https://api.mistral.ai/v1")
+    mistral = openai.known("m", "https://api.mistral.ai/v1")
     theirs = openai.call("m", request(seed=5), mistral).body
     assert ours["seed"] == 5
     assert (theirs["random_seed"], "seed" in theirs) == (5, False)
@@ -196,11 +195,12 @@ def test_every_seed_is_sent_under_the_servers_own_word() -> None:
 def test_reasoning_models_get_no_sampling_that_they_refuse() -> None:
     url = "https://api.openai.com/v1"
     for model in ("o1", "o3-mini", "gpt-5.4-mini"):
-        body = openai.call(model, request(stop=("x",)), openai.known_quirks(model, url)).body
+        body = openai.call(model, request(stop=("x",)), openai.known(model, url)).body
         assert not {"temperature", "top_p", "stop", "max_tokens"} & set(body)
-        assert body["max_completion_tokens"] == 512
+        # The answer has its 512 tokens, whatever is thought before.
+        assert body["max_completion_tokens"] == 512 + 8192
     # A digit 5 alone makes no reasoner.
-    body = openai.call("gpt-3.5-turbo", request(), openai.known_quirks("gpt-3.5-turbo", url)).body
+    body = openai.call("gpt-3.5-turbo", request(), openai.known("gpt-3.5-turbo", url)).body
     assert body["temperature"] == 0
 
 
@@ -222,7 +222,7 @@ def test_claude_versions_are_read_out_of_names(model: str, version: tuple[int, i
 
 def test_new_claudes_get_no_temperature_and_old_ones_do() -> None:
     for model, sent in (("claude-3-opus-20240229", True), ("claude-opus-4-7", False)):
-        body = anthropic.call(model, request(), anthropic.known_quirks(model, "")).body
+        body = anthropic.call(model, request(), anthropic.known(model, "")).body
         assert ("temperature" in body) is sent
 
 

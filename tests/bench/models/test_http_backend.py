@@ -10,7 +10,7 @@ from collections import Counter
 import pytest
 
 from starprobe.bench.models import BackendOptions, load_backend
-from starprobe.bench.models.http_backend import HttpBackend
+from starprobe.bench.models.http import HttpBackend
 from starprobe.bench.records import Generation
 from starprobe.probes.errors import MissingError
 from tests.bench.models.makers import QUICK, request
@@ -43,6 +43,11 @@ def at_random(faults: tuple[str, ...], share: float) -> Script:
         return faults[drawn % len(faults)]
 
     return script
+
+
+def auth_of(backend: HttpBackend) -> dict[str, str]:
+    """The headers that authenticate."""
+    return asyncio.run(backend.endpoint.auth.headers(backend.endpoint.url, {}, b""))
 
 
 def ask(
@@ -191,10 +196,10 @@ def test_a_vendors_key_goes_to_no_other_host(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.delenv("STARPROBE_API_KEY", raising=False)
     elsewhere = load_backend("openai:m@https://example.org/v1")
     assert isinstance(elsewhere, HttpBackend)
-    assert elsewhere.endpoint.headers == {}
+    assert auth_of(elsewhere) == {}
     here = load_backend("openai:m@http://127.0.0.1:9/v1")
     assert isinstance(here, HttpBackend)
-    assert "planted" in str(here.endpoint.headers)
+    assert "planted" in str(auth_of(here))
 
 
 def test_a_vendors_own_host_wants_its_key(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,10 +7,16 @@ from datetime import UTC, datetime
 
 import pytest
 
-from starprobe.bench.models.http_faults import Fault, retry_after, server_message, status_fault
-from starprobe.bench.models.http_gate import Gate
-from starprobe.bench.models.http_post import parse
-from starprobe.bench.models.keys import key_name, redact
+from starprobe.bench.models.http import Gate
+from starprobe.bench.models.keys import redact
+from starprobe.bench.models.names import key_name, providers
+from starprobe.bench.models.transport import (
+    Fault,
+    parse,
+    retry_after,
+    server_message,
+    status_fault,
+)
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -93,9 +99,13 @@ def test_an_error_under_status_200_is_one() -> None:
 
 def test_hosts_have_their_own_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("STARPROBE_API_KEY", raising=False)
-    assert key_name("https://api.mistral.ai/v1", "OPENAI_API_KEY") == "MISTRAL_API_KEY"
-    assert key_name("https://evil.example/v1", "OPENAI_API_KEY") == "STARPROBE_API_KEY"
-    assert key_name("http://127.0.0.1:8000/v1", "OPENAI_API_KEY") == "OPENAI_API_KEY"
+    openai, azure = providers()["openai"], providers()["azure"]
+    monkeypatch.delenv("AZURE_OPENAI_ENDPOINT", raising=False)
+    assert key_name(openai, "https://api.mistral.ai/v1") == "MISTRAL_API_KEY"
+    assert key_name(openai, "https://evil.example/v1") == "STARPROBE_API_KEY"
+    assert key_name(openai, "http://127.0.0.1:8000/v1") == "OPENAI_API_KEY"
+    assert key_name(azure, "https://me.openai.azure.com/openai/v1") == "AZURE_OPENAI_API_KEY"
+    assert key_name(azure, "https://openai.azure.com.evil.example/v1") == "STARPROBE_API_KEY"
 
 
 def test_keys_and_passwords_are_blotted_out(monkeypatch: pytest.MonkeyPatch) -> None:

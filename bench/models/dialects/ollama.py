@@ -1,4 +1,4 @@
-"""`ollama:` Ollama's native API, because its /v1 cannot be told how much context to hold.
+"""Ollama's native API, because its /v1 cannot be told how much context to hold.
 
 By default Ollama cuts a prompt that is longer than its context, and says nothing. Here the context
 is sized for the longest request of the batch, and cutting is forbidden in the body, which servers
@@ -11,20 +11,19 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from starprobe.bench.models.base import BackendOptions, Request
-from starprobe.bench.models.dialect import (
+from starprobe.bench.models.base import Request
+from starprobe.bench.models.dialects import (
     Call,
     Dialect,
     Quirks,
+    adapted,
     chat_messages,
     drop,
     finish_reason,
-    refused_parameter,
     without,
 )
-from starprobe.bench.models.http_backend import HttpBackend
-from starprobe.bench.models.http_faults import broken
 from starprobe.bench.models.thinking import message_parts
+from starprobe.bench.models.transport import broken
 from starprobe.bench.records import FinishReason, Generation, Usage
 
 FINISH: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
@@ -34,22 +33,12 @@ TEMPLATE_TOKENS = 256
 """Room for the chat template's own tokens."""
 
 
-def make(name: str, url: str | None, options: BackendOptions) -> HttpBackend:
-    """The backend for a model that Ollama serves, on this machine unless a URL says otherwise."""
-    return HttpBackend(DIALECT, name, url, options)
-
-
 def fit_url(url: str) -> str:
     """The server's root: /v1 and /api are taken off."""
     return re.sub(r"/(v1|api|api/chat)/?$", "", url.rstrip("/"))
 
 
-def headers(key: str | None) -> dict[str, str]:
-    """The key as a bearer token, for Ollama's own cloud."""
-    return {"Authorization": f"Bearer {key}"} if key else {}
-
-
-def known_quirks(model: str, url: str) -> Quirks:
+def known(model: str, url: str) -> Quirks:
     """Nothing is known without asking."""
     return Quirks()
 
@@ -68,14 +57,9 @@ def call(model: str, request: Request, quirks: Quirks) -> Call:
         "stop": list(sampling.stop),
         "num_ctx": quirks.num_ctx,
     }
-    options = {
-        key: value
-        for key, value in options.items()
-        if value is not None and value != [] and key not in quirks.unsent
-    }
     body: dict[str, Any] = {
         "model": model,
-        "stream": False,
+        "stream": quirks.stream,
         "truncate": False,
         "shift": False,
         "options": options,
@@ -115,12 +99,30 @@ def generation(data: Mapping[str, Any]) -> Generation:
     )
 
 
+def assembled(events: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The lines of a stream as one body.
+
+    Raises:
+        Fault: the stream broke off.
+    """
+    if not events or not events[-1].get("done"):
+        raise broken("unfinished", "the stream broke off before the answer was whole")
+    whole = dict(events[-1])
+    if any("message" in event for event in events):
+        parts = [event.get("message") or {} for event in events]
+        whole["message"] = {
+            key: "".join(part.get(key) or "" for part in parts) for key in ("content", "thinking")
+        }
+    else:
+        whole["response"] = "".join(event.get("response") or "" for event in events)
+    return whole
+
+
 def adapt(quirks: Quirks, sent: Mapping[str, Any], refusal: str) -> Quirks | None:
     """Quirks without `think`, where the model cannot, and without what an old server refuses."""
     if "think" in sent and "does not support thinking" in refusal:
         return drop(quirks, "think")
-    name = refused_parameter([name for name in ("truncate", "shift") if name in sent], refusal)
-    return drop(quirks, name) if name else None
+    return adapted(quirks, sent, refusal, ("truncate", "shift"))
 
 
 def prepare(quirks: Quirks, requests: Sequence[Request]) -> Quirks:
@@ -147,16 +149,4 @@ def _tokens(request: Request) -> int:
     return plain // 2 + len(text.encode("utf-8", "replace")) - plain
 
 
-DIALECT = Dialect(
-    name="ollama",
-    key="OLLAMA_API_KEY",
-    url="http://127.0.0.1:11434",
-    fit_url=fit_url,
-    headers=headers,
-    known=known_quirks,
-    call=call,
-    generation=generation,
-    adapt=adapt,
-    prepare=prepare,
-    listing="/api/tags",
-)
+DIALECT = Dialect(fit_url, known, call, generation, assembled, adapt, prepare, "/api/tags")

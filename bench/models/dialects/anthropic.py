@@ -1,4 +1,4 @@
-"""`anthropic:` the Messages API, of Anthropic or of a server that speaks it (`vllm serve` does)."""
+"""The Messages API, of Anthropic or of a server that speaks it (`vllm serve` does)."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from starprobe.bench.models.base import BackendOptions, Request
-from starprobe.bench.models.dialect import (
+from starprobe.bench.models.base import Request
+from starprobe.bench.models.dialects import (
+    BUDGETS,
     Call,
     Dialect,
     Quirks,
-    chat_messages,
-    drop,
+    adapted,
+    count,
     finish_reason,
-    refused_parameter,
+    system_apart,
+    thinking_tokens,
     without,
 )
-from starprobe.bench.models.http_backend import HttpBackend
-from starprobe.bench.models.http_faults import broken
 from starprobe.bench.models.thinking import content_parts
+from starprobe.bench.models.transport import broken
 from starprobe.bench.records import FinishReason, Generation, Usage
 
 FINISH: dict[str, FinishReason] = {
@@ -35,21 +36,11 @@ FINISH: dict[str, FinishReason] = {
 SAMPLING = ("temperature", "top_p", "stop_sequences", "thinking", "output_config")
 LEAST_BUDGET = 1024
 """Thinking tokens below which the API refuses a budget."""
-BUDGETS = {"low": 2048, "medium": 8192, "high": 16384}
 ADAPTIVE = (4, 6)
 """Versions from here on choose their thinking budget themselves; 4.7 refuses to be given one."""
 NO_SAMPLING = (4, 7)
 """Versions from here on refuse temperature and top_p."""
 _VERSION = re.compile(r"claude-(?:[a-z]+-)?(\d{1,2})(?!\d)(?:[-.](\d{1,2})(?!\d))?")
-
-
-def make(name: str, url: str | None, options: BackendOptions) -> HttpBackend:
-    """The backend for a model behind a Messages endpoint.
-
-    Raises:
-        MissingError: the endpoint needs a key and there is none.
-    """
-    return HttpBackend(DIALECT, name, url, options)
 
 
 def fit_url(url: str) -> str:
@@ -58,18 +49,13 @@ def fit_url(url: str) -> str:
     return url if urlsplit(url).path.strip("/") else f"{url}/v1"
 
 
-def headers(key: str | None) -> dict[str, str]:
-    """The version of the API, and the key."""
-    return {"anthropic-version": "2023-06-01"} | ({"x-api-key": key} if key else {})
-
-
 def version(model: str) -> tuple[int, int] | None:
     """Claude's version out of a model's name: `claude-3-5-sonnet-20240620` is (3, 5)."""
     found = _VERSION.search(model)
     return (int(found[1]), int(found[2] or 0)) if found else None
 
 
-def known_quirks(model: str, url: str) -> Quirks:
+def known(model: str, url: str) -> Quirks:
     """What is known of a model without asking."""
     number = version(model)
     refused = number is not None and number >= NO_SAMPLING
@@ -85,20 +71,21 @@ def call(model: str, request: Request, quirks: Quirks) -> Call:
     if request.chat is False:
         raise ValueError("the Messages API has no plain-text completion; ask for chat")
     sampling = request.sampling
-    messages = chat_messages(request, quirks)
-    thinking = _thinking(model, quirks.reasoning)
+    system, messages = system_apart(request, quirks)
+    thinking = thinking_fields(model, quirks.reasoning)
     budget = thinking.get("thinking", {}).get("budget_tokens", 0)
     stops = [stop for stop in sampling.stop if stop.strip()]  # Blank ones are answered with a 400.
     body: dict[str, Any] = {
         "model": model,
         "max_tokens": sampling.max_tokens + budget,
-        "system": "\n\n".join(turn.content for turn in messages if turn.role == "system") or None,
-        "messages": [turn.model_dump() for turn in messages if turn.role != "system"],
+        "system": system or None,
+        "messages": [turn.model_dump() for turn in messages],
         "stop_sequences": stops,
         "temperature": sampling.temperature,
         # Newer models take one of the two, not both; top_p alone can stand at its default.
         "top_p": sampling.top_p if sampling.top_p != 1.0 and sampling.temperature == 1.0 else None,
         **thinking,
+        "stream": True if quirks.stream else None,
     }
     if thinking.get("thinking", {}).get("type") in {"enabled", "adaptive"}:
         body["temperature"] = body["top_p"] = None  # Refused beside thinking.
@@ -126,18 +113,40 @@ def generation(data: Mapping[str, Any]) -> Generation:
     )
 
 
+def assembled(events: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The events of a stream as one message.
+
+    Raises:
+        Fault: the stream broke off.
+    """
+    whole: dict[str, Any] = {"content": [], "usage": {}, "stop_reason": None}
+    blocks: dict[int, dict[str, Any]] = {}
+    for event in events:
+        kind = event.get("type")
+        if kind == "message_start":
+            whole["usage"] |= event["message"].get("usage") or {}
+        elif kind == "content_block_start":
+            blocks[event["index"]] = dict(event["content_block"])
+        elif kind == "content_block_delta":
+            for key in ("text", "thinking"):
+                if isinstance(piece := event["delta"].get(key), str):
+                    block = blocks.setdefault(event["index"], {"type": key})
+                    block[key] = block.get(key, "") + piece
+        elif kind == "message_delta":
+            whole["stop_reason"] = event["delta"].get("stop_reason")
+            whole["usage"] |= event.get("usage") or {}
+    if whole["stop_reason"] is None:
+        raise broken("unfinished", "the stream broke off before the answer was whole")
+    whole["content"] = [blocks[index] for index in sorted(blocks)]
+    return whole
+
+
 def adapt(quirks: Quirks, sent: Mapping[str, Any], refusal: str) -> Quirks | None:
     """Quirks without the parameter that the server refuses by name."""
-    name = refused_parameter([name for name in SAMPLING if name in sent], refusal)
-    return drop(quirks, name) if name else None
+    return adapted(quirks, sent, refusal, SAMPLING)
 
 
-def prepare(quirks: Quirks, requests: Sequence[Request]) -> Quirks:
-    """Nothing depends on the requests together."""
-    return quirks
-
-
-def _thinking(model: str, reasoning: str | None) -> dict[str, Any]:
+def thinking_fields(model: str, reasoning: str | None) -> dict[str, Any]:
     """The fields that ask for thinking: a budget up to 4.5, an effort from 4.6 on."""
     if reasoning is None:
         return {}
@@ -146,8 +155,8 @@ def _thinking(model: str, reasoning: str | None) -> dict[str, Any]:
     if (version(model) or (0, 0)) >= ADAPTIVE:
         asked: dict[str, Any] = {"thinking": {"type": "adaptive", "display": "summarized"}}
         return asked | ({"output_config": {"effort": reasoning}} if reasoning in BUDGETS else {})
-    budget = int(reasoning) if reasoning.isdigit() else BUDGETS.get(reasoning, LEAST_BUDGET)
-    return {"thinking": {"type": "enabled", "budget_tokens": max(LEAST_BUDGET, budget)}}
+    budget = max(LEAST_BUDGET, thinking_tokens(reasoning))
+    return {"thinking": {"type": "enabled", "budget_tokens": budget}}
 
 
 def _usage(said: Any) -> Usage | None:
@@ -161,20 +170,9 @@ def _usage(said: Any) -> Usage | None:
     details = said.get("output_tokens_details")
     return Usage(
         prompt_tokens=sum(counted) if counted else None,
-        completion_tokens=said.get("output_tokens"),
+        completion_tokens=count(said.get("output_tokens")),
         reasoning_tokens=details.get("thinking_tokens") if isinstance(details, Mapping) else None,
     )
 
 
-DIALECT = Dialect(
-    name="anthropic",
-    key="ANTHROPIC_API_KEY",
-    url="https://api.anthropic.com/v1",
-    fit_url=fit_url,
-    headers=headers,
-    known=known_quirks,
-    call=call,
-    generation=generation,
-    adapt=adapt,
-    prepare=prepare,
-)
+DIALECT = Dialect(fit_url, known, call, generation, assembled, adapt)

@@ -1,0 +1,268 @@
+"""One try of one request: posts JSON, gives JSON back, or raises a Fault. Knows no dialect.
+
+Passing faults: 408, 409, 425, 429, 5xx (529 among them), resets, timeouts, answers that are none.
+Permanent ones: every other 4xx, and a 429 that says that the account is out of money.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import ssl
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, NamedTuple
+
+import httpx2
+
+from starprobe.bench.models.keys import Auth, is_local, public_url, redact
+from starprobe.bench.records import ResponseError
+
+PASSING = frozenset({408, 409, 425, 429})
+CROWDED = frozenset({429, 503, 529})
+"""Statuses that ask for fewer requests, not only for another try."""
+FOR_ALL = frozenset({401, 402, 404, 410})
+"""Statuses that every further request of this model would get too."""
+OUT_OF_MONEY = ("insufficient_quota", "billing_hard_limit_reached", "insufficient credits")
+ADVICE = {
+    401: "the key is missing, wrong or run out: set {key}",
+    402: "the account has no credit left",
+    403: "the key in {key} may not use this model",
+    404: "no such model or path at {url}",
+    410: "this model has been retired",
+}
+"""Status -> what to tell the user of one that trying again cannot cure."""
+_LONGEST = 300
+_RETRY_DELAY = re.compile(r'"retryDelay":\s*"([\d.]+)s"')
+STREAMS = ("text/event-stream", "application/x-ndjson", "application/jsonl")
+
+
+class Fault(Exception):
+    """One failed try."""
+
+    def __init__(
+        self,
+        error: ResponseError,
+        *,
+        wait_s: float | None = None,
+        crowded: bool = False,
+        for_all: bool = False,
+        body: str = "",
+    ) -> None:
+        super().__init__(error.message)
+        self.error = error
+        self.wait_s = wait_s
+        """What Retry-After asks for."""
+        self.crowded = crowded
+        self.for_all = for_all
+        self.body = body
+        """The server's own words, for the dialect to look into."""
+
+
+class Endpoint(NamedTuple):
+    """Where requests go."""
+
+    url: str
+    auth: Auth
+    headers: dict[str, str]
+    timeout_s: float
+    query: str = ""
+    """What stands after ? in the user's URL: some services want a version there."""
+
+    def at(self, path: str) -> str:
+        """The whole URL of a path."""
+        mark = "&" if "?" in path else "?"
+        return f"{self.url}{path}" + (f"{mark}{self.query}" if self.query else "")
+
+
+class Reply(NamedTuple):
+    """What came back: one object, or the pieces of a stream."""
+
+    data: dict[str, Any] | list[dict[str, Any]]
+    latency_s: float
+
+
+def open_client(endpoint: Endpoint, concurrency: int) -> httpx2.AsyncClient:
+    """A client with room for so many connections; the environment's proxies are for far hosts."""
+    return httpx2.AsyncClient(
+        headers=endpoint.headers,
+        timeout=httpx2.Timeout(endpoint.timeout_s, pool=None),
+        limits=httpx2.Limits(
+            max_connections=concurrency,
+            max_keepalive_connections=concurrency,
+            keepalive_expiry=30.0,
+        ),
+        trust_env=not is_local(endpoint.url),
+        # Making a context for https takes tens of milliseconds, which http can do without.
+        verify=endpoint.url.startswith("https:") or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+    )
+
+
+async def post(
+    client: httpx2.AsyncClient, endpoint: Endpoint, path: str, body: dict[str, Any]
+) -> Reply:
+    """The answer to a body, and the seconds that it took.
+
+    `timeout_s` holds from the first byte sent to the last one received, however slowly they drip.
+
+    Raises:
+        Fault: anything else came back, or nothing.
+    """
+    url, content = endpoint.at(path), json.dumps(body).encode()
+    headers = {"content-type": "application/json"}
+    headers |= await endpoint.auth.headers(url, headers, content)
+    start = time.perf_counter()
+    try:
+        async with asyncio.timeout(endpoint.timeout_s):
+            response = await client.post(url, content=content, headers=headers)
+    except (TimeoutError, httpx2.TimeoutException):
+        raise broken("timeout", f"no whole answer within {endpoint.timeout_s:g} s") from None
+    except httpx2.ConnectError as error:
+        where = public_url(endpoint.url)
+        raise broken("unreachable", f"cannot reach {where}: {error}; is it running?") from None
+    except httpx2.TransportError as error:
+        said = str(error) or type(error).__name__
+        raise broken("connection", f"the connection broke: {said}") from None
+    except (httpx2.InvalidURL, httpx2.DecodingError, UnicodeError) as error:
+        raise broken("connection", f"{type(error).__name__}: {error}") from None
+    latency = time.perf_counter() - start
+    if not response.is_success:
+        raise status_fault(
+            response.status_code,
+            response.headers,
+            response.text,
+            url=public_url(endpoint.url) + path,
+            key=endpoint.auth.key_name,
+        )
+    kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind in STREAMS or response.content.lstrip().startswith((b"data:", b"event:")):
+        return Reply(events(response.content), latency)
+    return Reply(parse(response.content, kind), latency)
+
+
+def parse(content: bytes, content_type: str) -> dict[str, Any]:
+    """The JSON object of a body; one sent twice over counts once.
+
+    Raises:
+        Fault: it is no JSON, half a JSON, no object, or an object that reports an error.
+    """
+    try:
+        text = content.decode("utf-8-sig").strip()
+        data, end = json.JSONDecoder().raw_decode(text)
+    except ValueError:
+        start = redact(content[:60].decode("utf-8", "replace"))
+        kind = content_type.partition(";")[0].strip() or "no content type"
+        raise broken("bad_json", f"the answer ({kind}) is no JSON: {start!r}") from None
+    rest = text[end:].strip()
+    if rest and rest != text[:end]:
+        raise broken("bad_json", f"the answer holds more than one JSON: {rest[:60]!r}")
+    if not isinstance(data, dict):
+        raise broken("bad_json", f"the answer is no JSON object: {text[:60]!r}")
+    if data.get("error") and not data.get("choices"):
+        raise _reported(data["error"], text)
+    return data
+
+
+def events(content: bytes) -> list[dict[str, Any]]:
+    """The JSON objects of a stream: server-sent events, or one a line.
+
+    Raises:
+        Fault: a piece is no JSON, or reports an error.
+    """
+    found = []
+    for line in content.decode("utf-8", "replace").splitlines():
+        said = line.strip()
+        if said.startswith("data:"):
+            said = said.removeprefix("data:").strip()
+        elif not said.startswith("{"):
+            continue
+        if said and said != "[DONE]":
+            found.append(parse(said.encode(), STREAMS[0]))
+    return found
+
+
+def _reported(error: Any, body: str) -> Fault:
+    """The fault of an error that came with status 200, as routers send them."""
+    code = str(error.get("code")) if isinstance(error, dict) else ""
+    status = int(code) if code.isdigit() else 0
+    if 400 <= status <= 599:
+        return status_fault(status, {}, body, url="", key="its key")
+    said = error.get("message", error) if isinstance(error, dict) else error
+    return Fault(
+        ResponseError(kind="reported", message=redact(str(said))[:_LONGEST]),
+        body=body,
+        crowded="overloaded" in str(error).lower(),
+    )
+
+
+def status_fault(
+    status: int, headers: Mapping[str, str], body: str, *, url: str, key: str
+) -> Fault:
+    """The fault of a status that is not 2xx.
+
+    Args:
+        status: the HTTP status.
+        headers: of the response, for Retry-After.
+        body: of the response; its own message becomes ours.
+        url: where the request went, without secrets.
+        key: the variable that holds the key, for the advice.
+    """
+    broke = any(word in body.lower() for word in OUT_OF_MONEY)
+    permanent = not (status in PASSING or status >= 500) or broke
+    said = redact(server_message(body))
+    advice = ADVICE.get(status, "").format(key=key, url=url)
+    message = "; ".join(part for part in (f"HTTP {status}", said, advice) if part)
+    wait = retry_after(headers)
+    if wait is None and (delay := _RETRY_DELAY.search(body)):
+        wait = float(delay[1])
+    return Fault(
+        ResponseError(kind=f"http_{status}", message=message, permanent=permanent),
+        wait_s=wait,
+        crowded=status in CROWDED and not permanent,
+        for_all=status in FOR_ALL or broke,
+        body=body,
+    )
+
+
+def broken(kind: str, message: str) -> Fault:
+    """The fault of an answer that is no answer: passing, since a second one may be whole."""
+    return Fault(ResponseError(kind=kind, message=redact(message)[:_LONGEST]))
+
+
+def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
+    """Seconds that Retry-After asks for, in either of its forms (RFC 9110, 10.2.3).
+
+    `retry-after-ms`, which some services send beside it, is taken first.
+    """
+    try:
+        if "retry-after-ms" in headers:
+            return max(0.0, float(headers["retry-after-ms"]) / 1000)
+        said = headers.get("retry-after", "").strip()
+        if not said:
+            return None
+        if said.replace(".", "", 1).isdigit():
+            return float(said)
+        when = parsedate_to_datetime(said)
+        when = when if when.tzinfo else when.replace(tzinfo=UTC)
+        return max(0.0, (when - (now or datetime.now(UTC))).total_seconds())
+    except ValueError:
+        return None
+
+
+def server_message(body: str) -> str:
+    """The server's own words in one line, out of any of the usual shapes of an error body."""
+    try:
+        said: Any = json.loads(body)
+    except ValueError:
+        said = body
+    if isinstance(said, list) and len(said) == 1 and isinstance(said[0], dict):
+        said = said[0]
+    for key in ("error", "message", "Message", "detail", "title"):
+        if isinstance(said, dict) and key in said:
+            said = said[key]
+    if not isinstance(said, str):
+        said = json.dumps(said, ensure_ascii=False)
+    return " ".join(said.split())[:_LONGEST]
