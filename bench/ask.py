@@ -9,23 +9,23 @@ import hashlib
 import json
 from asyncio import CancelledError
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import ExitStack, closing, suppress
+from contextlib import closing
 from functools import partial
 from pathlib import Path
-from threading import Lock
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from starprobe.bench.files import Appender, may_write, only_writer
+from starprobe.bench.files import may_write, only_writer
 from starprobe.bench.models import (
     Backend,
     BackendOptions,
     Request,
     generate,
+    generate_all,
     load_backend,
     parse_model,
+    providers,
 )
-from starprobe.bench.progress import Counting, Watcher, board, line
+from starprobe.bench.progress import Counting, Line, Watcher, lines
 from starprobe.bench.readers import DEFAULT_CLASSIFIER, load_classifier
 from starprobe.bench.readers.base import Reading
 from starprobe.bench.records import Generation, ModelInfo, Response, Sampling, Verdict
@@ -44,7 +44,6 @@ from starprobe.probes.schema import Option, Prompt, Question, Record
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.progress import Progress
 
 HINTED = "hinted"
 
@@ -169,64 +168,6 @@ def _reading(prompt: Prompt, response: Response) -> Reading:
     )
 
 
-REMOTE = frozenset({"openai", "anthropic", "ollama"})
-"""Backends whose work is done elsewhere."""
-
-
-class LockedAppender:
-    """One appender for several threads."""
-
-    def __init__(self, appender: Appender) -> None:
-        self._appender = appender
-        self._lock = Lock()
-
-    def append(self, records: Iterable[Response]) -> None:
-        """Appends as the only one that does."""
-        with self._lock:
-            self._appender.append(records)
-
-
-class Stage(NamedTuple):
-    """What models that are asked at the same time share."""
-
-    writer: LockedAppender
-    progress: Progress
-
-
-def ask_together(
-    backends: Sequence[Backend],
-    ask: Callable[[Backend, Stage], object],
-    appender: Appender,
-    console: Console | None = None,
-) -> None:
-    """Asks all of them in threads; each has its own progress line and its own connections.
-
-    Ctrl-C, or an exception in one of them, closes them all.
-
-    Args:
-        backends: the models, loaded; closed when this returns.
-        ask: asks one of them.
-        appender: where the responses go.
-        console: where progress is shown.
-    """
-
-    def work(backend: Backend) -> None:
-        with suppress(CancelledError):
-            ask(backend, stage)
-        backend.close()
-
-    with board(console) as progress:
-        stage = Stage(LockedAppender(appender), progress)
-        with ThreadPoolExecutor(max_workers=max(1, len(backends))) as pool:
-            try:
-                for done in as_completed([pool.submit(work, backend) for backend in backends]):
-                    done.result()
-            finally:
-                for backend in backends:
-                    backend.close()
-
-
-_NOTING = Lock()
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 Row = TypeVar("Row", bound=Record)
@@ -253,32 +194,28 @@ def run(config: RunConfig, out: Path | str, console: Console | None = None) -> R
     failures: list[UserError] = []
     with only_writer(out):
         folder = Run.create(out, info, prompts)
-        remote, others = split_models(config)
-        ready = load_models(remote, config.options, failures)
-        if ready:
-            for backend in ready:  # In the order of the command.
-                note_model(folder, backend.info(), anew=False)
-            with folder.response_writer() as writer:
-                ask = partial(_ask_on_stage, folder, prompts, config)
-                ask_together(ready, ask, writer, console)
-        for model in others:
-            for backend in load_models([model], config.options, failures):
-                with closing(backend):
-                    ask_model(folder, backend, prompts, config, console)
+        for group in asked_at_once(config):
+            backends = load_models(group, config.options, failures)
+            try:
+                ask_models(folder, backends, prompts, config, console)
+            finally:
+                for backend in backends:
+                    backend.close()
     if failures:
         raise failures[0]
     return folder
 
 
-def split_models(config: RunConfig) -> tuple[list[str], list[str]]:
-    """The models that are asked at the same time, and those that are asked one by one.
+def asked_at_once(config: RunConfig) -> list[list[str]]:
+    """The models in groups: those behind servers together, those on this machine one by one.
 
-    One by one: what runs on this machine, and everything where there is a budget to keep.
+    All one by one where there is a budget to keep.
     """
-    remote = [model for model in config.models if parse_model(model).backend in REMOTE]
-    if len(remote) < 2 or config.budget is not None:
-        return [], list(config.models)
-    return remote, [model for model in config.models if model not in remote]
+    served = providers()
+    remote = [model for model in config.models if parse_model(model).backend in served]
+    if config.budget is not None or not remote:
+        return [[model] for model in config.models]
+    return [remote, *([model] for model in config.models if model not in remote)]
 
 
 def load_models(
@@ -294,73 +231,99 @@ def load_models(
     return loaded
 
 
-def _ask_on_stage(
-    folder: Run, prompts: Sequence[Prompt], config: RunConfig, backend: Backend, stage: Stage
-) -> None:
-    ask_model(folder, backend, prompts, config, None, stage)
+class Wanted(NamedTuple):
+    """One response that is to be there."""
+
+    backend: Backend
+    request: Request
+    prompt_id: str
+    repeat: int
 
 
-def ask_model(
+def ask_models(
     folder: Run,
-    backend: Backend,
+    backends: Sequence[Backend],
     prompts: Sequence[Prompt],
     config: RunConfig,
     console: Console | None = None,
-    stage: Stage | None = None,
 ) -> int:
-    """Asks one model what it has not answered yet; gives how many requests were made.
+    """Asks models what they have not answered yet; gives how many requests were made.
 
     Args:
         folder: the run.
-        backend: the model, loaded.
+        backends: the models, loaded; those behind servers are asked at the same time.
         prompts: what to ask.
         config: how often, and how it is sampled.
         console: where progress is shown.
-        stage: what is shared with models that are asked at the same time.
     """
-    info = backend.info()
-    note_model(folder, info, anew=False)
-    rows = folder.responses()
-    wanted = {
-        request.id: (request, prompt.id, repeat)
-        for prompt, repeat in asked_of(config, info, prompts)
-        for request in [make_request(info, prompt, config.sampling, repeat, config.options)]
-    }
-    if all(key in rows and rows[key].error is None for key in wanted):
+    rows, wanted = folder.responses(), dict[str, Wanted]()
+    parts: dict[str, tuple[int, int]] = {}
+    for backend in backends:
+        info = backend.info()
+        note_model(folder, info, anew=False)
+        mine = {
+            request.id: Wanted(backend, request, prompt.id, repeat)
+            for prompt, repeat in asked_of(config, info, prompts)
+            for request in [make_request(info, prompt, config.sampling, repeat, config.options)]
+        }
+        done = sum(key in rows and rows[key].error is None for key in mine)
+        if done < len(mine):
+            parts[info.name] = len(mine), done
+        wanted |= mine
+    if not parts:
         return 0
-    with ExitStack() as stack:
-        writer = stage.writer if stage else stack.enter_context(folder.response_writer())
-        watcher = stack.enter_context(line(console, progress=stage.progress if stage else None))
-        make = partial(_answers, backend, config, spent(rows.values()), watcher)
-        made = ask_missing(wanted, rows, make, writer.append, watcher, info.name)
+    with folder.response_writer() as writer, lines(parts, console) as watcher:
+        for backend in backends:
+            if backend.info().name in parts:
+                listen(backend, watcher.of(backend.info().name), config.sampling)
+        make = partial(_answers, config, spent(rows.values()), watcher)
+        made = ask_missing(wanted, rows, make, writer.append, watcher, "asking")
     # What a backend has learnt on the way, such as parameters that the service refuses.
-    note_model(folder, backend.info(), anew=True)
+    for backend in backends:
+        note_model(folder, backend.info(), anew=backend.info().name in parts)
     return len(made)
 
 
+def listen(backend: Backend, line: Line, sampling: Sampling) -> None:
+    """Lets a line tell what a server asks for, and first what cannot be sent to it."""
+    from starprobe.bench.models.http import HttpBackend
+
+    if isinstance(backend, HttpBackend):
+        backend.on_wait, backend.on_learning = line.wait, line.remark
+        left_out = backend.not_sent(sampling)
+        if left_out:
+            line.remark(f"not sent, since the service does not take it: {', '.join(left_out)}")
+
+
 def _answers(
-    backend: Backend,
-    config: RunConfig,
-    paid: float,
-    watcher: Watcher,
-    missing: Mapping[str, tuple[Request, str, int]],
+    config: RunConfig, paid: float, watcher: Watcher, missing: Mapping[str, Wanted]
 ) -> Iterator[tuple[str, list[Response]]]:
     """The responses to these requests as they come, as far as the budget reaches."""
-    info = backend.info()
-    waiting = [request for request, _, _ in missing.values()]
+    waiting = list(missing.values())
     while waiting:
         batch = waiting
         if config.budget is not None:
-            batch = list(affordable(waiting, prices(info), config.budget - paid))
+            price = prices(waiting[0].backend.info())
+            requests = [one.request for one in waiting]
+            batch = waiting[: len(list(affordable(requests, price, config.budget - paid)))]
             if not batch:
                 watcher.note(f"stopped before the budget of ${config.budget:g} was passed")
                 return
-        for name, generation in generate(backend, batch):
-            _, prompt_id, repeat = missing[name]
-            row = make_response(name, prompt_id, repeat, info.name, generation)
+        names = {id(one.backend): one.backend.info().name for one in batch}
+        for backend, name, generation in generate_all(_jobs(batch)):
+            one = missing[name]
+            row = make_response(name, one.prompt_id, one.repeat, names[id(backend)], generation)
             paid += spent([row])
             yield name, [row]
         waiting = waiting[len(batch) :]
+
+
+def _jobs(wanted: Iterable[Wanted]) -> list[tuple[Backend, list[Request]]]:
+    """The requests of each backend."""
+    found: dict[int, tuple[Backend, list[Request]]] = {}
+    for one in wanted:
+        found.setdefault(id(one.backend), (one.backend, []))[1].append(one.request)
+    return list(found.values())
 
 
 def ask_missing(
@@ -427,10 +390,16 @@ def _closable(rows: Iterator[Made]) -> Generator[Made, None, None]:
 
 def note_model(folder: Run, info: ModelInfo, anew: bool) -> None:
     """Puts a model into run.json: where it is not there yet, or has changed, or always."""
-    with _NOTING:
-        known = {model.name: (model.revision, model.endpoint) for model in folder.info.models}
-        if anew or known.get(info.name, ()) != (info.revision, info.endpoint):
-            folder.extend(folder.info.model_copy(update={"models": (info,)}), ())
+    known = {model.name: model for model in folder.info.models}
+    old = known.get(info.name)
+    if not anew and old and (old.revision, old.endpoint) == (info.revision, info.endpoint):
+        return
+    if old is not None and old.details.get("sent"):
+        # A run that goes on was perhaps asked otherwise before: both ways stay on record.
+        sent = [*old.details["sent"], *info.details.get("sent", ())]
+        unlike = {json.dumps(one, sort_keys=True): one for one in sent}
+        info = info.model_copy(update={"details": info.details | {"sent": list(unlike.values())}})
+    folder.extend(folder.info.model_copy(update={"models": (info,)}), ())
 
 
 def make_request(
@@ -454,7 +423,12 @@ def make_request(
     }
     if options is not None:
         dtype = None if options.dtype == "auto" else options.dtype
-        changes = {"system": options.system, "reasoning": options.reasoning, "dtype": dtype}
+        changes: dict[str, Any] = {
+            "system": options.system,
+            "reasoning": options.reasoning,
+            "dtype": dtype,
+            "body": options.body or None,
+        }
         asked |= {name: value for name, value in changes.items() if value is not None}
     canonical = json.dumps(asked, sort_keys=True, ensure_ascii=True).encode()
     return Request(

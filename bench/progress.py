@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Protocol
 
-from starprobe.bench.records import Generation
+from starprobe.bench.records import Generation, Response
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -104,7 +104,7 @@ class Line:
     def __init__(self, board: Progress, names: Mapping[str, str] | None = None) -> None:
         self._board, self._names = board, names or {}
         self._task = board.add_task("", total=None, visible=False, summary="")
-        self._phase, self._note, self._sums = "", "", Sums()
+        self._phase, self._note, self._waiting, self._sums = "", "", "", Sums()
 
     def start(self, phase: str, total: int, done: int = 0) -> None:
         """A phase begins; the one before leaves its line."""
@@ -125,6 +125,7 @@ class Line:
     def made(self, row: Generation) -> None:
         """One more response is there, or failed."""
         self._sums.add(row)
+        self._waiting = ""
         self.advance()
 
     def note(self, text: str) -> None:
@@ -135,6 +136,18 @@ class Line:
     def say(self, text: str) -> None:
         """A line that stays."""
         self._board.console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def remark(self, text: str) -> None:
+        """A line about this phase that stays."""
+        self.say(f"{self._phase}: {text}")
+
+    def wait(self, text: str) -> None:
+        """What nothing goes on for, until something does; a line where none can be redrawn."""
+        if self._board.console.is_terminal:
+            self._waiting = text
+            self._draw()
+        else:
+            self.remark(text)
 
     def leave(self) -> None:
         """Ends the phase."""
@@ -148,8 +161,47 @@ class Line:
         self._board.update(self._task, visible=False)
 
     def _draw(self) -> None:
-        shown = ", ".join(filter(None, [self._sums.summary(), self._note]))
+        shown = ", ".join(filter(None, [self._sums.summary(), self._waiting, self._note]))
         self._board.update(self._task, completed=self._sums.done, summary=shown)
+
+
+class Lines:
+    """A line for each of several models that are asked at the same time."""
+
+    def __init__(self, board: Progress, parts: Mapping[str, tuple[int, int]]) -> None:
+        """`parts`: model -> how many responses there are to be, and how many there are."""
+        self._lines = {name: Line(board) for name in parts}
+        for name, (wanted, there) in parts.items():
+            self._lines[name].start(name, wanted, there)
+
+    def of(self, model: str) -> Line:
+        """The line of this model."""
+        return self._lines[model]
+
+    def start(self, phase: str, total: int, done: int = 0) -> None:
+        """Nothing: each line has begun with its own numbers."""
+
+    def advance(self, count: int = 1, tokens: int = 0) -> None:
+        """Nothing: it is not said of which model."""
+
+    def made(self, row: Generation) -> None:
+        """One more response is there, or failed."""
+        if isinstance(row, Response):
+            self._lines[row.model].made(row)
+
+    def note(self, text: str) -> None:
+        """How it goes with all of them."""
+        for one in self._lines.values():
+            one.note(text)
+
+    def say(self, text: str) -> None:
+        """A line that stays."""
+        next(iter(self._lines.values())).say(text)
+
+    def leave(self) -> None:
+        """Ends the phase."""
+        for one in self._lines.values():
+            one.leave()
 
 
 @contextmanager
@@ -193,3 +245,14 @@ def line(
         drawn = Line(progress or stack.enter_context(board(console)), names)
         stack.callback(drawn.leave)
         yield drawn
+
+
+@contextmanager
+def lines(parts: Mapping[str, tuple[int, int]], console: Console | None = None) -> Iterator[Lines]:
+    """Lines that are drawn while the block runs: model -> responses wanted, and there already."""
+    with board(console) as progress:
+        drawn = Lines(progress, parts)
+        try:
+            yield drawn
+        finally:
+            drawn.leave()

@@ -5,10 +5,11 @@ Knows nothing of responses, but for what they have cost.
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from starprobe.bench.models.base import BackendOptions, Request
 from starprobe.bench.models.keys import redact
@@ -27,6 +28,9 @@ from starprobe.probes.suites import (
     suite_questions,
     suite_terms,
 )
+
+if TYPE_CHECKING:
+    from starprobe.bench.models.names import ModelName
 
 
 class RunConfig(Record):
@@ -169,12 +173,12 @@ def command_line(config: RunConfig) -> str:
     for flag, value, default in named:
         if value != default:
             parts += [flag, str(value)]
+    for name, said in config.options.body.items():
+        parts += ["--body", f"{name}={json.dumps(said)}"]
+    for name in config.options.headers:
+        parts += ["--header", f"{name}: ..."]  # Its value may be a secret.
     # A model's name may carry a URL, and a URL a password.
     return redact(shlex.join([*parts, "--out", "DIR"]))
-
-
-PAID = frozenset({"openai", "anthropic"})
-"""Backends whose models cost money, unless they are served on this machine."""
 
 
 def spent(responses: Iterable[Response]) -> float:
@@ -191,7 +195,7 @@ def prices(info: ModelInfo) -> tuple[float, float] | None:
     price = info.details.get("price")
     if isinstance(price, dict):
         return float(price["input"]), float(price["output"])
-    if info.name.partition(":")[0] not in PAID or _local(info.endpoint):
+    if info.name.startswith("ollama:") or _local(info.endpoint):
         return None
     raise InputError(
         f"--budget needs the price of {info.name}, which is not known: give it one in your "
@@ -227,6 +231,14 @@ def _local(endpoint: str | None) -> bool:
     return endpoint is None or is_local(endpoint)
 
 
+def _is_own(model: ModelName) -> bool:
+    """Whether nobody sends a bill for it: a server on this machine, or Ollama's."""
+    from starprobe.bench.models.keys import is_local
+    from starprobe.bench.models.names import providers
+
+    return model.backend == "ollama" or is_local(model.url or providers()[model.backend].url)
+
+
 class Estimate(NamedTuple):
     """What asking one model takes, before anything is asked."""
 
@@ -248,8 +260,7 @@ def estimates(config: RunConfig, prompts: Sequence[Prompt]) -> Iterator[Estimate
     Raises:
         InputError: there is no model of that name.
     """
-    from starprobe.bench.models import parse_model
-    from starprobe.bench.models.names import entries, find
+    from starprobe.bench.models.names import entries, find, parse_model, providers
 
     for name in config.models:
         parsed = parse_model(name)
@@ -264,6 +275,6 @@ def estimates(config: RunConfig, prompts: Sequence[Prompt]) -> Iterator[Estimate
         if entry is not None and entry.price is not None:
             price = entry.price
             dollars = (tokens_in * price.input + tokens_out * price.output) / 1e6
-        elif parsed.backend in PAID and not _local(parsed.url or "https://"):
+        elif parsed.backend in providers() and not _is_own(parsed):
             free = "its price is not known here"
         yield Estimate(name, len(asked), tokens_in, tokens_out, dollars, free)

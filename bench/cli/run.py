@@ -82,8 +82,15 @@ def run(
     reasoning: Annotated[
         str | None, typer.Option(help="Ask a service to think: off, low, medium, high, tokens.")
     ] = None,
-    max_model_len: Annotated[int, typer.Option(min=64, help="Context of vllm:, tokens.")] = 2048,
+    header: Annotated[
+        list[str] | None, typer.Option(metavar="NAME:VALUE", help="Sent to servers, too.")
+    ] = None,
+    body: Annotated[
+        list[str] | None, typer.Option(metavar="KEY=JSON", help="Put into every request, too.")
+    ] = None,
+    max_model_len: Annotated[int, typer.Option(min=64, help="Context of vllm:, tokens.")] = 4096,
     tensor_parallel: Annotated[int, typer.Option(min=1, help="GPUs a vllm: model.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Processes a local model, one a GPU.")] = 1,
     reader: Reader = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be asked and what it costs, and stop.")
@@ -93,7 +100,7 @@ def run(
     """Ask every model every question under every condition."""
     from rich.console import Console
 
-    from starprobe.bench.models.base import make_options
+    from starprobe.bench.models.base import body_of, headers_of, make_options
     from starprobe.bench.records import Sampling
     from starprobe.bench.run_config import RunConfig
 
@@ -108,6 +115,9 @@ def run(
         reasoning=reasoning,
         max_model_len=max_model_len,
         tensor_parallel=tensor_parallel,
+        workers=workers,
+        headers=headers_of(header or ()),
+        body=body_of(body or ()),
     )
     config = RunConfig(
         models=tuple(models),

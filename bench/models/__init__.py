@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Generator, Sequence
 from importlib import import_module
 from importlib.metadata import entry_points
 from typing import Any, cast
@@ -15,6 +16,7 @@ from starprobe.bench.models.base import (
     generate,
 )
 from starprobe.bench.models.names import PLUG_INS, ModelName, parse_model, providers
+from starprobe.bench.records import Generation
 from starprobe.probes.errors import InputError, MissingError
 
 __all__ = [
@@ -24,8 +26,10 @@ __all__ = [
     "Request",
     "ScoringBackend",
     "generate",
+    "generate_all",
     "load_backend",
     "parse_model",
+    "providers",
 ]
 
 MODULES = {
@@ -62,6 +66,28 @@ def load_backend(model: str, options: BackendOptions | None = None) -> Backend:
         raise MissingError(
             f"{model!r} needs the package {error.name!r}: pip install 'starprobe[{extra}]'"
         ) from None
+
+
+def generate_all(
+    jobs: Sequence[tuple[Backend, Sequence[Request]]],
+) -> Generator[tuple[Backend, str, Generation], None, None]:
+    """What several backends give, thinking told from the answer: `generate` for more than one.
+
+    Models behind HTTP answer at the same time; others one after the other, behind them.
+    """
+    from starprobe.bench.models.http import HttpBackend, Together
+
+    remote = [(backend, asked) for backend, asked in jobs if isinstance(backend, HttpBackend)]
+    if len(remote) > 1:
+        owners = {request.id: backend for backend, asked in remote for request in asked}
+        together = Together([backend for backend, _ in remote], owners)
+        requests = [request for _, asked in remote for request in asked]
+        for name, generation in generate(together, requests):
+            yield owners[name], name, generation
+        jobs = [(backend, asked) for backend, asked in jobs if backend not in together.backends]
+    for backend, asked in jobs:
+        for name, generation in generate(backend, asked):
+            yield backend, name, generation
 
 
 def _local(name: str, parsed: ModelName, options: BackendOptions) -> Backend:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -69,6 +70,39 @@ def make_options(**settings: Any) -> BackendOptions:
         detail = error.errors(include_url=False)[0]
         name = "--" + str(detail["loc"][0]).replace("_", "-")
         raise InputError(f"{name}: {detail['msg']} (got {detail['input']!r})") from None
+
+
+def headers_of(said: Sequence[str]) -> dict[str, str]:
+    """`--header NAME:VALUE` as headers.
+
+    Raises:
+        InputError: one without a colon or a name.
+    """
+    found = {}
+    for one in said:
+        name, colon, value = one.partition(":")
+        if not colon or not name.strip():
+            raise InputError(f"--header {one!r}: write NAME:VALUE")
+        found[name.strip().lower()] = value.strip()
+    return found
+
+
+def body_of(said: Sequence[str]) -> dict[str, Any]:
+    """`--body KEY=JSON` as fields of a body.
+
+    Raises:
+        InputError: one without a key, or whose value is no JSON.
+    """
+    found = {}
+    for one in said:
+        key, equals, value = one.partition("=")
+        try:
+            found[key.strip()] = json.loads(value)
+        except ValueError:
+            equals = ""
+        if not equals or not key.strip():
+            raise InputError(f"--body {one!r}: write KEY=JSON, for example 'top_k=40'")
+    return found
 
 
 class Request(Record):

@@ -116,8 +116,10 @@ class HttpBackend:
                 "extra": merged(quirks.extra, options.body),
             }
         )
-        self.notice: Callable[[str], None] = log.info
-        """Is told of waits and of parameters that are refused, in few words."""
+        self.on_wait: Callable[[str], None] = log.info
+        """Is told that nothing goes on for a while, and why."""
+        self.on_learning: Callable[[str], None] = log.warning
+        """Is told of parameters that the server refuses, from then on left out."""
         self._sent: dict[str, dict[str, Any]] = {}
         self._closed = False
         self._client: httpx2.AsyncClient | None = None
@@ -331,7 +333,7 @@ class _Round:
         if learnt is None or learnt == quirks:
             return False
         self.backend.quirks = learnt
-        self.backend.notice(f"{_change(quirks, learnt)} ({redact(said, self.keys)[:120]})")
+        self.backend.on_learning(f"{_change(quirks, learnt)} ({redact(said, self.keys)[:120]})")
         return True
 
     def _tell(self, fault: Fault, wait: float) -> None:
@@ -340,7 +342,7 @@ class _Round:
         if wait >= WORTH_TELLING_S and until > self._told_until + 1:
             self._told_until = until
             why = "as the server asks" if fault.wait_s is not None else f"after {fault.error.kind}"
-            self.backend.notice(f"waiting {wait:.0f} s {why}")
+            self.backend.on_wait(f"waiting {wait:.0f} s {why}")
 
     def _give_up(self, fault: Fault, tries: int) -> bool:
         most = self.backend.options.retries if self.answered else TRIES_TO_FIND - 1
@@ -458,6 +460,32 @@ async def _merged(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class Together:
+    """Several models as one backend, each request asked of its own."""
+
+    def __init__(self, backends: Sequence[HttpBackend], owners: Mapping[str, HttpBackend]) -> None:
+        """`owners` names the model of each request's id."""
+        self.backends, self._owners = list(backends), owners
+
+    def info(self) -> ModelInfo:
+        """The names of all."""
+        return ModelInfo(name=", ".join(backend.name for backend in self.backends))
+
+    def generate(self, requests: Sequence[Request]) -> Iterator[tuple[str, Generation]]:
+        """Generations of all models as they come."""
+        jobs = [
+            (backend, [request for request in requests if self._owners[request.id] is backend])
+            for backend in self.backends
+        ]
+        for answered in generate_together(jobs):
+            yield answered.request_id, answered.generation
+
+    def close(self) -> None:
+        """Closes all."""
+        for backend in self.backends:
+            backend.close()
 
 
 class LoopThread:

@@ -75,7 +75,7 @@ def test_repeats_have_seeds_of_their_own(tmp_path: Path) -> None:
 
     config = CONFIG.model_copy(update={"repeats": 3, "models": ("scripted:direct",)})
     folder = run(config, tmp_path / "run")
-    starprobe.bench.ask.ask_model(folder, Noting(), list(folder.prompts().values()), config)
+    starprobe.bench.ask.ask_models(folder, [Noting()], list(folder.prompts().values()), config)
     assert {len(found) for found in seeds.values()} == {3}
 
 
@@ -100,7 +100,7 @@ def test_a_failed_item_is_tried_again_and_replaced_by_its_success(tmp_path: Path
     folder = run(CONFIG, tmp_path / "run")
     prompts = list(folder.prompts().values())
     for _ in range(3):
-        starprobe.bench.ask.ask_model(folder, Flaky(), prompts, CONFIG)
+        starprobe.bench.ask.ask_models(folder, [Flaky()], prompts, CONFIG)
     rows = [row for row in folder.responses().values() if row.model == "flaky"]
     assert calls == [12, 6]
     assert len(rows) == 12
