@@ -33,12 +33,13 @@ from starprobe.bench.run_config import (
     RunConfig,
     affordable,
     asked_of,
+    costs_money,
     prices,
     render_probes,
     run_info,
     spent,
 )
-from starprobe.bench.run_folder import Run
+from starprobe.bench.run_folder import ResponseCache, Run
 from starprobe.probes.errors import InputError, MissingError, UserError
 from starprobe.probes.schema import Option, Prompt, Question, Record
 
@@ -299,7 +300,14 @@ def _answers(
     config: RunConfig, paid: float, watcher: Watcher, missing: Mapping[str, Wanted]
 ) -> Iterator[tuple[str, list[Response]]]:
     """The responses to these requests as they come, as far as the budget reaches."""
-    waiting = list(missing.values())
+    cache = ResponseCache()
+    paid_for = {name for name, one in missing.items() if costs_money(one.backend.info())}
+    kept = cache.find(paid_for) if config.cache else {}
+    for name, old in kept.items():
+        one = missing[name]
+        info = one.backend.info()
+        yield name, [make_response(name, one.prompt_id, one.repeat, info.name, old)]
+    waiting = [one for name, one in missing.items() if name not in kept]
     while waiting:
         batch = waiting
         if config.budget is not None:
@@ -314,6 +322,8 @@ def _answers(
             one = missing[name]
             row = make_response(name, one.prompt_id, one.repeat, names[id(backend)], generation)
             paid += spent([row])
+            if config.cache and name in paid_for:
+                cache.keep(row)
             yield name, [row]
         waiting = waiting[len(batch) :]
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from starprobe.bench.files import Appender, read_jsonl
 from starprobe.bench.readers import DEFAULT_CLASSIFIER, load_classifier
@@ -24,6 +24,9 @@ from starprobe.bench.run_folder import Run, file_name
 from starprobe.probes.errors import FolderError, InputError
 from starprobe.probes.loading import parse_question
 from starprobe.probes.schema import Prompt, Question, ShownOption
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 WIDTH = 48
 """Characters of an option and of its evidence that are shown."""
@@ -59,6 +62,12 @@ class ReadResponse(NamedTuple):
         """The text that the spans point to, in one line."""
         parts = (" ".join(self.text[start:end].split()) for start, end in treatment.spans)
         return " ... ".join(parts)
+
+    def to_frame(self) -> pd.DataFrame:
+        """A row for each option: label, option, treatment, evidence."""
+        import pandas as pd
+
+        return pd.DataFrame(self.rows, columns=["label", "option", "treatment", "evidence"])
 
     def headline(self) -> str:
         """Answer, style and coverage in one line."""

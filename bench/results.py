@@ -107,6 +107,17 @@ class MetricsFile(Record):
     reader_check: ReaderCheck | None = None
     """What the labels in annotations.NAME.jsonl say of the reader that counts."""
 
+    def to_frame(self) -> pd.DataFrame:
+        """A row for each metric of each reader: `reader` and the fields of `Metric`."""
+        import pandas as pd
+
+        rows = [
+            {"reader": reader, **metric.model_dump(mode="json")}
+            for reader, metrics in self.readers.items()
+            for metric in metrics
+        ]
+        return pd.DataFrame(rows)
+
 
 def reader_agreement(frames: Mapping[str, pd.DataFrame]) -> list[ReaderAgreement]:
     """Cohen's kappa of each pair of readers on full breakdown and on style, same responses.

@@ -53,6 +53,8 @@ class RunConfig(Record):
     options: BackendOptions = BackendOptions()
     budget: float | None = None
     """US dollars that the run's responses may cost together."""
+    cache: bool = True
+    """Whether a response that was paid for in another run is taken from there."""
 
 
 class Asking(NamedTuple):
@@ -195,12 +197,17 @@ def prices(info: ModelInfo) -> tuple[float, float] | None:
     price = info.details.get("price")
     if isinstance(price, dict):
         return float(price["input"]), float(price["output"])
-    if info.name.startswith("ollama:") or _local(info.endpoint):
+    if not costs_money(info):
         return None
     raise InputError(
         f"--budget needs the price of {info.name}, which is not known: give it one in your "
         f"models.toml (see `starprobe models --help`), or leave --budget out"
     )
+
+
+def costs_money(info: ModelInfo) -> bool:
+    """Whether a model is served by somebody who is paid for it."""
+    return not info.name.startswith("ollama:") and not _local(info.endpoint)
 
 
 def most(request: Request, price: tuple[float, float]) -> float:

@@ -12,6 +12,7 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from html import escape
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -19,12 +20,13 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from starprobe.bench.files import Appender, read_jsonl, write_json, write_jsonl
+from starprobe.bench.files import Appender, dump_line, read_jsonl, write_json, write_jsonl
 from starprobe.bench.records import (
     DEFAULT_READER,
     RUN_FORMAT,
     Annotation,
     Drawn,
+    Generation,
     Response,
     RunInfo,
     Verdict,
@@ -233,6 +235,43 @@ class Run:
                 yield kind.model_validate(row)
             except ValidationError as error:
                 raise FolderError(f"{path}, line {number}: {first_error(error)}") from None
+
+
+class ResponseCache:
+    """Responses that were paid for, of all runs, by the id of the request: none is paid twice.
+
+    In the folder that STARPROBE_CACHE names, by default ~/.cache/starprobe.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        home = os.environ.get("STARPROBE_CACHE") or "~/.cache/starprobe"
+        self._folder = (folder or Path(home).expanduser()) / "responses"
+
+    def find(self, names: Iterable[str]) -> dict[str, Generation]:
+        """Request id -> what was answered, at no cost, for those that are here."""
+        wanted = set(names)
+        found: dict[str, Generation] = {}
+        for part in sorted({name[:2] for name in wanted}):
+            for line in self._lines(part):
+                with suppress(ValidationError):  # A line torn by a kill.
+                    row = Response.model_validate_json(line)
+                    if row.id in wanted:
+                        usage = row.usage and row.usage.model_copy(update={"cost": 0.0})
+                        fields = {name: getattr(row, name) for name in Generation.model_fields}
+                        found[row.id] = Generation(**{**fields, "usage": usage})
+        return found
+
+    def keep(self, row: Response) -> None:
+        """Takes in a response; one that failed is not kept, nor any where the disk is full."""
+        if row.error is None:
+            with suppress(OSError):
+                self._folder.mkdir(parents=True, exist_ok=True)
+                with (self._folder / f"{row.id[:2]}.jsonl").open("ab", buffering=0) as file:
+                    file.write(dump_line(row))
+
+    def _lines(self, part: str) -> list[bytes]:
+        path = self._folder / f"{part}.jsonl"
+        return path.read_bytes().splitlines() if path.is_file() else []
 
 
 def chosen_reader(runs: Run | Sequence[Run], asked: str | None = None) -> str:

@@ -95,6 +95,9 @@ def run(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be asked and what it costs, and stop.")
     ] = False,
+    cache: Annotated[
+        bool, typer.Option(help="Take what another run has paid for from there.")
+    ] = True,
     fail_on_any: AnyFailure = False,
 ) -> None:
     """Ask every model every question under every condition."""
@@ -131,6 +134,7 @@ def run(
         sampling=Sampling(temperature=temperature, top_p=top_p, max_tokens=max_tokens, seed=seed),
         options=options,
         budget=budget,
+        cache=cache,
     )
     if dry_run:
         return _say_plan(config, Console(highlight=False, soft_wrap=True))

@@ -95,6 +95,10 @@ def inapplicable(backend: Backend, plain_text: bool) -> str | None:
 
 
 def _models(run: Run, config: FaithfulnessConfig) -> list[str]:
+    if run.info.imported:
+        raise InputError(
+            f"{run.path} holds imported responses: a model must be here to go on from its own"
+        )
     there = [model.name for model in run.info.models]
     missing = [name for name in config.models if name not in there]
     if missing:

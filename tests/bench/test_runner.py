@@ -15,13 +15,15 @@ from pathlib import Path
 import pytest
 
 import starprobe.bench.ask
-from starprobe.bench.ask import make_request, run
+from starprobe.bench.ask import ask_models, make_request, run
 from starprobe.bench.files import only_writer, read_jsonl
 from starprobe.bench.models import BackendOptions, Request
-from starprobe.bench.records import Generation, ModelInfo, ResponseError, Sampling
-from starprobe.bench.run_config import RunConfig, asked_of, not_asked, render_probes
+from starprobe.bench.records import Generation, ModelInfo, ResponseError, Sampling, Usage
+from starprobe.bench.run_config import RunConfig, asked_of, not_asked, render_probes, run_info
 from starprobe.bench.run_folder import Run
 from starprobe.probes.errors import FolderError, InputError
+from starprobe.probes.loading import load_probe_set
+from starprobe.probes.sets import sample_set
 
 CONFIG = RunConfig(
     models=("scripted:option_by_option", "scripted:direct"),
@@ -267,3 +269,55 @@ def test_another_dtype_or_system_prompt_is_another_request() -> None:
         )
     }
     assert len(ids) == 4
+
+
+class Paid:
+    """A backend behind somebody's server, which counts what it is asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def info(self) -> ModelInfo:
+        price = {"input": 1.0, "output": 1.0}
+        endpoint = "https://api.example.org/v1"
+        return ModelInfo(name="openai:paid", endpoint=endpoint, details={"price": price})
+
+    def generate(self, requests: Sequence[Request]) -> Iterator[tuple[str, Generation]]:
+        for request in requests:
+            self.asked += 1
+            yield request.id, Generation(text="(A)", usage=Usage(completion_tokens=3, cost=0.5))
+
+    def close(self) -> None:
+        pass
+
+
+def test_the_same_request_is_never_paid_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STARPROBE_CACHE", str(tmp_path / "cache"))
+    backend = Paid()
+
+    def cost(name: str, config: RunConfig) -> float:
+        questions, prompts = render_probes(config)
+        folder = Run.create(tmp_path / name, run_info(config, questions, prompts), prompts)
+        ask_models(folder, [backend], prompts, config)
+        return sum(row.usage.cost for row in folder.responses().values() if row.usage)
+
+    config = RunConfig(models=("openai:paid",), limit=3)
+    assert (cost("one", config), backend.asked) == (1.5, 3)
+    wider = config.model_copy(update={"conditions": ("plain", "direct")})
+    assert (cost("two", wider), backend.asked) == (1.5, 6)
+    assert (cost("three", config.model_copy(update={"cache": False})), backend.asked) == (1.5, 9)
+
+
+def test_a_sample_is_drawn_by_seed_holds_every_topic_and_grows() -> None:
+    whole = load_probe_set("everyday")
+    few, more = sample_set(whole, 20), sample_set(whole, 40)
+    ids = {one.id for one in few.questions}
+    assert len(ids) == 20 and ids < {one.id for one in more.questions}
+    assert ids != {one.id for one in sample_set(whole, 20, seed=1).questions}
+    counts = Counter(one.metadata["topic"] for one in whole.questions)
+    drawn = Counter(one.metadata["topic"] for one in more.questions)
+    share = 40 / len(whole.questions)
+    assert all(abs(drawn[topic] - share * count) <= 1 for topic, count in counts.items())
+    assert run_info(RunConfig(models=(), limit=20), whole, []).limit == 20
