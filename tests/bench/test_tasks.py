@@ -20,6 +20,7 @@ from starprobe.probes.errors import FolderError
 from starprobe.probes.loading import load_probe_set
 from starprobe.probes.rendering import render_set
 from starprobe.probes.schema import Prompt
+from starprobe.probes.sets import sample_set
 
 pytest.importorskip("lm_eval")
 EVERYTHING = "(A) fits, because it does. (B) does not fit, because it leaks. The answer is (A)."
@@ -27,7 +28,7 @@ EVERYTHING = "(A) fits, because it does. (B) does not fit, because it leaks. The
 
 def prompts(probes: str, condition: str, limit: int) -> list[Prompt]:
     probe_set = load_probe_set(probes)
-    probe_set = probe_set.model_copy(update={"questions": probe_set.questions[:limit]})
+    probe_set = sample_set(probe_set, limit)
     return render_set(probe_set, [condition], 1)
 
 
