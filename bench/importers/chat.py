@@ -272,6 +272,8 @@ def _message(body: Mapping[str, Any], where: str) -> list[Reply] | None:
     message = body.get("message")
     if not isinstance(message, Mapping) or message.get("role") != "assistant":
         return None
+    if message.get("type") == "message":  # One of Anthropic's in what a batch wraps it in.
+        return None
     if body.get("done") is False:
         raise InputError(f"{where}: holds pieces of a stream; save whole responses")
     parts = message_parts(message)

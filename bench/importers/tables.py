@@ -67,6 +67,10 @@ LONG = 25
 """Characters from which a text is more than a label."""
 
 
+class Columns(dict[str, Any]):
+    """The columns that the user has named together: a response of a model in each."""
+
+
 def with_mapping(rows: Sequence[Row], mapping: Mapping[str, str]) -> list[Row]:
     """The rows with the mapped fields under our names.
 
@@ -111,7 +115,7 @@ def _mapped(row: Mapping[str, Any], theirs: str) -> tuple[Any, bool]:
     """(value, whether it is there) of a field, of several columns, or at the end of a path."""
     columns = _columns(row, theirs)
     if len(columns) > 1:
-        return {name: row[name] for name in columns}, True
+        return Columns({name: row[name] for name in columns}), True
     if columns:
         return row[theirs], True
     value: Any = row
@@ -264,8 +268,9 @@ def _long(
     if isinstance(value, Mapping) and not several:
         # A response for each of several columns, or of several models.
         columns = {str(name): str(name) for name in value}
-        if all(isinstance(one, str) or one is None for one in value.values()) and (
-            all(name in row or MODELS.search(name) for name in columns)
+        if isinstance(value, Columns) or (
+            all(isinstance(one, str) or one is None for one in value.values())
+            and all(MODELS.search(name) for name in columns)
         ):
             yield from _wide(value, columns, base, as_json)
             return
