@@ -51,8 +51,8 @@ def cases() -> Iterator[Case]:
         for number, ((task, *texts), key) in enumerate(zip(THINGS, KEYS, strict=True)):
             options = dict(zip("ABCD", texts, strict=True))
             said = "\n".join(
-                f"- **{label}) {text}**: this {'works' if label == key else 'does not work'} because "
-                f"it is {'made' if label == key else 'not made'} to {task}."
+                f"- **{label}) {text}**: this {'works' if label == key else 'does not work'} "
+                f"because it is {'made' if label == key else 'not made'} to {task}."
                 for label, text in options.items()
             )
             full = f"Let me look at each option:\n\n{said}\n\nSo the answer is {key}."
@@ -507,7 +507,10 @@ def _texts(at: Path) -> Path:
 @format_("text folder, a folder a model")
 def _turned(at: Path) -> Path:
     for one in CASES:
-        for folder, text in ((one.model, one.response), ("questions", f"{one.prompt}\nAnswer: {one.key}")):
+        for folder, text in (
+            (one.model, one.response),
+            ("questions", f"{one.prompt}\nAnswer: {one.key}"),
+        ):
             (at / "chats" / folder).mkdir(parents=True, exist_ok=True)
             (at / "chats" / folder / f"{one.id}.txt").write_text(text)
     return at / "chats"

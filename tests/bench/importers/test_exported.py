@@ -42,7 +42,9 @@ def answer(body: dict[str, Any]) -> str:
     label, text = options[drawn % len(options)]
     if drawn % 3 == 0:
         return f"({label}) {text}"
-    said = [f"({a}) {b}: this is not so, because nobody does that." for a, b in options if a != label]
+    said = [
+        f"({a}) {b}: this is not so, because nobody does that." for a, b in options if a != label
+    ]
     return "\n".join([*said, f"({label}) {text}: this fits, because it is what one does."]) + (
         f"\n\nThe answer is ({label})."
     )
@@ -257,5 +259,7 @@ def test_an_id_is_written_in_what_every_service_takes_and_read_again() -> None:
 def test_a_wrong_export_is_one_line(tmp_path: Path, arguments: list[str], said: str) -> None:
     with pytest.raises(InputError, match=said):
         CliRunner().invoke(
-            app, ["prompts", "export", "-o", str(tmp_path / "x"), *arguments], catch_exceptions=False
+            app,
+            ["prompts", "export", "-o", str(tmp_path / "x"), *arguments],
+            catch_exceptions=False,
         )

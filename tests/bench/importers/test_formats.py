@@ -50,7 +50,7 @@ def test_a_format_comes_in_right(tmp_path: Path, name: str) -> None:
     path = WRITERS[name](tmp_path / "in")
     questions = None
     if name in formats.NEEDS_QUESTIONS:
-        with pytest.raises(InputError, match="--questions SET|FILE") as caught:
+        with pytest.raises(InputError, match=r"--questions SET\|FILE") as caught:
             import_outputs(path, tmp_path / "none")
         assert "\n" not in str(caught.value)
         questions = str(formats.questions_file(tmp_path))
@@ -71,9 +71,7 @@ def test_the_breakdown_rates_of_the_models_are_those_of_the_table(tmp_path: Path
     classify_run(run, "rules")
     rows = run.responses()
     rates = {
-        model: {
-            one.style for one in run.verdicts("rules").values() if rows[one.id].model == model
-        }
+        model: {one.style for one in run.verdicts("rules").values() if rows[one.id].model == model}
         for model in (CLAUDE, GEMMA)
     }
     assert rates == {CLAUDE: {"option_by_option"}, GEMMA: {"direct"}}
@@ -119,7 +117,9 @@ def test_one_file_a_model_goes_into_one_run(tmp_path: Path) -> None:
 
 
 def write(path: Path, *rows: object) -> Path:
-    path.write_text("".join((one if isinstance(one, str) else json.dumps(one)) + "\n" for one in rows))
+    path.write_text(
+        "".join((one if isinstance(one, str) else json.dumps(one)) + "\n" for one in rows)
+    )
     return path
 
 
@@ -172,10 +172,10 @@ REFUSED = {
         "in no built-in set; say which: --questions", "",
     ),
     "an open quote": (
-        ["model,question,response", 'a,Why?,"Because', "b,Why?,Because"], "quote is left open", ".csv",
+        ["model,question,response", 'a,Why?,"Because', "b,Why?,Because"], "left open", ".csv",
     ),
     "an open quote that the next row closes": (
-        ["model,question,response", 'a,Why?,"Because', 'b,Why?,"Because"'], "quote is left open", ".csv",
+        ["model,question,response", 'a,Why?,"Because', 'b,Why?,"Because"'], "left open", ".csv",
     ),
     "a cell too few": (["model,question,response", "a,Why?"], "fewer cells", ".csv"),
     "two columns of one name": (["q,response,response", "a,b,c"], "two columns", ".csv"),
@@ -199,7 +199,8 @@ def test_what_is_not_understood_is_refused_in_one_line(tmp_path: Path, name: str
 
 def test_a_mapping_takes_paths_and_several_columns(tmp_path: Path) -> None:
     rows = [
-        {"run.id": one.id, "io": {"in": [{"ask": one.stem}], "out": json.dumps({"t": one.response})},
+        {"run.id": one.id, "io": {"in": [{"ask": one.stem}],
+                                 "out": json.dumps({"t": one.response})},
          "who": {"name": one.model}, "opts": one.options}
         for one in CASES
     ]  # fmt: skip
@@ -208,14 +209,16 @@ def test_a_mapping_takes_paths_and_several_columns(tmp_path: Path) -> None:
     path = write(tmp_path / "x.jsonl", *rows)
     run = import_outputs(path, tmp_path / "run", mapping=mapping).run
     assert told(run, keys=False) == truth(keys=False)
-    with pytest.raises(InputError, match="--map response=io.gone: .* has only run.id, io, who, opts"):
+    with pytest.raises(InputError, match=r"--map response=io\.gone: .* has only run\.id, io"):
         import_outputs(path, tmp_path / "none", mapping=mapping | {"response": "io.gone"})
     wide = write(tmp_path / "w.jsonl", ASKS | {"alpha": ONE.response, "beta": TWO.response})
     run = import_outputs(wide, tmp_path / "wide", mapping={"response": "alpha,beta"}).run
     assert {row.model for row in run.responses().values()} == {"alpha", "beta"}
 
 
-def test_the_prompts_letters_count_where_it_shows_the_options_in_another_order(tmp_path: Path) -> None:
+def test_the_prompts_letters_count_where_it_shows_the_options_in_another_order(
+    tmp_path: Path,
+) -> None:
     asked = f"{ONE.stem}\n\nA. fork\nB. net\nC. sieve\nD. bucket"
     row = {"question": ONE.stem, "choices": list(ONE.options.values()), "answer": 0,
            "prompt": asked, "response": "D. bucket", "model": "m"}  # fmt: skip
