@@ -5,8 +5,8 @@ Every metric, figure and page starts from it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from starprobe.bench.records import MULTI, Response, Score, Verdict, is_right
 from starprobe.bench.run_folder import Run, chosen_reader
@@ -22,20 +22,6 @@ def score(verdict: Verdict, prompt: Prompt) -> Score:
     The verdict names option ids, as verdicts in a run folder do.
     """
     return Score(id=verdict.id, correct=is_right(verdict.answer, prompt.answer_id))
-
-
-def score_all(
-    verdicts: Iterable[Verdict], prompts: Mapping[str, Prompt], prompt_of: Mapping[str, str]
-) -> Iterator[Score]:
-    """A score a verdict, in order.
-
-    Args:
-        verdicts: of one reader.
-        prompts: prompt id -> prompt.
-        prompt_of: verdict (that is, response) id -> prompt id.
-    """
-    for verdict in verdicts:
-        yield score(verdict, prompts[prompt_of[verdict.id]])
 
 
 COLUMNS: dict[str, str] = {
@@ -86,37 +72,65 @@ COLUMNS: dict[str, str] = {
 pandas' own strings have no lone surrogates, and models write them."""
 
 
+class Exchange(NamedTuple):
+    """One request and what came of it."""
+
+    prompt: Prompt
+    response: Response
+    verdict: Verdict
+
+    @property
+    def correct(self) -> bool | None:
+        """The score of `score`."""
+        return score(self.verdict, self.prompt).correct
+
+
+def exchanges(run: Run, reader: str | None = None) -> Iterator[Exchange]:
+    """Every response of a run that one reader has read, with its prompt and verdict.
+
+    In the order of responses.jsonl. A response to a prompt that the run does not hold is left out.
+
+    Args:
+        run: the folder.
+        reader: whose verdicts; by default those of `chosen_reader`.
+
+    Raises:
+        InputError: that reader has not read the run, or nobody has.
+    """
+    prompts, verdicts = run.prompts(), run.verdicts(chosen_reader(run, reader))
+    for name, response in run.responses().items():
+        if name in verdicts and response.prompt_id in prompts:
+            yield Exchange(prompts[response.prompt_id], response, verdicts[name])
+
+
+def in_order(run: Run, found: Iterable[Exchange]) -> list[Exchange]:
+    """Exchanges in the order in which they were asked; they were written as they finished."""
+    models = {model.name: place for place, model in enumerate(run.info.models)}
+    places = {prompt_id: place for place, prompt_id in enumerate(run.prompts())}
+    return sorted(
+        found,
+        key=lambda one: (
+            models.get(one.response.model, len(models)),
+            places[one.prompt.id],
+            one.response.repeat,
+        ),
+    )
+
+
 def frame(run: Run, reader: str | None = None) -> pd.DataFrame:
     """One row for each verdict of `chosen_reader`'s; columns and dtypes are `COLUMNS`.
 
     `answer`, `key`, `hinted` and `favoured` are option ids, the `_label` columns the letters shown,
     `position` and `key_position` the places (from 1) of the answer given and of the key. `answer`
     is None where there is none or more than one; `full` is coverage = 1 (missing without options);
-    `correct` a score of `bench.scoring`; `rejected` the share of wrong options with a reason
+    `correct` what `score` gives; `rejected` the share of wrong options with a reason
     against; `commitment` the place of the first evidence for the answer as a share of the text;
     `favoured` the only option argued for.
 
     Raises:
         InputError: that reader has not read the run, or nobody has.
     """
-    reader = chosen_reader(run, reader)
-    prompts, responses, verdicts = run.prompts(), run.responses(), run.verdicts(reader)
-    models = {model.name: place for place, model in enumerate(run.info.models)}
-    places = {prompt_id: place for place, prompt_id in enumerate(prompts)}
-    # Responses were written as they finished; the frame has the order in which they were asked.
-    asked = sorted(
-        (response for name, response in responses.items() if name in verdicts),
-        key=lambda row: (
-            models.get(row.model, len(models)),
-            places.get(row.prompt_id, -1),
-            row.repeat,
-        ),
-    )
-    return tabulate(
-        row(prompts[response.prompt_id], response, verdicts[response.id])
-        for response in asked
-        if response.prompt_id in prompts
-    )
+    return tabulate(row(*exchange) for exchange in in_order(run, exchanges(run, reader)))
 
 
 def tabulate(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from starprobe.bench.frames import Exchange
 from starprobe.bench.records import MULTI, STYLES, Response, Verdict
 from starprobe.probes.schema import Prompt
 from starprobe.reports.embed import pack, utf16_offsets
-from starprobe.reports.evidence import Evidence, Exchange
+from starprobe.reports.evidence import Evidence
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,12 +14,12 @@ from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from starprobe.bench.frames import key, row, tabulate
+from starprobe.bench.frames import Exchange, key, row, tabulate
+from starprobe.bench.frames import exchanges as exchanges_of
 from starprobe.bench.records import DEFAULT_READER, Response, Verdict
 from starprobe.bench.run_folder import Run, chosen_reader, short_names
 from starprobe.bench.statistics.corrected import ReaderError
 from starprobe.probes.errors import InputError
-from starprobe.probes.schema import Prompt
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,14 +54,6 @@ def in_run_order(
         for model in run.info.models
     ]
     return tuple(dict.fromkeys([*(name for name in named if name in there), *sorted(there)]))
-
-
-class Exchange(NamedTuple):
-    """One request and what came of it."""
-
-    prompt: Prompt
-    response: Response
-    verdict: Verdict
 
 
 class Order(tuple[str, ...]):
@@ -141,19 +133,17 @@ def gather(
     failures: Counter[str] = Counter()
     unread = 0
     for number, (run, word) in enumerate(zip(runs, words, strict=True)):
-        prompts, responses = run.prompts(), run.responses()
-        verdicts = _verdicts(run, name, responses.values(), complete=reader is None)
+        responses = run.responses()
+        _read_rest(run, name, responses.values(), complete=reader is None)
         others = [run.verdicts(other) for other in run.verdict_names() if other != name]
-        for response in responses.values():
-            if response.error is not None:
-                failures[response.error.kind] += 1
-            elif response.id not in verdicts:
-                unread += 1
-            else:
-                exchange = Exchange(prompts[response.prompt_id], response, verdicts[response.id])
-                called = short.get(response.model, response.model)
-                differ = disagreement(exchange.verdict, others)
-                found.append(Found(shown_name(word, called), number, exchange, differ))
+        read = list(exchanges_of(run, name)) if name in run.verdict_names() else []
+        failed = Counter(row.error.kind for row in responses.values() if row.error is not None)
+        failures += failed
+        unread += len(responses) - failed.total() - len(read)
+        for exchange in read:
+            called = short.get(exchange.response.model, exchange.response.model)
+            differ = disagreement(exchange.verdict, others)
+            found.append(Found(shown_name(word, called), number, exchange, differ))
     if not found:
         raise InputError(f"nothing to show: {_why_empty(runs, failures)}")
     models = in_run_order(runs, words, short, {one.model for one in found})
@@ -205,18 +195,14 @@ def _reasoned(verdict: Verdict, option: str) -> bool:
     return there is not None and there.treatment == "reasoned"
 
 
-def _verdicts(
-    run: Run, name: str, responses: Iterable[Response], *, complete: bool
-) -> dict[str, Verdict]:
-    """The verdicts of this reader; the default one reads first what came in since it read."""
+def _read_rest(run: Run, name: str, responses: Iterable[Response], *, complete: bool) -> None:
+    """Has the default reader read what came in since it read."""
     verdicts = run.verdicts(name)
     missing = any(r.error is None and r.id not in verdicts for r in responses)
-    if not (complete and missing and name == DEFAULT_READER):
-        return verdicts
-    from starprobe.bench.read import classify_run
+    if complete and missing and name == DEFAULT_READER:
+        from starprobe.bench.read import classify_run
 
-    classify_run(run)
-    return run.verdicts(name)
+        classify_run(run)
 
 
 def _conditions(runs: Sequence[Run]) -> tuple[str, ...]:

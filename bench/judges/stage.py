@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from starprobe.bench.ask import ask_missing
-from starprobe.bench.frames import score
+from starprobe.bench.frames import exchanges
 from starprobe.bench.judges.panel import (
     Case,
     Rubric,
@@ -23,7 +23,7 @@ from starprobe.bench.judges.summary import Summary, summarize
 from starprobe.bench.judges.votes import Judgement, read_judgements
 from starprobe.bench.models import BackendOptions, load_backend
 from starprobe.bench.progress import Counting, Silent
-from starprobe.bench.run_folder import Run, chosen_reader
+from starprobe.bench.run_folder import Run
 from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Record
 
@@ -75,12 +75,8 @@ def summary(run: Run, count_self: bool = True, reader: str | None = None) -> Sum
     """What the judgements of a run amount to, held against the key as read by `chosen_reader`."""
     found = read_judgements(run.judgements())
     prompts, responses = run.prompts(), run.responses()
-    verdicts = run.verdicts(chosen_reader(run, reader)).values() if run.verdict_names() else ()
-    correct = {
-        verdict.id: score(verdict, prompts[responses[verdict.id].prompt_id]).correct
-        for verdict in verdicts
-        if verdict.id in responses
-    }
+    read = exchanges(run, reader) if run.verdict_names() else ()
+    correct = {one.response.id: one.correct for one in read}
     return summarize(list(found.values()), prompts, responses, count_self, correct)
 
 

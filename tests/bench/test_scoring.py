@@ -1,8 +1,8 @@
 """Scores: a missing answer is no wrong answer."""
 
-from starprobe.bench.frames import score, score_all
+from starprobe.bench.frames import exchanges, score
 from starprobe.bench.records import MULTI
-from tests.bench.metrics.runs import make_prompt, make_response, make_verdict
+from tests.bench.metrics.runs import make_prompt, make_response, make_run, make_verdict
 
 
 def verdict(answer: str | None, order: int = 0):
@@ -25,12 +25,12 @@ def test_without_a_key_nothing_is_right_or_wrong():
     assert score(verdict("o1"), prompt).correct is None
 
 
-def test_scores_keep_the_order_and_ids_of_the_verdicts():
-    prompts = {p.id: p for p in (make_prompt("a"), make_prompt("b"))}
-    responses = [make_response(prompt) for prompt in prompts.values()]
-    verdicts = [make_verdict(responses[1], "o1"), make_verdict(responses[0], "o3")]
-    scores = list(score_all(verdicts, prompts, {r.id: r.prompt_id for r in responses}))
-    assert [(s.id, s.correct) for s in scores] == [
-        (responses[1].id, True),
-        (responses[0].id, False),
-    ]
+def test_a_run_is_joined_once_each_response_with_its_prompt_verdict_and_score(tmp_path):
+    rows = []
+    for name, answer in (("a", "o1"), ("b", "o3")):
+        prompt = make_prompt(name)
+        response = make_response(prompt)
+        rows.append((prompt, response, make_verdict(response, answer)))
+    joined = list(exchanges(make_run(tmp_path / "run", rows)))
+    assert [tuple(one) for one in joined] == rows
+    assert [one.correct for one in joined] == [True, False]
