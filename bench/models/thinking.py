@@ -26,6 +26,12 @@ TAGS = (
 CHANNELS = ("<|start|>", "<|channel|>", "<|message|>", "<|end|>", "<|return|>")
 MARKS = frozenset({mark for pair in TAGS for mark in pair} | set(CHANNELS))
 """What tells thinking from an answer inside a text: kept when tokens are made text again."""
+WRITTEN = re.compile(
+    r"""[<%\[](think|thinking|thought|scratchpad|antthinking|reasoning)[>%\]]
+        (.*?)(?:[<%\[]/\1[>%\]]|\Z)""",
+    re.IGNORECASE | re.DOTALL | re.VERBOSE,
+)
+"""Thinking between tags that a prompt asked for: part of the visible answer, and still thinking."""
 FIELDS = ("reasoning_content", "reasoning", "thinking")
 _HARMONY = re.compile(
     r"<\|channel\|>(?P<channel>\w+)[^<]*<\|message\|>(?P<text>.*?)(?=<\|end\|>|<\|return\|>|<\|start\|>|\Z)",

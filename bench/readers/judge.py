@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from starprobe.bench.models.base import Backend, Request, generate
+from starprobe.bench.models.thinking import WRITTEN
 from starprobe.bench.readers.annotated import CODES, treatment_of
 from starprobe.bench.readers.base import Reading
 from starprobe.bench.readers.styles import codes_of, coverage_of, style_of
@@ -22,7 +23,6 @@ VERSION = 1
 MAX_TOKENS = 1024
 OUTCOMES: tuple[Outcome, ...] = ("answered", "no_answer", "refused", "multi", "cut")
 _FENCE = re.compile(r"\A\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
-_THINKING = re.compile(r"\A\s*<think(?:ing)?>.*?</think(?:ing)?>", re.DOTALL)
 
 INSTRUCTIONS = """\
 You annotate how a response to a multiple-choice question treats each option. Judge what the text \
@@ -123,7 +123,7 @@ def judge_request(request_id: str, reading: Reading) -> Request:
 
 def parse(reply: str, reading: Reading, name: str) -> Verdict | None:
     """The verdict that a reply holds; None unless it is exactly one complete annotation."""
-    text = _THINKING.sub("", reply)
+    text = WRITTEN.sub("", reply, count=1) if reply.lstrip().startswith("<think") else reply
     fenced = _FENCE.match(text)
     try:
         found = json.loads(fenced[1] if fenced else text)
