@@ -26,7 +26,7 @@ import httpx2
 
 from starprobe.bench.models import names
 from starprobe.bench.models.base import BackendOptions, Request
-from starprobe.bench.models.dialects import Call, Dialect, Quirks, dialect_of, merged, names_in
+from starprobe.bench.models.dialects import Call, Dialect, Quirks, dialect_of, names_in
 from starprobe.bench.models.keys import (
     Auth,
     AwsAuth,
@@ -113,7 +113,7 @@ class HttpBackend:
             update={
                 "system": options.system,
                 "reasoning": options.reasoning,
-                "extra": merged(quirks.extra, options.body),
+                "extra": {**quirks.extra, **options.body},
             }
         )
         self.on_wait: Callable[[str], None] = log.info
@@ -235,12 +235,11 @@ def _auth(name: str, provider: Provider, entry: names.Entry | None, url: str) ->
 def _without_content(body: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in body.items():
-        if key in SEEDS:
-            found[key] = "one a response"
-        elif isinstance(value, Mapping):
-            found[key] = _without_content(value)
-        elif key not in CONTENT and key != "model":
-            found[key] = value
+        if key in CONTENT or key == "model":
+            continue
+        if isinstance(value, Mapping):
+            value = _without_content(value)
+        found[key] = "one a response" if key in SEEDS else value
     return found
 
 
