@@ -459,5 +459,9 @@ def make_response(
 ) -> Response:
     """The row of a generation."""
     return Response(
-        id=request_id, prompt_id=prompt_id, repeat=repeat, model=model, **dict(generation)
+        id=request_id,
+        prompt_id=prompt_id,
+        repeat=repeat,
+        model=model,
+        **(dict(generation) | {"token_ids": None}),
     )

@@ -79,6 +79,9 @@ class Generation(Record):
     usage: Usage | None = None
     latency_s: float | None = None
     error: ResponseError | None = None
+    token_ids: tuple[int, ...] | None = Field(None, exclude_if=lambda ids: ids is None)
+    """What a local engine sampled, its end token included; None where it was cut at a stop string,
+    and in run folders. A model is trained on these very tokens."""
 
 
 class Response(Generation):

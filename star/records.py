@@ -102,6 +102,9 @@ class TrainRow(Record):
     """The string that the model is asked with, special tokens included."""
     completion: str
     """What it is to say, its leading space included where the prompt ends without one."""
+    completion_ids: tuple[int, ...] | None = None
+    """The very tokens that were sampled, end token included, where the engine said them; the
+    completion is their text."""
     rejected: str | None = None
     """A wrong answer to the same prompt, where pairs are trained."""
 

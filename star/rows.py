@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from starprobe.bench.models.base import Backend
 from starprobe.bench.models.thinking import whole
-from starprobe.bench.models.tokens import prompt_ids
+from starprobe.bench.models.tokens import end_ids, prompt_ids, turn_end
 from starprobe.probes.errors import InputError
 from starprobe.probes.examples import WorkedExample, closing, rationale
 from starprobe.probes.numbers import worked
@@ -49,8 +49,11 @@ def turned(sample: Sample, question: Question, order: int, config: StarConfig) -
     body = iter(sorted(found, key=lambda label: names[label]))
     text = "\n".join(found[next(body)] if _LINE.match(line) else line for line in lines)
     text = _LABEL.sub(lambda match: f"({names[match[1]]})", text)
-    changed = {"id": f"{sample.id}@{order}", "order": order, "shown": shown, "text": text}
-    changed |= {"raw": None, "reasoning": None}
+    changed = {
+        "id": f"{sample.id}@{order}", "order": order, "shown": shown, "text": text, "raw": None,
+        "token_ids": None,
+    }  # fmt: skip
+    changed |= {"raw": None, "reasoning": None, "token_ids": None}
     return sample.model_copy(update=changed)
 
 
@@ -153,6 +156,7 @@ def train_rows(
                 source=sample.source,
                 prompt=prompt,
                 completion=completion(prompt, whole(sample)),
+                completion_ids=sample.token_ids,
                 rejected=completion(prompt, worse) if worse is not None else None,
             )
         )
@@ -186,16 +190,20 @@ def answer_sentence(question: Question, prompt: Prompt) -> str:
     return closing(prompt.label_of(question.answer_id), question.option(question.answer_id).text)
 
 
-def encode(row: TrainRow, tokenizer: Any, text: str | None = None) -> Encoded:
-    """Prompt and completion as they are tokenised when sampling, and the end-of-text token.
+def encode(row: TrainRow, tokenizer: Any) -> Encoded:
+    """A row as token ids: the prompt's as they were asked, then what was sampled.
 
-    The two are tokenised apart, so that no token spans the border: the prompt's tokens are those
-    that generation starts from.
+    An answer that no engine sampled here (a template's, or one whose options were turned) is
+    tokenised apart from its prompt, so that no token spans the border, and gets the end of a turn
+    that the chat template writes, else the end-of-text token.
     """
     head = prompt_ids(tokenizer, row.prompt)
-    body = row.completion if text is None else text
-    tail = list(tokenizer(body, add_special_tokens=False)["input_ids"])
-    tail.append(tokenizer.eos_token_id)
+    if row.completion_ids:
+        tail = list(row.completion_ids)
+    else:
+        tail = list(tokenizer(row.completion, add_special_tokens=False)["input_ids"])
+        end = turn_end(tokenizer, end_ids(tokenizer, None))
+        tail += [] if end is None else [end]
     return Encoded(head + tail, [-100] * len(head) + tail)
 
 

@@ -183,7 +183,11 @@ class HfBackend:
             done = self.codec.finish(ids, sampling)
             usage = Usage(prompt_tokens=len(row.ids), completion_tokens=done.tokens)
             generation = Generation(
-                text=done.text, finish_reason=done.finish, usage=usage, latency_s=elapsed
+                text=done.text,
+                finish_reason=done.finish,
+                usage=usage,
+                latency_s=elapsed,
+                token_ids=done.ids,
             )
             made.append((row.id, generation))
         return made

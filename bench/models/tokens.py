@@ -29,6 +29,8 @@ class Finished(NamedTuple):
     text: str
     tokens: int
     finish: FinishReason
+    ids: tuple[int, ...] | None
+    """What was sampled, its end token included; None where a stop string cuts it."""
 
 
 class Codec:
@@ -80,8 +82,10 @@ class Codec:
             # Filled up with padding while other rows went on.
             while kept and kept[-1] == self.tokenizer.pad_token_id:
                 kept.pop()
-            return Finished(text[: min(places)], len(kept), "stop")
-        return Finished(text, len(kept), "length" if end is None else "stop")
+            return Finished(text[: min(places)], len(kept), "stop", None)
+        if end is None:
+            return Finished(text, len(kept), "length", tuple(kept))
+        return Finished(text, len(kept), "stop", tuple(ids[: end + 1]))
 
     def text(self, ids: Sequence[int]) -> str:
         """Token ids as text: without special tokens, but with those that mark thinking."""
@@ -123,6 +127,21 @@ def end_ids(tokenizer: PreTrainedTokenizerBase, named: Any) -> list[int]:
         if not (token == "<|end|>" and CHANNEL in vocabulary):
             ids.add(vocabulary.get(token))
     return sorted(index for index in ids if index is not None)
+
+
+def turn_end(tokenizer: PreTrainedTokenizerBase, ends: Sequence[int]) -> int | None:
+    """The token that ends an answer: what the chat template writes there, else end-of-text."""
+    if getattr(tokenizer, "chat_template", None) is not None:
+        talk = [{"role": "user", "content": "1"}, {"role": "assistant", "content": "2"}]
+        try:
+            text = str(tokenizer.apply_chat_template(talk, tokenize=False))
+        except Exception:  # A template may refuse anything; then it says nothing of the end.
+            text = ""
+        behind = tokenizer(text.rpartition("2")[2], add_special_tokens=False)["input_ids"]
+        found = next((token for token in behind if token in ends), None)
+        if found is not None:
+            return int(found)
+    return None if tokenizer.eos_token_id is None else int(tokenizer.eos_token_id)
 
 
 def render_chat(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> str:

@@ -206,6 +206,7 @@ class VllmBackend:
                 finish_reason="length" if cut else "stop",
                 usage=Usage(prompt_tokens=len(group.ids), completion_tokens=done.tokens),
                 latency_s=elapsed,
+                token_ids=done.ids,
             )
             yield name, generation
 

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from starprobe.bench.models import BackendOptions, load_backend
-from starprobe.bench.models.tokens import prompt_ids
+from starprobe.bench.models.base import Request, generate
+from starprobe.bench.models.tokens import prompt_ids, turn_end
+from starprobe.bench.records import Sampling
 from starprobe.probes.errors import InputError
 from starprobe.probes.loading import load_probe_set
 from starprobe.probes.rendering import render
@@ -95,6 +97,40 @@ def test_encoded_rows_begin_with_the_tokens_that_are_asked_and_end_with_the_end(
     assert encoded.labels[len(asked) :] == encoded.input_ids[len(asked) :]
     assert encoded.input_ids[-1] == tokenizer.eos_token_id
     assert tokenizer.decode(encoded.labels[len(asked) : -1]) == row.completion
+
+
+def test_the_very_tokens_that_were_sampled_are_trained(tiny_model: Path) -> None:
+    backend = load_backend(f"hf:{tiny_model}", BackendOptions(device="cpu"))
+    prompt = render(QUESTIONS[0], "plain")
+    sampling = Sampling(temperature=1.0, max_tokens=12, seed=4)
+    ((_, made),) = generate(backend, [Request(id="x", prompt=prompt, sampling=sampling)])
+    assert made.token_ids is not None and len(made.token_ids) == 12
+    text = backend.render(prompt)  # type: ignore[attr-defined]
+    tokenizer = backend.tokenizer  # type: ignore[attr-defined]
+    row = TrainRow(
+        id="x",
+        question_id="q",
+        source="sampled",
+        prompt=text,
+        completion=made.text,
+        completion_ids=made.token_ids,
+    )
+    assert tuple(encode(row, tokenizer).labels[-12:]) == made.token_ids
+    # Text that is tokenised again need not give what was sampled.
+    again = tokenizer(made.text, add_special_tokens=False)["input_ids"]
+    assert tuple(again) != made.token_ids
+
+
+def test_an_answer_ends_as_its_chat_template_ends_a_turn(tiny_model: Path) -> None:
+    from transformers import AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(str(tiny_model))
+    ends = [tokenizer.eos_token_id, tokenizer.convert_tokens_to_ids("<|user|>")]
+    assert turn_end(tokenizer, ends) == tokenizer.eos_token_id
+    tokenizer.chat_template = tokenizer.chat_template.replace("</s>", "<|user|>")
+    assert turn_end(tokenizer, ends) == ends[1]
+    tokenizer.chat_template = "{{ raise_exception('no') }}"
+    assert turn_end(tokenizer, ends) == tokenizer.eos_token_id
 
 
 @pytest.mark.parametrize("name", list(presets()))
