@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from starprobe.bench.metrics import compare, frame, measure
     from starprobe.bench.models import load_backend
     from starprobe.bench.read import classify, classify_run
-    from starprobe.bench.readers import load_classifier
+    from starprobe.bench.readers import load_reader
     from starprobe.bench.results import measure_run
     from starprobe.bench.run_config import RunConfig
     from starprobe.bench.run_folder import Run
@@ -27,7 +27,7 @@ _PUBLIC = {
     "compare": "starprobe.bench.metrics:compare",
     "frame": "starprobe.bench.metrics:frame",
     "load_backend": "starprobe.bench.models:load_backend",
-    "load_classifier": "starprobe.bench.readers:load_classifier",
+    "load_reader": "starprobe.bench.readers:load_reader",
     "load_run": "starprobe.bench.run_folder:Run",
     "measure": "starprobe.bench.metrics:measure",
     "measure_run": "starprobe.bench.results:measure_run",
@@ -42,7 +42,7 @@ __all__ = [
     "compare",
     "frame",
     "load_backend",
-    "load_classifier",
+    "load_reader",
     "load_run",
     "measure",
     "measure_run",

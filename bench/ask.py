@@ -26,8 +26,7 @@ from starprobe.bench.models import (
     providers,
 )
 from starprobe.bench.progress import Counting, Line, Watcher, lines
-from starprobe.bench.readers import DEFAULT_CLASSIFIER, load_classifier
-from starprobe.bench.readers.base import Reading
+from starprobe.bench.readers import DEFAULT_READER, Reading, load_reader, read_one
 from starprobe.bench.records import Generation, ModelInfo, Response, Sampling, Verdict
 from starprobe.bench.run_config import (
     RunConfig,
@@ -124,7 +123,7 @@ def ask(
     models: Sequence[str],
     sampling: Sampling,
     options: BackendOptions | None = None,
-    classifier: str = DEFAULT_CLASSIFIER,
+    reader: str = DEFAULT_READER,
 ) -> Iterator[Asked]:
     """Each model's answer with its verdict, in the order of the models.
 
@@ -133,7 +132,7 @@ def ask(
     Raises:
         InputError: there is no reader of this name.
     """
-    reader = load_classifier(classifier)
+    loaded = load_reader(reader)
     for model in models:
         try:
             backend = load_backend(model, options)
@@ -148,13 +147,13 @@ def ask(
         if response.error is not None:
             yield Asked(model, prompt, response, None, response.error.message)
             continue
-        yield Asked(model, prompt, response, reader.classify(_reading(prompt, response)))
+        yield Asked(model, prompt, response, read_one(loaded, _reading(prompt, response)))
 
 
-def read(prompt: Prompt, text: str, classifier: str = DEFAULT_CLASSIFIER) -> Asked:
+def read(prompt: Prompt, text: str, reader: str = DEFAULT_READER) -> Asked:
     """A text that one has, read as an answer to a prompt."""
     response = Response(id="pasted", prompt_id=prompt.id, model="pasted", text=text)
-    verdict = load_classifier(classifier).classify(_reading(prompt, response))
+    verdict = read_one(load_reader(reader), _reading(prompt, response))
     return Asked("pasted", prompt, response, verdict)
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from starprobe.bench.models.base import BackendOptions
-from starprobe.bench.records import DEFAULT_READER, Sampling
+from starprobe.bench.readers import DEFAULT_READER
+from starprobe.bench.records import Sampling
 from starprobe.bench.run_config import RunConfig, not_asked
 from starprobe.probes.schema import Record
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from starprobe.bench.run_folder import Run
 
-READERS = (DEFAULT_READER, "rules")
+READERS = tuple(dict.fromkeys((DEFAULT_READER, "rules")))
 """Two that err differently: a headline without its range over readers says less than it seems."""
 SAMPLING = Sampling(temperature=0.7, top_p=0.95, max_tokens=160)
 """One temperature for all of it: what another order changes can only be held against what chance

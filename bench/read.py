@@ -17,8 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from starprobe.bench.files import Appender, read_jsonl
-from starprobe.bench.readers import DEFAULT_CLASSIFIER, load_classifier
-from starprobe.bench.readers.base import Classifier, Reading
+from starprobe.bench.readers import DEFAULT_READER, Reader, Reading, load_reader, read_one
 from starprobe.bench.records import MULTI, FinishReason, Response, Treatment, Verdict
 from starprobe.bench.run_folder import Run, file_name
 from starprobe.probes.errors import FolderError, InputError
@@ -112,7 +111,7 @@ BACKLOG = 4
 """Chunks in flight for each process: memory stays the same however long the input is."""
 
 Item = TypeVar("Item")
-_reader: Classifier | None = None
+_reader: Reader | None = None
 
 
 def chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
@@ -122,25 +121,24 @@ def chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
         yield batch
 
 
-def read_chunks(
-    batches: Iterable[list[Reading]], classifier: Classifier | str, workers: int = 1
+def read_in_order(
+    readings: Iterable[Reading], reader: Reader | str, workers: int = 1
 ) -> Iterator[Verdict | None]:
-    """The verdicts in order; None where a judge gave none.
+    """The verdicts in order; None where the reader gave none.
 
     Args:
-        batches: lists of readings, consumed as they are needed.
-        classifier: a reader, or its name: each process then loads its own.
-        workers: processes; with one, the reading is done here.
+        readings: consumed as they are needed.
+        reader: a reader, or its name: where it may, each of several processes then loads its own.
+        workers: processes; with one, or a reader that was handed over, the reading is done here.
     """
-    if workers <= 1 or not isinstance(classifier, str):
-        reader = load_classifier(classifier) if isinstance(classifier, str) else classifier
-        for batch in batches:
-            yield from read_batch(batch, reader)
+    loaded = load_reader(reader) if isinstance(reader, str) else reader
+    if workers <= 1 or not isinstance(reader, str) or not loaded.parallel:
+        yield from loaded.read(readings)
         return
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, _load, (classifier,)) as pool:
+    with ProcessPoolExecutor(workers, context, _load, (reader,)) as pool:
         waiting: deque[Future[list[Verdict | None]]] = deque()
-        for batch in batches:
+        for batch in chunks(readings, CHUNK):
             waiting.append(pool.submit(_work, batch))
             if len(waiting) >= workers * BACKLOG:
                 yield from waiting.popleft().result()
@@ -148,38 +146,28 @@ def read_chunks(
             yield from waiting.popleft().result()
 
 
-def read_batch(batch: list[Reading], reader: Classifier) -> Iterator[Verdict | None]:
-    """The verdicts of one batch; a judge is asked for all of them at once."""
-    read_all = getattr(reader, "read_all", None)
-    if read_all is not None:
-        yield from read_all(batch)
-    else:
-        for reading in batch:
-            yield reader.classify(reading)
-
-
 def _load(name: str) -> None:
     global _reader
-    _reader = load_classifier(name)
+    _reader = load_reader(name)
 
 
 def _work(batch: list[Reading]) -> list[Verdict | None]:
     if _reader is None:
         raise RuntimeError("a process of the pool has loaded no reader")
-    return list(read_batch(batch, _reader))
+    return list(_reader.read(batch))
 
 
 def classify(
     text: str,
     question: Question | Mapping[str, Any],
-    classifier: Classifier | str = DEFAULT_CLASSIFIER,
+    reader: Reader | str = DEFAULT_READER,
 ) -> ReadResponse:
     """What one response says of each option, with a table as its `repr`.
 
     Args:
         text: the response.
         question: a Question, or a row of a question file: `question` and `options`.
-        classifier: a reader or its name.
+        reader: a reader or its name.
 
     Raises:
         InputError: a row that is no question, or no reader of this name.
@@ -192,27 +180,32 @@ def classify(
         ShownOption(label=option.label or option.id, option_id=option.id, text=option.text)
         for option in question.options
     )
-    reader = load_classifier(classifier) if isinstance(classifier, str) else classifier
-    verdict = reader.classify(Reading(question.id, text, question.stem, shown))
+    loaded = load_reader(reader) if isinstance(reader, str) else reader
+    verdict = read_one(loaded, Reading(question.id, text, question.stem, shown))
     return ReadResponse(text, shown, verdict)
 
 
 def classify_responses(
-    prompts: Mapping[str, Prompt], responses: Iterable[Response], classifier: Classifier
+    prompts: Mapping[str, Prompt], responses: Iterable[Response], reader: Reader
 ) -> Iterator[Verdict]:
     """One verdict a response, in option ids; none for a failed response or an unknown prompt.
 
     Args:
         prompts: prompt id -> prompt.
         responses: any order.
-        classifier: from `bench.readers.load_classifier`.
+        reader: from `bench.readers.load_reader`.
     """
-    for batch in chunks(_readings(prompts, responses), CHUNK):
-        for verdict, (_, prompt) in zip(
-            read_chunks([[reading for reading, _ in batch]], classifier), batch, strict=True
-        ):
-            if verdict is not None:
-                yield by_option_id(verdict, prompt)
+    asked: deque[Prompt] = deque()
+
+    def readings() -> Iterator[Reading]:
+        for reading, prompt in _readings(prompts, responses):
+            asked.append(prompt)
+            yield reading
+
+    for verdict in reader.read(readings()):
+        prompt = asked.popleft()
+        if verdict is not None:
+            yield by_option_id(verdict, prompt)
 
 
 def _readings(
@@ -245,7 +238,7 @@ def by_option_id(verdict: Verdict, prompt: Prompt) -> Verdict:
 
 def classify_run(
     run: Run | Path | str,
-    classifier: Classifier | str = DEFAULT_CLASSIFIER,
+    reader: Reader | str = DEFAULT_READER,
     workers: int = 1,
 ) -> Path:
     """Reads what this reader has not read yet; gives the file of its verdicts in the folder.
@@ -254,7 +247,7 @@ def classify_run(
 
     Args:
         run: the folder.
-        classifier: a reader or its name.
+        reader: a reader or its name.
         workers: processes that read; a reader that was handed over, or a judge, reads in this one.
 
     Raises:
@@ -262,18 +255,18 @@ def classify_run(
         InputError: there is no reader of this name.
     """
     run = run if isinstance(run, Run) else Run(run)
-    name = classifier if isinstance(classifier, str) else classifier.name.rpartition("-")[0]
-    reader = load_classifier(classifier) if isinstance(classifier, str) else classifier
+    name = reader if isinstance(reader, str) else reader.name.rpartition("-")[0]
+    loaded = load_reader(reader) if isinstance(reader, str) else reader
     path = run.path / f"verdicts.{file_name(name)}.jsonl"
     there = run.verdicts(file_name(name))
-    if any(verdict.classifier != reader.name for verdict in there.values()):
+    if any(verdict.classifier != loaded.name for verdict in there.values()):
         path.unlink()
         there = {}
     prompts, responses = run.prompts(), run.responses()
     missing = (row for row in responses.values() if row.id not in there)
-    parallel = workers > 1 and isinstance(classifier, str) and not hasattr(reader, "read_all")
-    batches = chunks((reading for reading, _ in _readings(prompts, missing)), CHUNK)
-    found = read_chunks(batches, name if parallel else reader, workers if parallel else 1)
+    readings = (reading for reading, _ in _readings(prompts, missing))
+    parallel = isinstance(reader, str) and loaded.parallel
+    found = read_in_order(readings, reader if parallel else loaded, workers)
     with Appender(path) as appender:
         for batch in chunks((verdict for verdict in found if verdict is not None), CHUNK):
             appender.append(
@@ -290,7 +283,7 @@ _FINISHED: dict[str, FinishReason] = {
 def classify_file(
     source: Path,
     out: Path,
-    classifier: str = DEFAULT_CLASSIFIER,
+    reader: str = DEFAULT_READER,
     workers: int = 1,
     tick: Callable[[int], None] | None = None,
 ) -> int:
@@ -302,7 +295,7 @@ def classify_file(
     Args:
         source: JSONL: `id`, `question`, `options`, `response`.
         out: JSONL of verdicts, in labels.
-        classifier: the reader's name.
+        reader: the reader's name.
         workers: processes; a judge always reads in one.
         tick: is told how many verdicts have been written.
 
@@ -310,13 +303,12 @@ def classify_file(
         InputError: a line that cannot be read, or no reader of this name.
         FolderError: `out` holds something else, or cannot be written.
     """
-    reader = load_classifier(classifier)
+    loaded = load_reader(reader)
     if source.resolve() == out.resolve():
         raise InputError(f"{out} is the input itself; name another file with -o")
-    done, last = _done(out, reader.name)
+    done, last = _done(out, loaded.name)
     readings = _rest(read_lines(source), done, last, out)
-    alone = workers <= 1 or hasattr(reader, "read_all")
-    found = read_chunks(chunks(readings, CHUNK), reader if alone else classifier, workers)
+    found = read_in_order(readings, reader if loaded.parallel else loaded, workers)
     with Appender(out) as appender:
         for batch in chunks((verdict for verdict in found if verdict is not None), CHUNK):
             appender.append(batch)

@@ -22,8 +22,6 @@ STYLES: tuple[Style, ...] = (
 )
 MULTI = "multi"
 """The `answer` of a verdict that found more than one."""
-DEFAULT_READER = "learned"
-"""The reader that reads where none is named."""
 RUN_FORMAT = 1
 """Version of the run folder's layout."""
 
@@ -110,6 +108,8 @@ class Treatment(Record):
     """Only where reasoned."""
     spans: tuple[tuple[int, int], ...] = ()
     """Evidence: [start, end) in characters, in order, inside the text that was read."""
+    p_reasoned: float | None = None
+    """Probability that it is reasoned about, from a reader that gives one."""
 
 
 class Verdict(Record):

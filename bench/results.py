@@ -20,7 +20,7 @@ from starprobe.bench.judges.votes import JudgeCount
 from starprobe.bench.metrics.contrasts import contrasts
 from starprobe.bench.metrics.definitions import numbers
 from starprobe.bench.metrics.measure import measure, split
-from starprobe.bench.readers.correction import error_counts
+from starprobe.bench.readers import error_counts
 from starprobe.bench.records import Comparison, Metric, NotApplicable
 from starprobe.bench.run_folder import Run, chosen_reader
 from starprobe.bench.statistics.agreement import Agreement, kappa

@@ -21,8 +21,8 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from starprobe.bench.files import Appender, dump_line, read_jsonl, write_json, write_jsonl
+from starprobe.bench.readers.base import OFFLINE_READERS
 from starprobe.bench.records import (
-    DEFAULT_READER,
     RUN_FORMAT,
     Annotation,
     Drawn,
@@ -275,13 +275,13 @@ class ResponseCache:
 
 
 def chosen_reader(runs: Run | Sequence[Run], asked: str | None = None) -> str:
-    """Whose verdicts count: of the reader asked for, else the default one, else the only one.
+    """Whose verdicts count: of the reader asked for, else the best offline one, else the only one.
 
     Of several runs, those readers count that have read all of them. Never simply the first by name:
     a judge that has read the run, too, must not become the base of other numbers without a word.
 
     Raises:
-        InputError: it has not read the run, nobody has, or several have and none is the default.
+        InputError: it has not read the run, nobody has, or several have and none is an offline one.
     """
     runs = [runs] if isinstance(runs, Run) else runs
     there = sorted(set.intersection(*(set(run.verdict_names()) for run in runs)))
@@ -294,8 +294,9 @@ def chosen_reader(runs: Run | Sequence[Run], asked: str | None = None) -> str:
             f"{where} has no verdicts of {asked!r} (it has: {', '.join(there) or 'none'}); "
             f"run: starprobe classify {where} --reader {asked}"
         )
-    if DEFAULT_READER in there:
-        return DEFAULT_READER
+    for name in OFFLINE_READERS:
+        if name in there:
+            return name
     if len(there) == 1:
         return there[0]
     if there:

@@ -41,7 +41,7 @@ from starprobe.bench.run_folder import Run
 from starprobe.bench.statistics.paired import mcnemar
 
 MODEL = "smollm2"
-READER = "learned"
+READER = "rules"
 STARTS_WITHIN_S = 300
 SAMPLING = Sampling(max_tokens=96)
 OPTIONS = BackendOptions(timeout_s=600)
@@ -171,7 +171,7 @@ def compare_tasks(limit: int = 12, repeats: int = 2) -> None:
     """`lm_eval run` on the exported folder and `starprobe run`: texts, and every score."""
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
-        config = ExportConfig(limit=limit, repeats=repeats, sampling=SAMPLING, classifier=READER)
+        config = ExportConfig(limit=limit, repeats=repeats, sampling=SAMPLING, reader=READER)
         (task,) = export_tasks(folder / "tasks", config)
         run_lm_eval(folder)
         theirs = import_outputs(folder / "results", folder / "theirs").run

@@ -45,7 +45,7 @@ class Reader(NamedTuple):
 
 def readers() -> list[Reader]:
     """As measured on sources left out, and shifted."""
-    counts = error_counts("learned")
+    counts = error_counts("rules")
     assert counts is not None
     shipped = counts.true_positives / counts.positives, counts.true_negatives / counts.negatives
     return [

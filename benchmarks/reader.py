@@ -1,4 +1,4 @@
-"""How fast the readers are, and whether they stay linear: benchmarks/reader.py [rules|learned].
+"""How fast the readers are, and whether they stay linear: benchmarks/reader.py [READER ...].
 
 Prints responses a second of processor time on one core at about 500 characters, each of another
 question and ten of one question, the time of growing responses, and the peak memory while 20,000
@@ -16,8 +16,7 @@ import time
 from pathlib import Path
 
 from starprobe.bench.read import classify_file
-from starprobe.bench.readers import load_classifier
-from starprobe.bench.readers.base import Classifier, Reading
+from starprobe.bench.readers import DEFAULT_READER, Reader, Reading, load_reader
 from starprobe.probes.schema import ShownOption
 
 THINGS = ("basket", "swimming pool", "dog show", "backyard", "own home", "bicycle", "suitcase")
@@ -47,15 +46,13 @@ def make(number: int, options: int = 5, paragraphs: int = 5, shared: int = 1) ->
     return Reading(f"r{number}", text, f"What number {asked} can carry a small dog?", shown)
 
 
-def speed(reader: Classifier, count: int = 4000) -> None:
+def speed(reader: Reader, count: int = 4000) -> None:
     """Responses a second, each of another question and ten of one question."""
     for shared, what in ((1, "each of another question"), (10, "ten of each question")):
         readings = [make(number, shared=shared) for number in range(count)]
-        for reading in readings[:200]:
-            reader.classify(reading)
+        list(reader.read(readings[:200]))
         start = time.process_time()
-        for reading in readings:
-            reader.classify(reading)
+        list(reader.read(readings))
         rate = count / (time.process_time() - start)
         length = sum(len(reading.text) for reading in readings) / count
         print(
@@ -63,12 +60,12 @@ def speed(reader: Classifier, count: int = 4000) -> None:
         )
 
 
-def scaling(reader: Classifier) -> None:
+def scaling(reader: Reader) -> None:
     """Seconds for responses of growing length."""
     for paragraphs in (12, 120, 1_200, 12_000):
         reading = make(1, paragraphs=paragraphs)
         start = time.process_time()
-        reader.classify(reading)
+        list(reader.read([reading]))
         seconds = time.process_time() - start
         size = len(reading.text)
         print(f"  {size:>9,} characters: {seconds:7.3f} s, {seconds / size * 1e6:.2f} s a million")
@@ -102,8 +99,8 @@ def _row(reading: Reading) -> dict[str, object]:
 
 
 if __name__ == "__main__":
-    for wanted in sys.argv[1:] or ("rules", "learned"):
-        loaded = load_classifier(wanted)
+    for wanted in sys.argv[1:] or dict.fromkeys((DEFAULT_READER, "rules")):
+        loaded = load_reader(wanted)
         speed(loaded)
         scaling(loaded)
-    memory((sys.argv[1:] or ["learned"])[0])
+    memory((sys.argv[1:] or ["rules"])[0])

@@ -28,7 +28,7 @@ from starprobe.bench.cli.common import (
 )
 
 Reader = Annotated[
-    str | None, typer.Option("--reader", help="Whose verdicts to show (default: the learned).")
+    str | None, typer.Option("--reader", help="Whose verdicts to show (default: the best).")
 ]
 
 

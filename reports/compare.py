@@ -68,7 +68,7 @@ def write_comparison(
         after: a run folder of the same questions.
         out: the HTML file.
         training: the training folder that lies between them, for its curves.
-        reader: whose verdicts to show; by default the learned reader's, else any.
+        reader: whose verdicts to show; by default that of `chosen_reader`.
         anonymize: show aliases instead of names, until a button is pressed; which side is which
             stays, for that is what the page is about.
 

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from starprobe.bench.frames import Exchange, key, row, tabulate
 from starprobe.bench.frames import exchanges as exchanges_of
-from starprobe.bench.records import DEFAULT_READER, Response, Verdict
+from starprobe.bench.readers import DEFAULT_READER
+from starprobe.bench.records import Response, Verdict
 from starprobe.bench.run_folder import Run, chosen_reader, short_names
 from starprobe.bench.statistics.corrected import ReaderError
 from starprobe.probes.errors import InputError

@@ -129,16 +129,15 @@ def _left_out(one: NotApplicable, secrets: Secrets) -> Any:
 
 
 def _reader(name: str) -> str:
-    """The reader, and how it does on annotated responses of sources that it was not fitted on."""
-    from starprobe.bench.readers.learned import shipped
+    """The reader, and how it does on annotated responses that it has not learned from."""
+    from starprobe.bench.readers import measured
 
-    provenance = shipped()["provenance"]
-    found = provenance["left_out"].get(name.partition("-")[0])
+    found = measured(name)
     if found is None:
         return name
     return (
-        f"{name}; against a large language model’s labels, on sources left out of fitting "
-        f"({provenance['responses']} responses): option reasoned about or not, F1 "
+        f"{name}; against a large language model’s labels, on {found['responses']:,} responses "
+        f"that it has not learned from: option reasoned about or not, F1 "
         f"{found['reasoned_f1']:.2f}; side {found['side_accuracy']:.2f}; answer "
         f"{found['answer_accuracy']:.2f}; style, Cohen’s kappa {found['style_kappa']:.2f}"
     )

@@ -54,7 +54,7 @@ def write_report(
     Args:
         paths: run folders; one that nobody has read is read now.
         out: the HTML file.
-        reader: whose verdicts to show; by default the learned reader's, else any.
+        reader: whose verdicts to show; by default that of `chosen_reader`.
         anonymize: show aliases instead of names, until a button is pressed.
 
     Raises:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from starprobe.bench.readers.base import Classifier, Reading
+from starprobe.bench.readers import Reader, Reading, read_one
 from starprobe.bench.records import MULTI, Outcome, Verdict, is_right
 from starprobe.probes.schema import Question, ShownOption
 from starprobe.star.records import Generated
@@ -59,7 +59,7 @@ def shown_options(row: Generated, question: Question) -> tuple[ShownOption, ...]
 def read(
     row: Generated,
     question: Question,
-    classifier: Classifier,
+    reader: Reader,
     verifiers: Sequence[Verifier] = (),
     sides: bool = False,
 ) -> Read:
@@ -68,7 +68,7 @@ def read(
     Args:
         row: the generation.
         question: its own.
-        classifier: bench's reader, of responses to questions with options.
+        reader: bench's reader, of responses to questions with options.
         verifiers: of the configuration; with none, the key alone is compared.
         sides: find out which side the reasons take before the closing sentence.
     """
@@ -76,7 +76,7 @@ def read(
     if not question.options:
         return _read_free(row, question, verifiers)
     whole = Reading(row.id, row.text, question.stem, shown, row.finish_reason)
-    verdict = classifier.classify(whole)
+    verdict = read_one(reader, whole)
     answer = verdict.answer
     if answer is not None and answer != MULTI:
         answer = row.shown[answer]
@@ -86,7 +86,7 @@ def read(
         correct = correct and checked.right
     taken: dict[str, str | None] = {}
     if sides:
-        reasons = classifier.classify(whole._replace(text=before_closing(row.text)))
+        reasons = read_one(reader, whole._replace(text=before_closing(row.text)))
         taken = {row.shown[label]: one.side for label, one in reasons.options.items()}
     return Read(
         row, verdict, answer, verdict.outcome, correct, shown, question.stem, taken, checked.faults

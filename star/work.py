@@ -17,7 +17,7 @@ from starprobe.bench.models.base import Backend, Request, generate
 from starprobe.bench.models.weights import EMBEDDED, embedded_folder, gguf_folder
 from starprobe.bench.models.worker import DIED
 from starprobe.bench.progress import Counting
-from starprobe.bench.readers import DEFAULT_CLASSIFIER, load_classifier
+from starprobe.bench.readers import DEFAULT_READER, load_reader
 from starprobe.probes.errors import FolderError, InputError, MissingError
 from starprobe.probes.loading import load_probe_set
 from starprobe.probes.schema import ProbeSet, Question
@@ -130,7 +130,7 @@ class Work:
         self.config = training.config
         self.models = models
         self.watcher = watcher
-        self.classifier = load_classifier(DEFAULT_CLASSIFIER)
+        self.classifier = load_reader(DEFAULT_READER)
         self.verifiers = [load_verifier(name) for name in training.config.selection.verify]
 
     @cached_property

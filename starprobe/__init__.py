@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from starprobe.bench.models import BackendOptions, load_backend
     from starprobe.bench.models.reach import known_models as models
     from starprobe.bench.read import classify, classify_file, classify_run
-    from starprobe.bench.readers import load_classifier as load_reader
+    from starprobe.bench.readers import load_reader as load_reader
     from starprobe.bench.records import Response, Sampling, Verdict
     from starprobe.bench.results import measure_run as metrics
     from starprobe.bench.run_config import RunConfig
@@ -71,7 +71,7 @@ _HOMES = {
     "judge": "bench.judges.stage:judge_run",
     "load_backend": "bench.models:load_backend",
     "load_probe_set": "probes.loading:load_probe_set",
-    "load_reader": "bench.readers:load_classifier",
+    "load_reader": "bench.readers:load_reader",
     "make_config": "star:make_config",
     "make_prompt": "bench.ask:make_prompt",
     "make_question": "bench.ask:make_question",

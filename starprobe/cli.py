@@ -148,9 +148,9 @@ def demo(
 def _summary(before: Run, after: Run, console: Console) -> None:
     """The numbers that matter, over all questions and by probe set, each with its interval."""
     from starprobe.bench.metrics import compare, frame, measure
-    from starprobe.bench.readers import DEFAULT_CLASSIFIER
+    from starprobe.bench.readers import DEFAULT_READER
 
-    frames = frame(before, DEFAULT_CLASSIFIER), frame(after, DEFAULT_CLASSIFIER)
+    frames = frame(before, DEFAULT_READER), frame(after, DEFAULT_READER)
     console.print("[bold]Plain questions, no reasons asked for[/] (95 % intervals):")
     for name, says in (("full_breakdown", "breaks down every option"), ("accuracy", "right")):
         for asked in (None, *DEMO_PROBES):

@@ -15,8 +15,7 @@ from typing import Any, NamedTuple
 from starprobe.bench.annotations.draw import key_of
 from starprobe.bench.files import Appender, only_writer, write_jsonl
 from starprobe.bench.readers.annotated import CODES, gold_of, treatment_of
-from starprobe.bench.readers.base import Reading
-from starprobe.bench.readers.styles import codes_of, style_of
+from starprobe.bench.readers.base import Reading, codes_of, style_of
 from starprobe.bench.records import MULTI, Annotation, Drawn, Outcome, Response
 from starprobe.bench.run_folder import Run, file_name
 from starprobe.probes.errors import InputError
@@ -212,12 +211,12 @@ def by_judge(
         InputError: no such judge.
         MissingError: its package, key or server is not there.
     """
-    from starprobe.bench.read import chunks, read_batch
-    from starprobe.bench.readers import load_classifier
+    from starprobe.bench.read import chunks
+    from starprobe.bench.readers import load_reader
 
     if not judge.startswith("judge:"):
         raise InputError(f"--by {judge}: a judge is named judge:MODEL, as in judge:gpt-4o")
-    reader = load_classifier(judge)
+    reader = load_reader(judge)
     there = run.annotations(file_name(judge))
     missing = [one for one in sample if one.id not in there]
     done = failed = 0
@@ -228,7 +227,7 @@ def by_judge(
                 for one in batch
             ]
             rows = []
-            for one, verdict in zip(batch, read_batch(readings, reader), strict=True):
+            for one, verdict in zip(batch, reader.read(readings), strict=True):
                 if verdict is None:
                     failed += 1
                     continue

@@ -56,7 +56,7 @@ def annotate(
         list[str] | None, typer.Option(help="Only of this condition; may be given again.")
     ] = None,
     reader: Annotated[
-        str | None, typer.Option(help="Whose verdicts are checked (default: the learned).")
+        str | None, typer.Option(help="Whose verdicts are checked (default: the best).")
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the first draw.")] = 0,
 ) -> None:

@@ -169,7 +169,7 @@ def ask(
     from rich.text import Text
 
     import starprobe.bench.ask as asking
-    from starprobe.bench.readers import DEFAULT_CLASSIFIER
+    from starprobe.bench.readers import DEFAULT_READER
     from starprobe.bench.records import Sampling
 
     prompt = asking.make_prompt(asking.make_question(question, option or [], hint), condition, hint)
@@ -181,7 +181,7 @@ def ask(
     answers = []
     with Console(stderr=True).status("") as status:
         status.update(f"asking {models[0]}")
-        for answer in asking.ask(prompt, models, sampling, classifier=reader or DEFAULT_CLASSIFIER):
+        for answer in asking.ask(prompt, models, sampling, reader=reader or DEFAULT_READER):
             answers.append(answer)
             if len(answers) < len(models):
                 status.update(f"asking {models[len(answers)]}")

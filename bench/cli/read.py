@@ -51,7 +51,7 @@ def classify(
     from rich.console import Console
 
     from starprobe.bench.read import default_workers
-    from starprobe.bench.records import DEFAULT_READER
+    from starprobe.bench.readers import DEFAULT_READER
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     count = workers or default_workers()
@@ -64,12 +64,12 @@ def classify(
     _file(path, out or path.with_suffix(".verdicts.jsonl"), name, count, console)
 
 
-def _file(path: Path, out: Path, classifier: str, workers: int, console: Console) -> None:
+def _file(path: Path, out: Path, reader: str, workers: int, console: Console) -> None:
     from starprobe.bench.read import classify_file
 
     with console.status("Reading ...") as status:
         done = classify_file(
-            path, out, classifier, workers, lambda n: status.update(f"{n:,} responses read")
+            path, out, reader, workers, lambda n: status.update(f"{n:,} responses read")
         )
     console.print(f"Written: {out} ({done:,} verdicts)")
 
@@ -86,7 +86,7 @@ def read(
     from rich.console import Console
 
     from starprobe.bench.read import classify as read_one
-    from starprobe.bench.records import DEFAULT_READER
+    from starprobe.bench.readers import DEFAULT_READER
     from starprobe.probes.errors import InputError
 
     if answer is not None:

@@ -148,7 +148,7 @@ def _run(config: RunConfig, out: Path, reader: str | None, any_failure: bool) ->
 
     from starprobe.bench.ask import run as ask
     from starprobe.bench.read import classify_run
-    from starprobe.bench.records import DEFAULT_READER
+    from starprobe.bench.readers import DEFAULT_READER
     from starprobe.bench.results import measure_run
     from starprobe.bench.run_config import not_asked
     from starprobe.bench.tables import headline

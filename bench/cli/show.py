@@ -200,8 +200,7 @@ def _plan_labels(share: float, responses: int) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from starprobe.bench.readers import error_counts
-    from starprobe.bench.records import DEFAULT_READER
+    from starprobe.bench.readers import DEFAULT_READER, error_counts
     from starprobe.bench.statistics.labelled import plan_labels
     from starprobe.probes.errors import InputError
 

@@ -46,7 +46,7 @@ def export(
     from rich.console import Console
 
     from starprobe.bench.lm_eval_tasks import GROUP, ExportConfig, export_tasks
-    from starprobe.bench.readers import DEFAULT_CLASSIFIER
+    from starprobe.bench.readers import DEFAULT_READER
     from starprobe.bench.records import Sampling
 
     config = ExportConfig(
@@ -56,7 +56,7 @@ def export(
         repeats=repeats,
         limit=limit,
         sampling=Sampling(temperature=temperature, top_p=top_p, max_tokens=max_tokens),
-        classifier=reader or DEFAULT_CLASSIFIER,
+        reader=reader or DEFAULT_READER,
     )
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     for name in export_tasks(out, config):

@@ -15,7 +15,7 @@ from typing import Any
 
 from starprobe.bench.files import write_atomic, write_jsonl
 from starprobe.bench.lm_eval_tasks.scoring import METRICS, row_metrics
-from starprobe.bench.readers import DEFAULT_CLASSIFIER
+from starprobe.bench.readers import DEFAULT_READER
 from starprobe.bench.records import Sampling
 from starprobe.probes.errors import FolderError
 from starprobe.probes.schema import ProbeSet, Prompt, Record
@@ -34,7 +34,7 @@ class ExportConfig(Record):
     repeats: int = 1
     limit: int | None = None
     sampling: Sampling = Sampling()
-    classifier: str = DEFAULT_CLASSIFIER
+    reader: str = DEFAULT_READER
 
 
 def export_tasks(out: Path | str, config: ExportConfig) -> list[str]:
@@ -44,11 +44,11 @@ def export_tasks(out: Path | str, config: ExportConfig) -> list[str]:
         InputError: an unknown set, condition or reader.
         FolderError: the folder holds other things.
     """
-    from starprobe.bench.readers import load_classifier
+    from starprobe.bench.readers import load_reader
     from starprobe.probes.loading import load_probe_set
     from starprobe.probes.rendering import render_set
 
-    load_classifier(config.classifier)
+    load_reader(config.reader)
     out = Path(out)
     strangers = [path.name for path in out.iterdir()] if out.is_dir() else []
     if any(not name.startswith((GROUP, "README", "__pycache__")) for name in strangers):
@@ -66,7 +66,7 @@ def export_tasks(out: Path | str, config: ExportConfig) -> list[str]:
     return names
 
 
-def task_row(prompt: Prompt, classifier: str) -> dict[str, Any]:
+def task_row(prompt: Prompt, reader: str) -> dict[str, Any]:
     """One document: what lm_eval shows and logs, and the prompt as a whole for the scores."""
     key = prompt.label_of(prompt.answer_id) if prompt.answer_id and prompt.shown else ""
     return {
@@ -76,7 +76,7 @@ def task_row(prompt: Prompt, classifier: str) -> dict[str, Any]:
         "answer": key,
         "text": prompt.text,
         "prompt": prompt.model_dump_json(),
-        "classifier": classifier,
+        "classifier": reader,
     }
 
 
@@ -135,7 +135,7 @@ def readme(names: Sequence[str], config: ExportConfig) -> str:
 
 Leave `--apply_chat_template` out for base models: they are then asked in plain text, as `starprobe
 run` asks them. starprobe must be installed beside lm_eval; the scores are made by its reader
-({config.classifier}). `starprobe import results/MODEL --out DIR` turns the logged samples into a
+({config.reader}). `starprobe import results/MODEL --out DIR` turns the logged samples into a
 run.
 
 Tasks: {", ".join(names)}.
@@ -147,7 +147,7 @@ def _write_task(
 ) -> str:
     condition = re.sub(r"\W+", "_", prompts[0].condition)
     name = f"{GROUP}_{re.sub(r'[^A-Za-z0-9]+', '_', probe_set.name)}_{condition}"
-    write_jsonl(out / f"{name}.jsonl", (task_row(prompt, config.classifier) for prompt in prompts))
+    write_jsonl(out / f"{name}.jsonl", (task_row(prompt, config.reader) for prompt in prompts))
     metrics = [metric for metric in METRICS if all(metric in row_metrics(one) for one in prompts)]
     write_atomic(out / f"{name}.yaml", task_yaml(name, f"{name}.jsonl", metrics, config))
     return name

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from statistics import fmean
 
-from starprobe.bench.readers import load_classifier
-from starprobe.bench.readers.base import Classifier, Reading
+from starprobe.bench.readers import Reader, Reading, load_reader, read_one
 from starprobe.bench.records import STYLES, Verdict
 from starprobe.probes.schema import Prompt
 
@@ -31,9 +30,9 @@ def row_metrics(prompt: Prompt) -> frozenset[str]:
     return frozenset(METRICS) - missing
 
 
-def score_responses(prompt: Prompt, responses: Sequence[str], classifier: str) -> dict[str, float]:
+def score_responses(prompt: Prompt, responses: Sequence[str], reader: str) -> dict[str, float]:
     """Metric -> its mean over the repeats of one document."""
-    verdicts = [read(prompt, text, classifier) for text in responses]
+    verdicts = [read(prompt, text, reader) for text in responses]
     wanted = row_metrics(prompt)
     return {
         name: fmean(value(name, prompt, one) for one in verdicts)
@@ -42,9 +41,9 @@ def score_responses(prompt: Prompt, responses: Sequence[str], classifier: str) -
     }
 
 
-def read(prompt: Prompt, text: str, classifier: str) -> Verdict:
+def read(prompt: Prompt, text: str, reader: str) -> Verdict:
     """The verdict of the reader of this name, in labels."""
-    return _reader(classifier).classify(Reading(prompt.id, text, prompt.stem, prompt.shown))
+    return read_one(_reader(reader), Reading(prompt.id, text, prompt.stem, prompt.shown))
 
 
 def value(name: str, prompt: Prompt, verdict: Verdict) -> float:
@@ -61,5 +60,5 @@ def value(name: str, prompt: Prompt, verdict: Verdict) -> float:
 
 
 @lru_cache(maxsize=4)
-def _reader(classifier: str) -> Classifier:
-    return load_classifier(classifier)
+def _reader(reader: str) -> Reader:
+    return load_reader(reader)

@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
-from starprobe.bench.readers.base import Classifier
-from starprobe.bench.readers.correction import ErrorCounts, error_counts
-from starprobe.bench.records import DEFAULT_READER
-from starprobe.probes.errors import InputError
+from starprobe.bench.readers.base import (
+    DEFAULT_READER,
+    READERS,
+    ErrorCounts,
+    Reader,
+    Reading,
+    error_counts,
+    load_reader,
+    measured,
+    read_one,
+)
 
 __all__ = [
-    "CLASSIFIERS",
-    "DEFAULT_CLASSIFIER",
-    "Classifier",
+    "DEFAULT_READER",
+    "READERS",
     "ErrorCounts",
+    "Reader",
+    "Reading",
     "error_counts",
-    "load_classifier",
+    "load_reader",
+    "measured",
+    "read_one",
 ]
-
-DEFAULT_CLASSIFIER = DEFAULT_READER
-CLASSIFIERS = ("learned", "rules", "judge:MODEL")
-
-
-def load_classifier(name: str = DEFAULT_CLASSIFIER) -> Classifier:
-    """The reader of this name: `rules`, `learned` or `judge:MODEL`.
-
-    Raises:
-        InputError: there is no reader of this name.
-    """
-    if name == "rules":
-        from starprobe.bench.readers.rules import RulesClassifier
-
-        return RulesClassifier()
-    if name == "learned":
-        from starprobe.bench.readers.learned import LearnedClassifier
-
-        return LearnedClassifier()
-    if name.startswith("judge:") and len(name) > 6:
-        from starprobe.bench.readers.judge import JudgeClassifier
-
-        return JudgeClassifier(name[6:])
-    raise InputError(f"no classifier is called {name!r}: use one of {', '.join(CLASSIFIERS)}")

@@ -8,10 +8,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
+from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from starprobe.bench.readers.base import Reading
+from starprobe.bench.readers.base import Reading, style_of
 from starprobe.bench.records import Outcome, Side, Style, Treatment, TreatmentCode, Verdict
 from starprobe.probes.errors import InputError
 from starprobe.probes.schema import ShownOption
@@ -49,6 +50,22 @@ class Annotated(NamedTuple):
     model: str
 
 
+def half_of(stem: str) -> str:
+    """`learn` or `held_out`: by the last bit of the SHA-256 of the question's text.
+
+    Weights and rules are made on rows of the first half only, whatever file they are in.
+    """
+    odd = hashlib.sha256(stem.encode("utf-8", "surrogatepass")).digest()[-1] & 1
+    return "held_out" if odd else "learn"
+
+
+def labelled_set(half: str | None = None) -> list[Annotated]:
+    """The annotated responses that come with the project; of one half, or of both."""
+    with as_file(files("starprobe.bench.readers").joinpath("data")) as folder:
+        rows = load_annotated(folder / "labels.jsonl", folder / "responses.jsonl")
+    return [row for row in rows if half is None or half_of(row.reading.stem) == half]
+
+
 def load_annotated(labels: Path, responses: Path) -> list[Annotated]:
     """The rows that both files have, in the order of the responses.
 
@@ -63,11 +80,6 @@ def load_annotated(labels: Path, responses: Path) -> list[Annotated]:
     if not found:
         raise InputError(f"{labels} and {responses} share no id")
     return found
-
-
-def data_hash(labels: Path, responses: Path) -> str:
-    """The first 16 hex digits of the SHA-256 of both files, one after the other."""
-    return hashlib.sha256(labels.read_bytes() + responses.read_bytes()).hexdigest()[:16]
 
 
 def code_of(treatment: Treatment) -> str:
@@ -91,8 +103,6 @@ def gold_of(verdict: Verdict) -> Gold:
 
 
 def _annotated(row: Mapping[str, Any], label: Mapping[str, Any], path: Path) -> Annotated:
-    from starprobe.bench.readers.styles import style_of
-
     def gold(values: Mapping[str, Any]) -> Gold:
         try:
             treatments = {k: _TREATMENTS[code][0] for k, code in values["options"].items()}

@@ -11,58 +11,80 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from starprobe.bench.readers.clauses import clauses_of, groups_of, members_of
-from starprobe.bench.readers.cues import (
+from starprobe.bench.readers.answer import Stated, outcome_of, stated
+from starprobe.bench.readers.mentions import TELLING, find
+from starprobe.bench.readers.options import Options, prepare
+from starprobe.bench.readers.segments import (
+    FUZZY,
+    LABEL,
+    LEAD,
+    TEXT,
+    Document,
+    Mention,
+    Segment,
+    own_end,
+)
+from starprobe.bench.readers.topics import (
+    BACK,
     CONCLUDES,
     CONCLUSION,
     DECLARATION,
     DECLARING,
     OTHERS,
     REJECTS,
-)
-from starprobe.bench.readers.lexicon import CONTRAST, STOP, words_in
-from starprobe.bench.readers.mentions import FUZZY, LABEL, LEAD, TEXT, Document, Mention
-from starprobe.bench.readers.options import Options
-from starprobe.bench.readers.segments import Segment
-from starprobe.bench.readers.topics import (
-    BACK,
     Topic,
     carried,
+    clauses_of,
+    groups_of,
     is_pronoun,
-    lines_before,
+    members_of,
     next_topic,
 )
-from starprobe.bench.readers.units import (
-    DECLARES,
-    DRIFTS,
-    GOES_ON,
-    INSIDE,
-    OPENS,
-    SUBJECT,
-    Unit,
+from starprobe.bench.readers.words import (
+    CONTRAST,
+    JUDGE,
+    OPENING,
+    ORDINALS,
+    STOP,
+    openings,
+    word_set,
 )
 from starprobe.bench.records import MULTI, FinishReason, Outcome
 from starprobe.probes.schema import ShownOption
 
-__all__ = [
-    "DECLARES",
-    "DRIFTS",
-    "GOES_ON",
-    "INSIDE",
-    "OPENS",
-    "SUBJECT",
-    "Attributed",
-    "OptionEvidence",
-    "Unit",
-    "attribute",
-    "units_of",
-]
+OPENS = 4
+"""The option's own section or line begins here."""
+SUBJECT = 3
+"""A clause that begins with the option."""
+GOES_ON = 2
+"""A sentence that names no option and goes on about the last one: its section, or "It ..."."""
+DRIFTS = 5
+"""A sentence that names no option, after a sentence about one, with a subject of its own."""
+INSIDE = 1
+"""The option is named late in the clause."""
+DECLARES = 0
+"""A sentence that gives or announces the answer."""
+
+
+class Unit(NamedTuple):
+    """A stretch of tokens that speaks of an option."""
+
+    option: int
+    first: int
+    stop: int
+    how: int
+    shared: int
+    """How many options share it."""
+    kind: int
+    """Kind of the mention that it hangs on."""
+    segment: int
+    score: float
 
 
 _CLAUSE = re.compile(
     r"[,;] ?(?:(?:and|while|but|whereas) )?[(\[]?(?:options? |choices? )?[(\[]?\Z", re.I
 )
-_CALLS = words_in("called known termed named")
+_CALLS = word_set("called known termed named")
 
 
 def units_of(document: Document, options: Options) -> list[Unit]:
@@ -70,12 +92,7 @@ def units_of(document: Document, options: Options) -> list[Unit]:
     units: list[Unit] = []
     topic: Topic | None = None
     for index, segment in enumerate(document.segments):
-        previous = topic
         topic = _segment(document, options, index, segment, topic, units)
-        if topic is not None and topic.strong:
-            before = lines_before(previous, topic, segment)
-            if before != topic.before:
-                topic = topic._replace(before=before)
     return units
 
 
@@ -237,6 +254,48 @@ def _inside(
                 )
 
 
+MIN_PART = 0.4
+"""Share of the answered option's words that makes a sentence part of its derivation."""
+
+
+def derivation(document: Document, options: Options, units: list[Unit], answer: int) -> list[Unit]:
+    """Earlier sentences that speak of the answered option by a part of its words.
+
+    Only for an option that nothing else is said of: "baskets are made to hold things, so (B)".
+    """
+    if options.totals[answer] <= 0 or answer in options.weak:
+        return []
+    weights = options.weights[answer]
+    saying = [
+        unit
+        for unit in units
+        if unit.how not in (DECLARES, DRIFTS) and not _repeats(document, options, unit)
+    ]
+    if any(unit.option == answer for unit in saying):
+        return []
+    taken = {unit.segment for unit in saying}
+    found: list[Unit] = []
+    for index, (first, stop) in enumerate(document.bounds):
+        if index in taken:
+            continue
+        shared = dict.fromkeys([key for key in document.stems[first:stop] if key in weights])
+        score = sum(weights[key] for key in shared) / options.totals[answer] if shared else 0.0
+        if score >= MIN_PART and max(weights[key] for key in shared) > TELLING:
+            found.append(Unit(answer, first, stop, INSIDE, 1, FUZZY, index, score))
+    return found
+
+
+def _repeats(document: Document, options: Options, unit: Unit) -> bool:
+    """Holds the option's label and text and nothing else."""
+    weights, labels = options.weights[unit.option], options.label_words
+    return all(
+        document.stems[at] in weights
+        or document.stems[at] in labels
+        or document.flags[at] & (STOP | JUDGE)
+        for at in range(unit.first, unit.stop)
+    )
+
+
 Span = tuple[int, int]
 """[start, end) in characters of the response."""
 
@@ -268,49 +327,102 @@ class Attributed(NamedTuple):
     """The answer, or that there is none, is stated outright."""
 
 
+class Examined(NamedTuple):
+    """All that is known of a response before anything is judged."""
+
+    options: Options
+    document: Document
+    units: tuple[tuple[Unit, ...], ...]
+    """Of each option, in order of the text."""
+    stated: Stated
+    outcome: Outcome
+
+
+def examine(
+    stem: str, shown: Sequence[ShownOption], text: str, finish_reason: FinishReason | None = None
+) -> Examined:
+    """Cut up, find, attribute. Never raises on any text; linear in its length."""
+    options = prepare(tuple(shown), stem)
+    document = find(text[: own_end(text, options.question)], options)
+    units = units_of(document, options)
+    said = stated(document, options)
+    if len(said.options) == 1:
+        units += derivation(document, options, units, said.options[0])
+    own: list[list[Unit]] = [[] for _ in shown]
+    for unit in sorted(units, key=lambda unit: unit.first):
+        own[unit.option].append(unit)
+    outcome = outcome_of(text, document, options, said, finish_reason)
+    return Examined(options, document, tuple(map(tuple, own)), said, outcome)
+
+
 def attribute(
-    stem: str,
-    shown: Sequence[ShownOption],
-    text: str,
-    finish_reason: FinishReason | None = None,
+    stem: str, shown: Sequence[ShownOption], text: str, finish_reason: FinishReason | None = None
 ) -> Attributed:
     """What the response says where of each option, and what it states as its answer.
 
     Never raises on any text; linear in its length.
     """
-    from starprobe.bench.readers.answers import outcome_of, stated
-    from starprobe.bench.readers.derivation import derivation
-    from starprobe.bench.readers.evidence import gather, spans_of
-    from starprobe.bench.readers.mentions import find
-    from starprobe.bench.readers.options import prepare
-    from starprobe.bench.readers.turns import own_end
-
-    options = prepare(tuple(shown), stem)
-    end = own_end(text, options.question)
-    document = find(text[:end], options)
-    units = units_of(document, options)
-    said = stated(document, options)
-    if said.answer is not None:
-        units += derivation(document, options, units, said.answer)
-    found = gather(document, options, units)
+    examined = examine(stem, shown, text, finish_reason)
+    document = examined.document
     mentions: list[list[Span]] = [[] for _ in shown]
     for own in document.mentions:
         for mention in own:
             mentions[mention.option].append((mention.start, mention.end))
-    labels = [option.label for option in shown]
-    answer = MULTI if said.multi else None if said.answer is None else labels[said.answer]
     return Attributed(
         tuple(
             OptionEvidence(
-                tuple(mentions[index]),
-                spans_of(document, found[index].units) if index in found else (),
-                index in found and any(count.novel for count in found[index].counts),
+                tuple(mentions[option]),
+                spans_of(document, units),
+                any(new_words(document, examined.options, unit) for unit in units),
             )
-            for index in range(len(shown))
+            for option, units in enumerate(examined.units)
         ),
         tuple((segment.start, segment.end) for segment in document.segments),
-        end,
-        answer,
-        outcome_of(text, document, options, said, finish_reason),
-        said.how != "none",
+        len(document.text),
+        answer_label(examined.stated, [option.label for option in shown]),
+        examined.outcome,
+        examined.stated.explicit,
     )
+
+
+def answer_label(said: Stated, labels: Sequence[str]) -> str | None:
+    """The label answered; `multi` for several; None for none."""
+    if len(said.options) > 1:
+        return MULTI
+    return labels[said.options[0]] if said.options else None
+
+
+def new_words(document: Document, options: Options, unit: Unit) -> set[str]:
+    """Stems in a unit that are neither the option's, the question's, a label nor judgement."""
+    own, question = options.weights[unit.option], options.question
+    near, labels = openings(question), options.label_words
+    mates = {mention.option for mention in document.mentions[unit.segment]}
+    found: set[str] = set()
+    for at in range(unit.first, unit.stop):
+        key = document.stems[at]
+        if document.flags[at] & (STOP | JUDGE) or key in own or key in question:
+            continue
+        if key[:OPENING] in near or key in labels or (len(key) == 1 and not key.isdigit()):
+            continue
+        holders = options.owners.get(key)
+        if holders and len(mates) > 1 and not mates.isdisjoint(holders):
+            continue
+        if document.words[at] in ORDINALS and document.words[at + 1 : at + 2] == ["option"]:
+            continue
+        found.add(key)
+    return found
+
+
+def spans_of(document: Document, units: Sequence[Unit]) -> tuple[Span, ...]:
+    """The stretches of text of these units, in order, merged where they touch."""
+    merged: list[Span] = []
+    for unit in units:
+        if unit.first >= len(document.starts):
+            continue
+        start = document.starts[unit.first]
+        end = document.ends[max(unit.first, unit.stop - 1)]
+        if merged and start <= merged[-1][1] + 2:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return tuple(merged)

@@ -1,11 +1,38 @@
-"""What a reader is: text and shown options in, a verdict out, keyed by the labels shown."""
+"""What a reader is: text and shown options in, verdicts out; loading one by its name.
+
+A reader of your own is a class with the attributes and methods of `Reader`. It is given readings in
+any number, batches them as it likes and gives the verdicts in the same order, None where it could
+not read. `verdict` puts codes for each option into a record and derives style and coverage. Use it
+by `--reader my_package.my_module:MyReader` (a class or function that is called without arguments),
+or let your package declare it in the entry point group `starprobe.readers`:
+
+    [project.entry-points."starprobe.readers"]
+    mine = "my_package.my_module:MyReader"
+
+after which `--reader mine` loads it. Hold it against the others by
+`python -m starprobe.bench.readers.evaluate --reader my_package.my_module:MyReader`.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
+from importlib import import_module, resources
+from importlib.metadata import entry_points
+from importlib.util import find_spec
+from typing import Any, NamedTuple, Protocol, cast
 
-from starprobe.bench.records import FinishReason, Verdict
+from starprobe.bench.records import FinishReason, Outcome, Style, Treatment, TreatmentCode, Verdict
+from starprobe.probes.errors import InputError, UserError
 from starprobe.probes.schema import ShownOption
+
+GROUP = "starprobe.readers"
+READERS = ("neural", "rules", "judge:MODEL", "neural+judge:MODEL", "MODULE:NAME")
+"""What `--reader` takes."""
+OFFLINE_READERS = ("neural", "learned", "rules")
+"""Names of files of verdicts, best first: whose count where no reader is asked for. Runs of before
+version 0.3 hold those of a reader called `learned`."""
 
 
 class Reading(NamedTuple):
@@ -19,11 +46,196 @@ class Reading(NamedTuple):
     finish_reason: FinishReason | None = None
 
 
-class Classifier(Protocol):
-    """Reads one response. Knows nothing of files, models or answer keys."""
+class ErrorCounts(NamedTuple):
+    """How often a reader was right on "goes option by option", on annotated responses.
 
-    name: str
-    """Name and version, as stored in `Verdict.classifier`."""
+    For correcting observed rates (Rogan & Gladen 1978; Lang & Reiczigel 2014).
+    """
 
-    def classify(self, reading: Reading) -> Verdict:
-        """The verdict; `options` and `answer` name labels. Never raises on any text."""
+    true_positives: int
+    positives: int
+    """Responses annotated option_by_option."""
+    true_negatives: int
+    negatives: int
+
+
+class Reader(Protocol):
+    """Reads responses. Knows nothing of files, models or answer keys."""
+
+    @property
+    def name(self) -> str:
+        """Name and version, and a hash of what it has learned; stored in `Verdict.classifier`."""
+
+    @property
+    def parallel(self) -> bool:
+        """May be loaded in several processes at once: not what holds a GPU or asks an API."""
+
+    def read(self, readings: Iterable[Reading]) -> Iterator[Verdict | None]:
+        """The verdicts in order, keyed by the labels shown; None where it could not read.
+
+        Never raises on any text. Reads ahead no further than a batch of its own needs.
+        """
+
+    def errors(self) -> ErrorCounts | None:
+        """Its counts on annotated responses that it has not learned from; None for unknown."""
+
+    def close(self) -> None:
+        """Frees what it holds; may be called twice."""
+
+
+def default_reader() -> str:
+    """`neural` where its weights and torch are installed, else `rules`."""
+    weights = resources.files("starprobe.bench.readers").joinpath("weights")
+    there = weights.is_dir() and find_spec("torch") and find_spec("transformers")
+    return "neural" if there else "rules"
+
+
+DEFAULT_READER = default_reader()
+
+
+def load_reader(name: str = DEFAULT_READER) -> Reader:
+    """The reader of this name, loaded.
+
+    Args:
+        name: one of `READERS`; `MODULE:NAME` for one of your own; or the name of an entry point in
+            the group `starprobe.readers`.
+
+    Raises:
+        InputError: there is no reader of this name.
+        MissingError: it needs a package, a model or a key that is not there.
+    """
+    if "+judge:" in name:
+        from starprobe.bench.readers.cascade import CascadeReader
+
+        first, _, model = name.partition("+judge:")
+        return CascadeReader(load_reader(first), load_reader(f"judge:{model}"))
+    if name == "rules":
+        from starprobe.bench.readers.rules import RulesReader
+
+        return RulesReader()
+    if name == "neural":
+        return _own("starprobe.bench.readers.neural", "NeuralReader", name)
+    if name.startswith("judge:") and len(name) > len("judge:"):
+        from starprobe.bench.readers.judge import JudgeReader
+
+        return JudgeReader(name.removeprefix("judge:"))
+    for point in entry_points(group=GROUP, name=name):
+        return cast(Reader, point.load()())
+    module, _, attribute = name.partition(":")
+    if attribute:
+        return _own(module, attribute, name)
+    raise InputError(f"no reader is called {name!r}: use one of {', '.join(READERS)}")
+
+
+def _own(module: str, attribute: str, name: str) -> Reader:
+    try:
+        made = getattr(import_module(module), attribute)()
+    except UserError:
+        raise
+    except (ImportError, AttributeError, TypeError, ValueError) as error:
+        raise InputError(f"reader {name!r} cannot be loaded: {error}") from None
+    return cast(Reader, made)
+
+
+def read_one(reader: Reader, reading: Reading) -> Verdict:
+    """The verdict on one response.
+
+    Raises:
+        UserError: the reader gave none (a judge that failed, say).
+    """
+    verdict = next(iter(reader.read([reading])), None)
+    if verdict is None:
+        raise UserError(f"{reader.name} could not read {reading.id}")
+    return verdict
+
+
+def coverage_of(codes: Mapping[str, TreatmentCode]) -> float | None:
+    """Share of the options reasoned about, 0 to 1; None where there are no options."""
+    if not codes:
+        return None
+    return sum(code == "reasoned" for code in codes.values()) / len(codes)
+
+
+def style_of(codes: Mapping[str, TreatmentCode], answer: str | None, general: bool) -> Style:
+    """The style of a response: the first rule of the annotation guideline that fits.
+
+    Args:
+        codes: option -> how it is treated; may be empty (a question without options).
+        answer: the option answered, in the same words as the keys; `multi`; or None.
+        general: whether the response holds reasoning that is about no single option.
+    """
+    reasoned = {option for option, code in codes.items() if code == "reasoned"}
+    if not reasoned:
+        return "general_reasoning" if general else "direct"
+    if len(reasoned) == len(codes) and len(codes) >= 2:
+        return "option_by_option"
+    if reasoned == {answer}:
+        return "chosen_only"
+    return "partial"
+
+
+def codes_of(options: Mapping[str, Treatment]) -> dict[str, TreatmentCode]:
+    """Option -> treatment code."""
+    return {option: treatment.treatment for option, treatment in options.items()}
+
+
+def verdict(
+    reading: Reading,
+    options: Mapping[str, Treatment],
+    answer: str | None,
+    outcome: Outcome,
+    general: bool,
+    name: str,
+    p_option_by_option: float | None = None,
+) -> Verdict:
+    """The record of what a reader found, with style and coverage derived.
+
+    Args:
+        reading: what was read.
+        options: label -> treatment, for every option shown.
+        answer: a label, `multi` or None.
+        outcome: what became of the question.
+        general: whether there is reasoning that is about no single option.
+        name: the reader's name and version.
+        p_option_by_option: calibrated probability of going option by option, where there is one.
+    """
+    codes = codes_of(options)
+    return Verdict(
+        id=reading.id,
+        options=dict(options),
+        answer=answer,
+        outcome=outcome,
+        general=general,
+        style=style_of(codes, answer, general),
+        coverage=coverage_of(codes),
+        p_option_by_option=p_option_by_option,
+        classifier=name,
+    )
+
+
+@lru_cache(maxsize=1)
+def _all_measured() -> dict[str, dict[str, Any]]:
+    file = resources.files("starprobe.bench.readers").joinpath("measured.json")
+    found: dict[str, dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
+    return found
+
+
+def measured(name: str) -> dict[str, Any] | None:
+    """The figures of a reader, as `evaluate --record` wrote them; `name` may lack the version.
+
+    `responses`, `reasoned_f1`, `side_accuracy`, `answer_accuracy`, `style_kappa`, and `sources`:
+    source -> the four numbers of `ErrorCounts`. None where it was never measured.
+    """
+    found = _all_measured()
+    for known in (name, *(known for known in found if known.rpartition("-")[0] == name)):
+        if known in found:
+            return found[known]
+    return None
+
+
+def error_counts(name: str) -> ErrorCounts | None:
+    """The counts of the reader that signs with this name, over all sources; None for unknown."""
+    found = measured(name)
+    if found is None:
+        return None
+    return ErrorCounts(*(sum(column) for column in zip(*found["sources"].values(), strict=True)))

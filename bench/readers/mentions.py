@@ -6,39 +6,26 @@ Knows segments and options; does not know what is said about an option.
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
-from itertools import accumulate, repeat
 
 from starprobe.bench.readers.labels import find_labels, find_ordinals
-from starprobe.bench.readers.lexicon import COPULA, FLAGS, ORDINAL_WORDS
 from starprobe.bench.readers.options import Options
-from starprobe.bench.readers.segments import Segment, split
-from starprobe.bench.readers.texts import (
-    TELLING,
-    telling_places,
-    with_fuzzy,
-    with_literals,
-    with_texts,
-)
-from starprobe.bench.readers.tokens import FUZZY, LABEL, LEAD, TEXT, Document, Mention
-from starprobe.bench.readers.words import TOKEN, normalise, stem
+from starprobe.bench.readers.segments import FUZZY, TEXT, Document, Mention, Segment, cut
+from starprobe.bench.readers.words import COPULA, ORDINAL_WORDS, STOP
 
-__all__ = ["FUZZY", "LABEL", "LEAD", "TELLING", "TEXT", "Document", "Mention", "find"]
-
-_PARTS = re.compile(f"({TOKEN.pattern})", TOKEN.flags)
-"""Cuts a text into what stands between tokens and tokens, by turns."""
-_NEXT_QUESTION = re.compile(r"\n(?:Q|Question|Q\d{1,3}|Question \d{1,3}) {0,3}[:.] {0,3}\S")
-_BEFORE, _AFTER = frozenset("=+/^<>\u00d7\u00f7*"), frozenset("+/^<>=\u00d7\u00f7*")
 _QUANTITY = re.compile(r"[^\w\s]{0,2}\d[\d.,:]*[^\w\s]{0,2} ?[^\W\d]*[^\w\s]{0,2}\Z")
 """A number with or without a unit."""
+MIN_FUZZY, MIN_FUZZY_LONG = 0.5, 0.6
+"""Share of telling words, for options of up to three such words and for longer ones."""
+TELLING = 0.31
+"""Weight of a word that at most two options share and that the question does not hold."""
+_BEFORE, _AFTER = frozenset("=+/^<>\u00d7\u00f7*"), frozenset("+/^<>=\u00d7\u00f7*")
+"""Signs of a calculation."""
 _CONCLUDING = frozenset({"answer", "therefore", "thus", "hence", "so", "option", "choice"})
 
 
 def find(text: str, options: Options) -> Document:
     """The response cut up, with every mention of an option."""
-    plain = normalise(text)
-    plain = plain[: _own_end(plain)]
-    document = _cut(plain)
+    document = cut(text)
     labels = find_labels(document, options)
     counted = not ORDINAL_WORDS.isdisjoint(document.words)
     telling = telling_places(document, options)
@@ -58,23 +45,9 @@ def find(text: str, options: Options) -> Document:
             place += 1
         if place > begin:
             own = with_texts(document, options, own, telling[begin:place], stop)
-        if options.literal:
-            own = with_literals(document, options, own, segment)
         if place > begin:
             own = with_fuzzy(document, options, own, telling[begin:place], first)
         document.mentions.append(_without_weak(document, options, own, segment, first))
-    return document
-
-
-def _cut(plain: str) -> Document:
-    """The tokens and segments of a normalised text, without mentions."""
-    parts = _PARTS.split(plain)
-    bounds = list(accumulate(map(len, parts)))
-    words, starts, ends = list(map(str.lower, parts[1::2])), bounds[0:-1:2], bounds[1::2]
-    flags = list(map(FLAGS.get, words, repeat(0)))
-    segments = split(plain)
-    document = Document(plain, words, list(map(stem, words)), flags, starts, ends, segments, [], [])
-    _bound(document)
     return document
 
 
@@ -118,20 +91,110 @@ def _concludes(document: Document, first: int, stop: int) -> bool:
     return not _CONCLUDING.isdisjoint(document.words[first:stop])
 
 
-def _own_end(text: str) -> int:
-    """Where a base model, having answered, goes on to ask itself the next question."""
-    for match in _NEXT_QUESTION.finditer(text):
-        before = text[: match.start()].strip()
-        if before and (len(before) <= 60 or "answer" in before.lower()):
-            return match.start()
-        if match.start() > 20_000:
-            break
-    return len(text)
+def telling_places(document: Document, options: Options) -> list[int]:
+    """The tokens that can be part of an option's text."""
+    owners, phrases = options.owners, options.phrases
+    return [at for at, key in enumerate(document.stems) if key in owners or key in phrases]
 
 
-def _bound(document: Document) -> None:
-    at, starts = 0, document.starts
-    for segment in document.segments:
-        first = bisect_left(starts, segment.content, at)
-        at = bisect_left(starts, segment.end, first)
-        document.bounds.append((first, at))
+def with_texts(
+    document: Document, options: Options, found: list[Mention], places: list[int], stop: int
+) -> list[Mention]:
+    """The labels and the options whose whole text stands at these places, in order, apart."""
+    texts: list[Mention] = []
+    stems, free = document.stems, 0
+    for at in places:
+        if at < free:
+            continue
+        for phrase, option in options.phrases.get(stems[at], ()):
+            size = len(phrase)
+            if at + size <= stop and (size == 1 or tuple(stems[at : at + size]) == phrase):
+                start, end = document.starts[at], document.ends[at + size - 1]
+                texts.append(Mention(option, at, at + size, start, end, TEXT, 1.0))
+                free = at + size
+                break
+    if not texts:
+        return found
+    if not found:
+        return texts
+    return _merge(found, texts)
+
+
+def _merge(labels: list[Mention], texts: list[Mention]) -> list[Mention]:
+    merged: list[Mention] = []
+    for mention in sorted([*labels, *texts], key=lambda m: (m.first, -m.kind)):
+        last = merged[-1] if merged else None
+        if last and mention.first < last.stop:
+            continue
+        if last and last.option == mention.option and mention.first - last.stop <= 1:
+            merged[-1] = last._replace(
+                stop=mention.stop, end=mention.end, kind=max(last.kind, mention.kind)
+            )
+            continue
+        merged.append(mention)
+    return merged
+
+
+def with_fuzzy(
+    document: Document, options: Options, found: list[Mention], places: list[int], first: int
+) -> list[Mention]:
+    """Adds options that have most of their telling words in the segment."""
+    owners, stems, flags = options.owners, document.stems, document.flags
+    spots: dict[int, list[int]] = {}
+    for at in places:
+        holders = owners.get(stems[at])
+        if holders and not flags[at] & STOP:
+            for option in holders:
+                spots.setdefault(option, []).append(at)
+    if not spots:
+        return found
+    known = {mention.option for mention in found}
+    extra: list[Mention] = []
+    for option, own in spots.items():
+        if option in known or option in options.weak:
+            continue
+        weights = options.weights[option]
+        seen = dict.fromkeys([stems[at] for at in own])  # In order: sums are the same every time.
+        score = sum(weights[key] for key in seen) / options.totals[option]
+        needed = MIN_FUZZY if len(weights) <= 3 else MIN_FUZZY_LONG
+        if len(seen) == 1 < len(weights) and _content_between(document, first, own[0]):
+            continue
+        if score >= needed and max(weights[key] for key in seen) > TELLING:
+            extra.append(
+                Mention(
+                    option,
+                    own[0],
+                    own[-1] + 1,
+                    document.starts[own[0]],
+                    document.ends[own[-1]],
+                    FUZZY,
+                    score,
+                )
+            )
+    if not extra:
+        return found
+    return _settle(document, options, found, extra)
+
+
+def _content_between(document: Document, first: int, stop: int) -> bool:
+    return any(not document.flags[at] & STOP for at in range(first, stop))
+
+
+def _settle(
+    document: Document, options: Options, found: list[Mention], extra: list[Mention]
+) -> list[Mention]:
+    """Keeps a fuzzy mention only where its words are not better explained by another option."""
+    merged = list(found)
+    for mention in sorted(extra, key=lambda m: (-m.score, m.first)):
+        own = options.weights[mention.option]
+        inside = {
+            document.stems[at]
+            for at in range(mention.first, mention.stop)
+            if document.stems[at] in own
+        }
+        for other in merged:
+            inside.difference_update(options.weights[other.option])
+        left = sum(weight for key, weight in own.items() if key in inside)
+        if left / options.totals[mention.option] >= MIN_FUZZY * 0.6:
+            merged.append(mention)
+    return sorted(merged, key=lambda m: (m.first, -m.kind))

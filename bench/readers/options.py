@@ -10,11 +10,75 @@ from collections import Counter
 from functools import lru_cache
 from typing import NamedTuple
 
-from starprobe.bench.readers.labelling import labelling
-from starprobe.bench.readers.lexicon import FLAGS, STOP
-from starprobe.bench.readers.questioning import enumerated, focus_of, is_negated
-from starprobe.bench.readers.words import normalise, stem, tokens_of, word_set
+from starprobe.bench.readers.words import (
+    FLAGS,
+    STOP,
+    normalise,
+    stem,
+    tokens_of,
+    word_set,
+    words_of,
+)
 from starprobe.probes.schema import ShownOption
+
+_SIGNS = " ()[]{}.:"
+"""What may stand around a label and is no part of it."""
+
+
+class Labelling(NamedTuple):
+    """The labels of one question."""
+
+    labels: tuple[str, ...]
+    pattern: re.Pattern[str]
+    """Every form of a label, not inside of a word."""
+    by_label: dict[str, int]
+    """Label in any accepted case -> option."""
+    words: frozenset[str]
+    """The labels as tokens, where they are no words: what is said is not said by a label."""
+    scheme: str
+    """upper, lower, digit or word: how the labels look."""
+
+
+@lru_cache(maxsize=512)
+def labelling(given: tuple[str, ...]) -> Labelling:
+    """All that is known of these labels; "(a)" is looked for as "a"."""
+    stripped = tuple(label.strip(_SIGNS) for label in given)
+    plain = all(stripped) and len(set(stripped)) == len(given)
+    labels = stripped if plain else tuple(label.strip() for label in given)
+    words = {word for label in labels for word in words_of(label)}
+    kept = frozenset(word for word in words if not FLAGS.get(word, 0) & STOP)
+    return Labelling(labels, _pattern(labels), _index(labels), kept, _scheme(labels))
+
+
+def _scheme(labels: tuple[str, ...]) -> str:
+    if all(label.isdigit() for label in labels):
+        return "digit"
+    if all(len(label) == 1 and label.isupper() for label in labels):
+        return "upper"
+    if all(len(label) == 1 and label.islower() for label in labels):
+        return "lower"
+    return "word"
+
+
+def _index(labels: tuple[str, ...]) -> dict[str, int]:
+    index = {label: i for i, label in enumerate(labels)}
+    for i, label in enumerate(labels):
+        index.setdefault(label.upper(), i)
+        index.setdefault(label.lower(), i)
+    return index
+
+
+def _pattern(labels: tuple[str, ...]) -> re.Pattern[str]:
+    forms = {form for label in labels for form in (label, label.upper(), label.lower()) if form}
+    if forms and all(len(form) == 1 for form in forms):
+        # The same as below, but what comes first is a set of characters, which is found at once.
+        one = "".join(map(re.escape, sorted(forms)))
+        return re.compile(rf"[{one}](?<!\w.)(?<!\w['’].)(?!\w|['’]\w)", re.DOTALL)
+    alternatives = "|".join(sorted(map(re.escape, forms), key=lambda form: (-len(form), form)))
+    return re.compile(
+        rf"(?<!\w)(?<!\w['’])(?:{alternatives or '(?!)'})(?!\w|['’]\w)",
+    )
+
 
 MAX_PHRASE = 12
 """Tokens of an option that are compared one by one; a longer option is told by its first ones."""
@@ -57,8 +121,6 @@ class Options(NamedTuple):
     """Options that stand for all the others: "all of the above"."""
     none_of: frozenset[int]
     """Options that stand for no other: "none of the above", "not enough information"."""
-    literal: tuple[tuple[str, int], ...]
-    """Options without enough letters to tokenise (formulas): text as it stands, and option."""
     question: frozenset[str]
     """Content stems of the question."""
     negated: bool
@@ -110,7 +172,6 @@ def prepare(shown: tuple[ShownOption, ...], stem_text: str) -> Options:
         wordless=frozenset(i for i, bag in enumerate(weights) if _is_wordless(bag)),
         all_of=frozenset(i for i, text in enumerate(texts) if _ALL.match(text)),
         none_of=frozenset(i for i, text in enumerate(texts) if _NONE.match(text)),
-        literal=tuple((text, i) for i, text in enumerate(texts) if _is_literal(text, words[i])),
         question=question,
         negated=is_negated(asked, asked_words),
         focus=focus_of(asked),
@@ -201,11 +262,6 @@ def _is_weak(words: list[str], text: str) -> bool:
     return any(word[0].isdigit() for word in content) and len(named) <= 1 and len(content) <= 8
 
 
-def _is_literal(text: str, words: list[str]) -> bool:
-    letters = sum(len(word) for word in words if len(word) > 1)
-    return 2 <= len(text) <= 200 and letters * 2 < len(text.replace(" ", ""))
-
-
 def _by_start(
     texts: tuple[str, ...], labels: dict[str, int]
 ) -> dict[str, tuple[tuple[str, int], ...]]:
@@ -217,3 +273,43 @@ def _by_start(
         start: tuple(sorted(known, key=lambda item: -len(item[0])))
         for start, known in found.items()
     }
+
+
+_ASKING = word_set("follow which stat opt of not question answ")
+
+
+def focus_of(text: str) -> frozenset[str]:
+    """What is asked for: the content of the last sentence with a question mark, else the last."""
+    sentences = [part for part in re.split(r"(?<=[.?!:])\s+", text[-2000:].strip()) if part]
+    asking = [part for part in sentences if "?" in part] or sentences
+    words = tokens_of(asking[-1]) if asking else []
+    kept = {
+        stem(word)
+        for word in words
+        if not FLAGS.get(word, 0) & STOP or word in ("most", "least", "only")
+    }
+    return frozenset(kept - _ASKING)
+
+
+def is_negated(text: str, words: list[str]) -> bool:
+    """The question asks for what does not hold; `words` are those of the text."""
+    tail = words[-40:]
+    return bool(
+        re.search(r"\b(?:EXCEPT|NOT|LEAST|FALSE|INCORRECT)\b", text)
+        or "except" in tail
+        or "incorrect" in tail
+        or re.search(r"\ball but\b", text[-300:])
+        or re.search(
+            r"\b(?:which|what)\b[^.?!]{0,80}\b(?:not|isn't|doesn't|never|false|least|cannot)\b",
+            text[-300:],
+            re.I,
+        )
+    )
+
+
+def enumerated(text: str) -> frozenset[str]:
+    """The letters and numerals that a text counts its own parts with."""
+    found = set(re.findall(r"[(\[](\w{1,4})[)\]]", text))
+    if re.search(r"\bII\b", text):
+        found |= {"I", "V", "X", "i", "v", "x"}
+    return frozenset(found)

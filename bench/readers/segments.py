@@ -1,4 +1,4 @@
-"""Text -> segments: sentences, list items, headings, table rows and JSON fields, in order.
+"""Text -> tokens and segments (sentences, list items, headings, rows, JSON fields), and its end.
 
 Knows nothing of options, except that a single letter before a full stop ends no sentence.
 """
@@ -6,7 +6,11 @@ Knows nothing of options, except that a single letter before a full stop ends no
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
+from itertools import accumulate, repeat
 from typing import NamedTuple
+
+from starprobe.bench.readers.words import FLAGS, STOP, TOKEN, normalise, stem, word_set
 
 _LINE = re.compile(r"[^\n]+")
 _MARKER = re.compile(
@@ -25,33 +29,8 @@ _STARTERS = re.compile(
     r"and|but|question|q|a)\b",
     re.I,
 )
-_ABBREVIATIONS = frozenset(
-    [
-        "e.g",
-        "i.e",
-        "vs",
-        "etc",
-        "dr",
-        "mr",
-        "mrs",
-        "ms",
-        "prof",
-        "st",
-        "no",
-        "fig",
-        "eq",
-        "al",
-        "cf",
-        "approx",
-        "inc",
-        "ltd",
-        "co",
-        "u.s",
-        "u.k",
-        "jr",
-        "sr",
-        "ca",
-    ]
+_ABBREVIATIONS = word_set(
+    "e.g i.e vs etc dr mr mrs ms prof st no fig eq al cf approx inc ltd co u.s u.k jr sr ca"
 )
 _LONG = frozenset({"prof", "prox"})
 """The ends of those of more than three letters."""
@@ -191,3 +170,131 @@ def _is_stop(text: str, begin: int, match: re.Match[str]) -> bool:
     if word.isdigit() and at - begin <= 4:
         return False
     return not following[:1].islower()
+
+
+_STOPS = re.compile(
+    r"<\|(?:im_end|eot_id|end|endoftext|end_of_text|im_start|start_header_id|user)\|>|"
+    r"</s>|<(?:start|end)_of_turn>|\[/?INST\]|<eos>"
+)
+"""Marks of the end of a turn, as a tokenizer's special tokens are spelled."""
+_TURN = re.compile(
+    r"\n[ #*]{0,8}(?:(?P<question>(?:Next )?(?:Q(?:uestion)?|Problem|Example|Exercise)"
+    r"(?: ?\d{1,3})?)|Human|User|Instruction|Input|System|"
+    r"The following (?:is|are)(?: a)? multiple[- ]choice questions?)"
+    r"[ *]{0,4}(?:[:.]|\n)[ *]{0,4}\s{0,2}(?=\S)",
+)
+_SAID = re.compile(
+    r"answer|option|choice|correct|therefore|thus|hence|\bso\b|boxed|\([A-Ja-j]\)", re.I
+)
+_CHOICES = re.compile(r"\([Aa]\)|\n *[Aa][.):]|\n *(?:Options|Choices|Answer Choices):", re.I)
+SHORT = 60
+"""Characters of an answer before which nothing need be said."""
+RECENT = 400
+"""Characters before the next question in which the answer is looked for."""
+SAME = 0.5
+"""Share of the question's words in a line that asks it again."""
+FAR = 20_000
+"""Characters behind which no next question is looked for."""
+
+
+def own_end(text: str, question: frozenset[str]) -> int:
+    """Where the response to this question ends; `question` are its content stems."""
+    end = len(text)
+    stop = _STOPS.search(text) if "<" in text or "[" in text else None
+    if stop and text[: stop.start()].strip():
+        end = stop.start()
+    for turn in _TURN.finditer(text, 0, end):
+        if turn.start() > FAR:
+            break
+        if _is_next(text, turn, question):
+            return turn.start()
+    return end
+
+
+def _is_next(text: str, turn: re.Match[str], question: frozenset[str]) -> bool:
+    """Something is answered before, and what follows is not the question itself again."""
+    before = text[: turn.start()].strip(" \n*#-_")
+    if not before:
+        return False
+    if turn["question"] is None:
+        return True
+    behind = text[turn.end() : turn.end() + 400]
+    answered = len(before) <= SHORT or _SAID.search(before[-RECENT:]) or _CHOICES.search(behind)
+    return bool(answered) and not _asks_again(behind, question)
+
+
+def _asks_again(text: str, question: frozenset[str]) -> bool:
+    line = text.split("\n", 1)[0]
+    words = [word for word in TOKEN.findall(line.lower()) if not FLAGS.get(word, 0) & STOP]
+    shared = sum(stem(word) in question for word in words)
+    return bool(question) and bool(words) and shared >= SAME * len(words)
+
+
+LEAD = 4
+"""A label at the beginning of a line or of a sentence: "A.", "(b)", "**C)**", "Option D:"."""
+LABEL = 3
+TEXT = 2
+FUZZY = 1
+"""Most of the telling words of the option, in one segment."""
+
+
+class Mention(NamedTuple):
+    """One reference to one option."""
+
+    option: int
+    first: int
+    """First token."""
+    stop: int
+    """One past the last token."""
+    start: int
+    end: int
+    """Characters."""
+    kind: int
+    score: float
+    """Share of the option's telling words; 1 for a label or the whole text."""
+
+
+class Document(NamedTuple):
+    """A response cut into tokens and segments, with the mentions of each segment."""
+
+    raw: str
+    text: str
+    """Normalised: as long as the original."""
+    words: list[str]
+    stems: list[str]
+    flags: list[int]
+    starts: list[int]
+    ends: list[int]
+    segments: list[Segment]
+    bounds: list[tuple[int, int]]
+    """Of each segment: its first token (after a marker) and one past its last."""
+    mentions: list[list[Mention]]
+    """Of each segment, in order, apart."""
+
+
+_PARTS = re.compile(f"({TOKEN.pattern})", TOKEN.flags)
+"""Cuts a text into what stands between tokens and tokens, by turns."""
+_BEFORE, _AFTER = frozenset("=+/^<>\u00d7\u00f7*"), frozenset("+/^<>=\u00d7\u00f7*")
+
+
+def cut(raw: str) -> Document:
+    """The tokens and segments of a text, without mentions."""
+    plain = normalise(raw)
+    parts = _PARTS.split(plain)
+    bounds = list(accumulate(map(len, parts)))
+    words, starts, ends = list(map(str.lower, parts[1::2])), bounds[0:-1:2], bounds[1::2]
+    flags = list(map(FLAGS.get, words, repeat(0)))
+    segments = split(plain)
+    document = Document(
+        raw, plain, words, list(map(stem, words)), flags, starts, ends, segments, [], []
+    )
+    _bound(document)
+    return document
+
+
+def _bound(document: Document) -> None:
+    at, starts = 0, document.starts
+    for segment in document.segments:
+        first = bisect_left(starts, segment.content, at)
+        at = bisect_left(starts, segment.end, first)
+        document.bounds.append((first, at))

@@ -1,4 +1,4 @@
-"""Text -> tokens with offsets: normalised with every offset kept, lower-cased, lightly stemmed.
+"""Words: text made plain with every offset kept, tokens, stems, and what kind of word each is.
 
 Knows nothing of options. Offsets are characters of the original text, always.
 """
@@ -118,3 +118,190 @@ def tokens_of(plain: str) -> list[str]:
 def words_of(text: str) -> list[str]:
     """Lower-case tokens of a short text, such as an option."""
     return tokens_of(normalise(text))
+
+
+STOP = 1
+"""Function words: they carry no reason."""
+JUDGE = 2
+"""Bare judgement and talk about the task: "correct", "option", "question"."""
+POSITIVE = 4
+NEGATIVE = 8
+"""Words that speak against: "incorrect", "unlikely", "lacks"."""
+NEGATION = 16
+"""Words that turn what follows round: "not", "doesn't", "never"."""
+CAUSE = 32
+CONTRAST = 64
+"""Words that single one out: "only", "best", "most"."""
+PRONOUN = 512
+"""Can open a sentence that goes on about what was named before."""
+COMPARE = 2048
+REJECT = 4096
+"""Verbs of elimination: "eliminate", "exclude", "rule"."""
+COPULA = 8192
+"""Verbs that can directly follow a subject."""
+
+_LISTS: tuple[tuple[int, str], ...] = (
+    (
+        STOP,
+        "a an the of to in on at by for with from into onto upon about over under between "
+        "among as is are was were be been being am do does did done doing have has had having "
+        "can could may might will would shall should must ought and or nor but if then than "
+        "that this these those there here it its itself he him his she her hers they them "
+        "their theirs we us our ours you your yours i me my mine who whom whose which what "
+        "when where why how all any each every both either neither some such no not only own "
+        "same so too very just also more most much many few less least other another others "
+        "one ones out up down off again further once during before after above below through "
+        "while because until against though although however since due per via isn't aren't "
+        "wasn't weren't don't doesn't didn't can't cannot couldn't won't wouldn't shouldn't "
+        "hasn't haven't hadn't it's that's there's let's i'm i've i'd we're we've they're he's "
+        "she's what's who's you're never ever yet still even quite rather perhaps maybe indeed "
+        "actually really well else instead thus therefore hence whether within without toward "
+        "towards get gets got make makes made say says said go goes going let lets take takes "
+        "e.g i.e etc firstly secondly finally lastly next now like unlike s t re ve ll d m",
+    ),
+    (
+        JUDGE,
+        "address addresses addressing addressed fact facts solution solutions approach method "
+        "important crucial critical vital necessary essential importance significant "
+        "significantly significance concept idea aspect topic issue "
+        "correct incorrect right wrong true false answer answers option options choice choices "
+        "statement statements question questions best better good bad likely unlikely probable "
+        "probably plausible implausible possible impossible suitable unsuitable appropriate "
+        "inappropriate valid invalid accurate inaccurate accurately reasonable unreasonable "
+        "viable relevant irrelevant logical illogical sensible final select selected selecting "
+        "choose chosen choosing pick picked eliminate eliminated eliminating exclude excluded "
+        "rule ruled consider considered considering analyze analyse analyzing analysis "
+        "evaluate evaluating evaluation break breakdown step steps given provided listed "
+        "following based information conclusion conclude concluded determine determining "
+        "identify think thinking solve find know explanation reasoning reason reasons "
+        "rationale seem seems appear appears fit fits fitting match matches matching candidate "
+        "candidates possibility possibilities scenario case cases directly clearly obviously "
+        "definitely certainly simply mainly primarily typically usually generally necessarily "
+        "exactly specifically particularly main primary closest mentioned mention mentions "
+        "refer refers refers refer describe describes described mean means meaning look "
+        "looking looks go going okay ok alright hmm wait sure yes maybe guess wikipedia help "
+        "sense makes make most least example called known considered context term terms type "
+        "kind answered choice's above below overall summary according apply applies applicable "
+        "explain explains description definition characteristic typical common commonly lead "
+        "leads leading occur occurs include includes included including involve involves "
+        "involved result results resulting show shows shown use uses using relate relates "
+        "related associated provide provides thing things something anything way ways work "
+        "works working want wants need needs come comes believe believes assume suppose "
+        "indicate indicates suggest suggests imply implies represent represents cause causes "
+        "caused",
+    ),
+    (
+        POSITIVE,
+        "correct right true best better suitable appropriate valid accurate plausible "
+        "reasonable viable likely logical sensible relevant ideal perfect perfectly fits fit "
+        "fitting matches match aligns align satisfies satisfy meets meet holds supports yes "
+        "indeed good great strong consistent makes effective helps help correctly accurately "
+        "clearly strongest designed essential key directly exactly",
+    ),
+    (
+        NEGATIVE,
+        "incorrect wrong false unlikely implausible invalid inaccurate irrelevant unsuitable "
+        "inappropriate illogical unreasonable impossible unrelated lacks lack lacking fails "
+        "fail failing contradicts contradict contradictory inconsistent impractical poor bad "
+        "worse less unnecessary insufficient inadequate misleading eliminated excluded ruled "
+        "incorrectly opposite contrary unable overly too irrelevance mistaken improbable "
+        "untrue without ineffective unhelpful harmful problem problems misses ignores "
+        "incomplete doubtful far counterproductive weak weaker limited doubt discard discarded "
+        "rejected reject harm harms destroy destroys destroying damage damages damaging "
+        "pollute dangerous danger unsafe difficult inefficient misleads outdated illegal "
+        "unethical mismatch irrational absurd nonsense",
+    ),
+    (
+        NEGATION,
+        "not no never none nor neither cannot isn't aren't wasn't weren't don't doesn't didn't "
+        "can't couldn't won't wouldn't shouldn't hasn't haven't hadn't without nothing rarely "
+        "hardly seldom nobody nowhere non barely scarcely dont doesnt isnt cant wont",
+    ),
+    (
+        CAUSE,
+        "because since as due therefore thus so hence which means implies indicates suggests "
+        "causes leads allows cause lead making designed used reason since requires involves "
+        "refers means",
+    ),
+    (
+        CONTRAST,
+        "but however although though while whereas yet despite instead rather still "
+        "nevertheless nonetheless unlike conversely",
+    ),
+    (
+        PRONOUN,
+        "it this these those they that he she its their his her such here i there which for in "
+        "as so also however while although but additionally furthermore moreover since because "
+        "if when some both even although though thus or and",
+    ),
+    (COMPARE, "than unlike versus vs compared rather instead opposed beats outperforms exceeds"),
+    (
+        REJECT,
+        "eliminate eliminated eliminating exclude excluded excluding rule ruled ruling discard "
+        "discarded dismiss dismissed reject rejected out",
+    ),
+    (
+        COPULA,
+        "is are was were isn't aren't wasn't weren't does doesn't do don't did didn't can "
+        "can't cannot could couldn't would wouldn't will won't should shouldn't may might must "
+        "has have had hasn't haven't seems appears describes refers represents states says "
+        "suggests implies involves means mentions talks sounds looks makes fits matches "
+        "contains includes gives provides shows correctly incorrectly also and or",
+    ),
+)
+
+
+VERDICT = 16384
+"""Words that pronounce on an option; with POSITIVE or NEGATIVE they say which way."""
+
+_VERDICTS = (
+    "correct right true accurate valid answer incorrect wrong false inaccurate invalid untrue "
+    "eliminated excluded discarded implausible impossible incorrectly correctly"
+)
+
+
+def _flags() -> dict[str, int]:
+    flags: dict[str, int] = {}
+    for flag, words in _LISTS:
+        for word in words.split():
+            flags[word] = flags.get(word, 0) | flag
+    for word in _VERDICTS.split():
+        flags[word] = flags.get(word, 0) | VERDICT
+    return flags
+
+
+FLAGS: dict[str, int] = _flags()
+"""Lower-case word -> flags; a word that is not here has none."""
+
+
+OPTION_WORDS = word_set(
+    "option options choice choices answer answers statement statements alternative "
+    "alternatives situation situations candidate candidates item items letter letters "
+    "response responses label selection possibility scenario opt ans"
+)
+"""Nouns after which a letter is a label."""
+
+AFTER_LABEL = word_set(
+    "because since as is was are for due which that and or but with from by in the so if "
+    "when while its it has have would will can could should seems appears describes does do "
+    "did may might must then here also rather"
+)
+"""Words that can follow a capital A which is a label, and hardly one that is the article."""
+
+ORDINALS = {
+    word: index
+    for index, word in enumerate(
+        ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth"]
+    )
+}
+"""The ordinal before "option", "choice", "statement" -> place."""
+ORDINAL_WORDS = frozenset({*ORDINALS, "last"})
+
+NOT_LABEL_AFTER = word_set(
+    "vitamin vitamins type types hepatitis grade appendix section phase point points vector "
+    "set event person company country firm player mr mrs dr plan group class figure part "
+    "block team city node variable matrix line segment angle process program language state "
+    "bank object protein antigen blood influenza batch sample molecule gene allele product "
+    "step room and/or"
+)
+"""Nouns after which a capital letter is a name of something else."""

@@ -75,7 +75,7 @@ def harness(folder: Path, answers: list[str], chat: bool) -> tuple[dict[str, Any
 
 @pytest.mark.parametrize("condition", ["plain", "few_shot_paper", "thinking_tags_system"])
 def test_the_model_gets_our_prompts_to_the_letter(tmp_path: Path, condition: str) -> None:
-    config = ExportConfig(conditions=(condition,), limit=3, classifier="rules")
+    config = ExportConfig(conditions=(condition,), limit=3, reader="rules")
     export_tasks(tmp_path / "tasks", config)
     ours = prompts("everyday", condition, 3)
     _, plain = harness(tmp_path / "tasks", ["(A)"], chat=False)
@@ -90,7 +90,7 @@ def test_every_repeat_is_scored_by_our_reader(tmp_path: Path) -> None:
     config = ExportConfig(
         limit=4,
         repeats=3,
-        classifier="rules",
+        reader="rules",
         sampling=Sampling(temperature=0.8, max_tokens=9, stop=("\n\nQuestion:",)),
     )
     (name,) = export_tasks(tmp_path / "tasks", config)
@@ -113,7 +113,7 @@ def test_every_repeat_is_scored_by_our_reader(tmp_path: Path) -> None:
 
 def test_a_set_without_keys_has_no_accuracy_and_an_open_one_no_coverage(tmp_path: Path) -> None:
     config = ExportConfig(
-        probes=("unanswerable", "everyday"), conditions=("no_options",), limit=5, classifier="rules"
+        probes=("unanswerable", "everyday"), conditions=("no_options",), limit=5, reader="rules"
     )
     export_tasks(tmp_path / "tasks", config)
     results, _ = harness(tmp_path / "tasks", ["It is a basket."], chat=True)
@@ -128,12 +128,12 @@ def test_a_set_without_keys_has_no_accuracy_and_an_open_one_no_coverage(tmp_path
 
 
 def _exported(folder: Path, config: ExportConfig) -> Path:
-    export_tasks(folder, config.model_copy(update={"classifier": "rules"}))
+    export_tasks(folder, config.model_copy(update={"reader": "rules"}))
     return folder
 
 
 def test_exporting_again_replaces_and_a_strangers_folder_is_left_alone(tmp_path: Path) -> None:
-    config = ExportConfig(limit=2, classifier="rules")
+    config = ExportConfig(limit=2, reader="rules")
     export_tasks(tmp_path / "tasks", config)
     export_tasks(tmp_path / "tasks", config.model_copy(update={"limit": 3}))
     assert len((tmp_path / "tasks/starprobe_everyday_plain.jsonl").read_text().splitlines()) == 3
@@ -150,7 +150,7 @@ def test_plain_lm_eval_gives_the_same_responses_as_starprobe_run(tmp_path: Path)
     if not embedded_pieces("smollm2"):
         pytest.skip("the embedded model is not installed")
     sampling = Sampling(max_tokens=24)
-    export_tasks(tmp_path / "tasks", ExportConfig(limit=3, sampling=sampling, classifier="rules"))
+    export_tasks(tmp_path / "tasks", ExportConfig(limit=3, sampling=sampling, reader="rules"))
     command = [str(Path(sys.executable).with_name("lm_eval")), "run", "--model", "hf"]
     command += ["--model_args", f"pretrained={embedded_folder('smollm2')},dtype=float32"]
     command += ["--tasks", "starprobe", "--include_path", str(tmp_path / "tasks")]

@@ -49,10 +49,10 @@ def test_one_command_does_all_of_it_and_again_does_nothing(
     assert "minutes. The report:" in done.output
     run = Run(tmp_path / "out" / "run")
     assert len(run.responses()) == 2 * (3 * 3 + 2 * 2 + 2)
-    assert run.verdict_names() == ["learned", "rules"]
+    assert run.verdict_names() == sorted({DEFAULT_READER, "rules"})
     found = json.loads((run.path / "metrics.json").read_text())
-    assert {m["name"] for m in found["readers"]["learned"]} >= {"hint_follow", "flip_rate"}
-    assert found["contrasts"]["learned"] and found["agreement"] and found["ranges"]
+    assert {m["name"] for m in found["readers"][DEFAULT_READER]} >= {"hint_follow", "flip_rate"}
+    assert found["contrasts"][DEFAULT_READER] and found["agreement"] and found["ranges"]
     assert found["judged"]["judges"][0] | {"asked": 2} == found["judged"]["judges"][0]
     page = (tmp_path / "out" / "report.html").read_text()
     assert "Too few questions to tell who breaks down every option" in page

@@ -8,7 +8,7 @@ from typing import Any, get_args
 import pytest
 
 from starprobe.bench.progress import Silent
-from starprobe.bench.readers import load_classifier
+from starprobe.bench.readers import load_reader
 from starprobe.bench.records import ResponseError, Usage
 from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Option, Question
@@ -55,7 +55,7 @@ def generated(text: str, **changed: Any) -> Generated:
 
 
 def reading(text: str, **changed: Any) -> Read:
-    return read(generated(text, **changed), QUESTION, load_classifier("rules"), sides=True)
+    return read(generated(text, **changed), QUESTION, load_reader("rules"), sides=True)
 
 
 def sample(text: str = RIGHT, **changed: Any) -> Sample:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from starprobe.bench.readers import DEFAULT_CLASSIFIER, load_classifier
+from starprobe.bench.readers import DEFAULT_READER, load_reader, read_one
 from starprobe.bench.readers.base import Reading
 from starprobe.probes.errors import InputError
 from starprobe.probes.loading import load_probe_set
@@ -49,12 +49,12 @@ def test_templates_teach_the_style_that_is_asked_for_and_the_right_answer(
     style: str, read_as: set[str]
 ) -> None:
     settings = config(style=style, turns=2, examples="numbers")
-    reader = load_classifier(DEFAULT_CLASSIFIER)
+    reader = load_reader(DEFAULT_READER)
     found = []
     for question in NUMBERS:
         prompt = training_prompt(question, settings, 3)
         text = worked_answer(question, prompt, settings)
-        verdict = reader.classify(Reading(question.id, text, prompt.stem, prompt.shown, "stop"))
+        verdict = read_one(reader, Reading(question.id, text, prompt.stem, prompt.shown, "stop"))
         found.append(verdict.style)
         assert prompt.labels[str(verdict.answer)] == question.answer_id
     assert set(found) <= read_as

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from starprobe.bench.readers import load_classifier
+from starprobe.bench.readers import load_reader
 from starprobe.probes.errors import InputError
 from starprobe.probes.loading import load_probe_set
 from starprobe.probes.schema import Question
@@ -35,7 +35,7 @@ def right(question: Question, settings: StarConfig) -> Sample:
     text = question.option(str(question.answer_id)).text
     said = "\n".join(["Let us see.", *lines, f"The answer is ({label}) {text}."])
     made = row.model_copy(update={"text": said, "finish_reason": "stop"})
-    return decide(read(made, question, load_classifier("rules")), ())
+    return decide(read(made, question, load_reader("rules")), ())
 
 
 def test_the_hint_of_place_shows_the_right_option_last_and_is_gone_from_the_training() -> None:
@@ -65,7 +65,7 @@ def test_a_turned_rationale_is_read_the_same_under_its_new_labels() -> None:
             }
             assert shown == other.shown
             bare = Generated(**other.model_dump(include=set(Generated.model_fields)))
-            again = decide(read(bare, question, load_classifier("rules")), ())
+            again = decide(read(bare, question, load_reader("rules")), ())
             assert (again.correct, again.coverage) == (True, sample.coverage)
             assert other.text.splitlines()[1].startswith("(A) ")
 

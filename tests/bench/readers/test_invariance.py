@@ -6,12 +6,12 @@ from itertools import permutations
 
 import pytest
 
-from starprobe.bench.readers import load_classifier
+from starprobe.bench.readers import load_reader, read_one
 from starprobe.bench.readers.base import Reading
 from starprobe.bench.records import Verdict
 from starprobe.probes.schema import ShownOption
 
-READERS = {name: load_classifier(name) for name in ("rules", "learned")}
+READERS = {name: load_reader(name) for name in ("rules",)}
 STEM = "What can be used to carry a small dog?"
 OPTIONS = ("swimming pool", "basket", "dog show", "backyard", "own home")
 SCHEMES = {
@@ -57,7 +57,7 @@ def read(reader: str, text: str, labels: list[str], options: tuple[str, ...] = O
         ShownOption(label=label, option_id=option, text=option)
         for label, option in zip(labels, options, strict=True)
     )
-    return READERS[reader].classify(Reading("x", text, STEM, shown))
+    return read_one(READERS[reader], Reading("x", text, STEM, shown))
 
 
 def by_text(verdict: Verdict, labels: list[str], options: tuple[str, ...]) -> tuple[object, ...]:

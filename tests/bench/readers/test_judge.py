@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
 from starprobe.bench.models.base import Request
-from starprobe.bench.readers.base import Reading
+from starprobe.bench.readers.base import Reading, read_one
 from starprobe.bench.readers.judge import (
     INSTRUCTIONS,
-    JudgeClassifier,
-    UnreadableJudgement,
+    JudgeReader,
+    batch_line,
     parse,
+    stored_replies,
 )
 from starprobe.bench.records import Generation, ModelInfo, ResponseError
+from starprobe.probes.errors import InputError, UserError
 from starprobe.probes.schema import ShownOption
 
 SHOWN = tuple(
@@ -88,15 +91,65 @@ def test_a_reply_that_is_no_object_is_missing(reply: str) -> None:
 
 
 def test_replies_find_their_responses_whatever_their_order() -> None:
-    backend = Canned([json.dumps(GOOD), "nonsense", None])
-    judge = JudgeClassifier("canned:x", backend)
-    readings = [READING._replace(id=f"r{number}") for number in range(3)]
-    verdicts = list(judge.read_all(readings))
-    assert [verdict and verdict.id for verdict in verdicts] == ["r0", None, None]
+    backend = Canned([json.dumps(GOOD), json.dumps(GOOD | {"general": True}), None])
+    judge = JudgeReader("canned:x", backend)
+    readings = [READING._replace(id=f"r{n}", text=f"{READING.text} {n}") for n in range(3)]
+    verdicts = list(judge.read(readings))
+    assert [verdict and verdict.id for verdict in verdicts] == ["r0", "r1", None]
+    assert [verdict and verdict.general for verdict in verdicts] == [False, True, None]
     assert backend.asked[0].prompt.messages[0].content == INSTRUCTIONS
     assert "it has a handle" in backend.asked[0].prompt.messages[1].content
 
 
-def test_one_unreadable_reply_is_an_error_and_no_verdict() -> None:
-    with pytest.raises(UnreadableJudgement):
-        JudgeClassifier("canned:x", Canned(["nonsense"])).classify(READING)
+class InTurn(Canned):
+    """A backend that gives the next of its replies at each call."""
+
+    def generate(self, requests: Sequence[Request]) -> Iterator[tuple[str, Generation]]:
+        self.asked += requests
+        reply = self.replies.pop(0)
+        for request in requests:
+            yield request.id, Generation(text=reply or "")
+
+
+def test_a_broken_reply_is_mended_once_by_saying_what_is_wrong() -> None:
+    backend = InTurn([json.dumps(GOOD | {"answer": "C"}), json.dumps(GOOD)])
+    verdict = read_one(JudgeReader("canned:x", backend), READING)
+    assert verdict.answer == "B"
+    said = backend.asked[1].prompt.messages
+    assert said[2].role == "assistant" and '"answer" must be a label' in said[3].content
+
+
+def test_a_reply_that_stays_broken_is_an_error_and_no_verdict() -> None:
+    backend = InTurn(["nonsense", "nonsense"])
+    with pytest.raises(UserError, match="could not read r1"):
+        read_one(JudgeReader("canned:x", backend), READING)
+    assert len(backend.asked) == 2
+
+
+def test_replies_are_kept_and_not_asked_for_again(tmp_path: Path) -> None:
+    file = tmp_path / "replies.jsonl"
+    first = JudgeReader("canned:x", InTurn([json.dumps(GOOD)]), file)
+    assert first.estimate([READING]).requests == 1
+    read_one(first, READING)
+    again = JudgeReader("canned:x", InTurn([]), file)
+    assert again.estimate([READING]).requests == 0
+    assert read_one(again, READING).answer == "B"
+
+
+def test_the_output_of_a_batch_is_read_as_replies(tmp_path: Path) -> None:
+    line = batch_line(READING, "openai:gpt-x")
+    assert line["body"]["model"] == "gpt-x"
+    body = {"choices": [{"message": {"content": json.dumps(GOOD)}}]}
+    file = tmp_path / "batch.jsonl"
+    file.write_text(json.dumps({"custom_id": line["custom_id"], "response": {"body": body}}) + "\n")
+    assert read_one(JudgeReader("openai:gpt-x", InTurn([]), file), READING).answer == "B"
+    file.write_text(json.dumps({"custom_id": "x", "response": None}) + "\n")
+    with pytest.raises(InputError, match="line 1"):
+        stored_replies(file)
+
+
+def test_what_an_option_is_reasoned_about_with_is_shown_by_attribution() -> None:
+    verdict = parse(json.dumps(GOOD), READING, "j")
+    assert verdict is not None
+    (start, end), *_ = verdict.options["B"].spans
+    assert "it has a handle" in READING.text[start:end]

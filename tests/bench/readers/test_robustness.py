@@ -8,15 +8,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from starprobe.bench.readers import load_classifier
+from starprobe.bench.readers import load_reader, read_one
 from starprobe.bench.readers.annotated import code_of
 from starprobe.bench.readers.base import Reading
-from starprobe.bench.readers.labelling import labelling
+from starprobe.bench.readers.options import labelling
 from starprobe.bench.readers.words import normalise
 from starprobe.bench.records import Verdict
 from starprobe.probes.schema import ShownOption
 
-READERS = [load_classifier(name) for name in ("rules", "learned")]
+READER = load_reader("rules")
 PIECES = st.sampled_from(
     [
         *"ABCDEabcde12345",
@@ -84,8 +84,7 @@ def assert_sound(verdict: Verdict, given_text: str, options: int) -> None:
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(MESSY, st.lists(OPTION, max_size=8), st.text(max_size=80))
 def test_any_text_gives_a_sound_verdict(text: str, options: list[str], stem: str) -> None:
-    for reader in READERS:
-        assert_sound(reader.classify(reading(text, options, stem=stem)), text, len(options))
+    assert_sound(read_one(READER, reading(text, options, stem=stem)), text, len(options))
 
 
 @settings(max_examples=200, deadline=None)
@@ -101,8 +100,7 @@ def test_normalising_keeps_every_offset(text: str) -> None:
 )
 def test_any_labels_give_a_sound_verdict(text: str, labels: str) -> None:
     options = ["basket", "swimming pool", "dog show", "backyard", "own home"]
-    for reader in READERS:
-        assert_sound(reader.classify(reading(text, options, labels)), text, 5)
+    assert_sound(read_one(READER, reading(text, options, labels)), text, 5)
 
 
 HOSTILE = {
@@ -144,8 +142,8 @@ HOSTILE = {
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_megabyte_of_anything_is_read_in_seconds(name: str) -> None:
     start = time.process_time()
-    verdict = READERS[1].classify(
-        reading(HOSTILE[name], ["basket", "swimming pool", "dog show", "backyard"])
+    verdict = read_one(
+        READER, reading(HOSTILE[name], ["basket", "swimming pool", "dog show", "backyard"])
     )
     # Under two seconds for prose on a free core; the worst of these take three, shared cores more.
     assert time.process_time() - start < 10.0
@@ -159,19 +157,20 @@ def test_a_thousand_options_are_read_in_seconds() -> None:
         f"{label}. {text}: it is heavy." for label, text in zip(labels, options, strict=True)
     )
     start = time.process_time()
-    verdict = READERS[1].classify(reading(text, options, labels))  # type: ignore[arg-type]
+    verdict = read_one(READER, reading(text, options, labels))  # type: ignore[arg-type]
     assert time.process_time() - start < 10.0
     assert len(verdict.options) == 1000
 
 
 def test_options_that_contain_each_other_are_told_apart() -> None:
-    verdict = READERS[1].classify(
+    verdict = read_one(
+        READER,
         reading(
             "A basket case is a figure of speech for a nervous person. A basket is woven from "
             "willow and "
             "carries things by its handle. The answer is B.",
             ["basket case", "basket"],
-        )
+        ),
     )
     text = verdict.options
     assert text["A"].spans[0][1] <= text["B"].spans[0][0]
@@ -180,7 +179,7 @@ def test_options_that_contain_each_other_are_told_apart() -> None:
 
 def test_regular_expressions_in_options_are_only_text() -> None:
     options = ["[a-z]+", ".*", "(x|y)", "\\d{2}"]
-    verdict = READERS[1].classify(reading("B. .* matches any run of characters, so B.", options))
+    verdict = read_one(READER, reading("B. .* matches any run of characters, so B.", options))
     assert verdict.answer == "B" and code_of(verdict.options["A"]) == "0"
 
 

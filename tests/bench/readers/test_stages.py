@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from starprobe.bench.readers.attribution import OPENS, units_of
+from starprobe.bench.readers.base import coverage_of, style_of
 from starprobe.bench.readers.mentions import find
 from starprobe.bench.readers.options import prepare
 from starprobe.bench.readers.segments import split
-from starprobe.bench.readers.styles import coverage_of, style_of
 from starprobe.bench.readers.words import normalise, stem, words_of
 from starprobe.bench.records import TreatmentCode
 from starprobe.probes.schema import ShownOption
@@ -111,13 +111,6 @@ def test_a_paraphrase_with_most_words_is_a_mention() -> None:
 def test_a_number_inside_a_calculation_is_no_mention() -> None:
     assert mentioned("We add 12 + 3 = 15 to 40 and go on.", ("12", "15", "40")) == []
     assert mentioned("So the answer is 15.", ("12", "15", "40")) == ["B"]
-
-
-def test_steps_with_numbers_are_no_labels_that_are_numbers() -> None:
-    steps = "1. First we look.\n2. Then we think.\n3. Then we stop."
-    assert mentioned(steps, labels="12345") == []
-    listed = "1. The swimming pool is wet.\n2. The basket has a handle."
-    assert mentioned(listed, labels="12345")[0] == "1"
 
 
 def test_a_section_belongs_to_the_option_that_opens_it() -> None:

@@ -1,0 +1,73 @@
+"""Two readers one after the other: the second reads only what the first is unsure of.
+
+`neural+judge:MODEL` or `rules+judge:MODEL`. How unsure: the entropy of what the first says of each
+option, in bits, added up, and one bit for an answer that no statement gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from math import log2
+
+from starprobe.bench.readers.base import ErrorCounts, Reader, Reading, error_counts
+from starprobe.bench.records import Verdict
+
+SHARE = 1 / 3
+"""Of the responses, the most that the second reader is asked about."""
+WINDOW = 768
+"""Responses among which the most unsure are found."""
+
+
+class CascadeReader:
+    """Reads by the first reader, and what that is least sure of by the second."""
+
+    parallel = False
+
+    def __init__(self, first: Reader, second: Reader, share: float = SHARE) -> None:
+        """Both readers, and the share (0 to 1) of each window that goes to the second."""
+        self.first, self.second, self.share = first, second, share
+        name = first.name.partition("-")[0]
+        self.name = f"{name}+{second.name}.{first.name.partition('-')[2]}.{round(100 * share)}"
+
+    def read(self, readings: Iterable[Reading]) -> Iterator[Verdict | None]:
+        """The verdicts in order; where the second reader fails, the first one's stands."""
+        source = iter(readings)
+        while window := list(islice(source, WINDOW)):
+            found = list(self.first.read(window))
+            places = most_unsure(found, self.share)
+            again = self.second.read([window[place] for place in places])
+            for place, better in zip(places, again, strict=True):
+                found[place] = better or found[place]
+            for verdict in found:
+                yield verdict and verdict.model_copy(update={"classifier": self.name})
+
+    def errors(self) -> ErrorCounts | None:
+        """None, but for a cascade that was measured."""
+        return error_counts(self.name)
+
+    def close(self) -> None:
+        """Frees both readers."""
+        self.first.close()
+        self.second.close()
+
+
+def most_unsure(verdicts: list[Verdict | None], share: float) -> list[int]:
+    """The places of the verdicts that are least sure, in order; what was not read comes first."""
+    count = int(share * len(verdicts) + 0.5)
+    ranked = sorted(range(len(verdicts)), key=lambda place: -doubt(verdicts[place]))
+    return sorted(ranked[:count])
+
+
+def doubt(verdict: Verdict | None) -> float:
+    """How unsure a verdict is, in bits."""
+    if verdict is None:
+        return float("inf")
+    options = sum(_entropy(treatment.p_reasoned) for treatment in verdict.options.values())
+    return options + (verdict.outcome != "answered")
+
+
+def _entropy(p: float | None) -> float:
+    if p is None or p <= 0.0 or p >= 1.0:
+        return 0.0
+    return -p * log2(p) - (1 - p) * log2(1 - p)
