@@ -53,9 +53,9 @@ def known_conditions() -> list[str]:
 
 def known_readers() -> list[str]:
     """The readers."""
-    from starprobe.bench.readers import CLASSIFIERS
+    from starprobe.bench.readers import READERS
 
-    return list(CLASSIFIERS)
+    return list(READERS)
 
 
 def known_suites() -> list[str]:

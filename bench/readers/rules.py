@@ -175,8 +175,8 @@ def side_of(examined: Examined, said: Sequence[Said], option: int) -> Side:
         return "against"
     if own.affirmed > own.denied or stated.options[0] in options.all_of:
         return "for"
-    answer = said[stated.options[0]]
-    return "against" if among or own.first > answer.first else "neutral"
+    declared = [u.segment for u in examined.units[stated.options[0]] if u.how == DECLARES]
+    return "against" if among or own.first > min(declared, default=own.first) else "neutral"
 
 
 _WORKING = re.compile(r"=|\b(?:because|since|therefore|thus|so)\b", re.I)

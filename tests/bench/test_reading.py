@@ -39,7 +39,7 @@ def test_a_file_gives_one_line_a_response_in_the_form_of_the_contract(tmp_path: 
         "p_option_by_option", "classifier",
     }  # fmt: skip
     assert set(lines[0]["options"]) == {"A", "B"}
-    assert set(lines[0]["options"]["A"]) == {"treatment", "side", "spans"}
+    assert set(lines[0]["options"]["A"]) == {"treatment", "side", "spans", "p_reasoned"}
     assert (lines[0]["answer"], lines[0]["outcome"]) == ("B", "answered")
 
 
@@ -62,9 +62,11 @@ def test_reading_goes_on_behind_the_last_whole_line(tmp_path: Path) -> None:
 
 def test_verdicts_of_something_else_are_not_written_over(tmp_path: Path) -> None:
     source, out = write(tmp_path / "in.jsonl", rows(2)), tmp_path / "out.jsonl"
+    classify_file(source, out, "tests.bench.readers.test_loading:Plugin")
+    with pytest.raises(FolderError, match="verdicts of 'plugin-1"):
+        classify_file(source, out, "rules")
+    out.unlink()
     classify_file(source, out, "rules")
-    with pytest.raises(FolderError, match="verdicts of 'rules"):
-        classify_file(source, out, "learned")
     other = write(tmp_path / "other.jsonl", [row | {"id": f"x{row['id']}"} for row in rows(2)])
     with pytest.raises(FolderError, match="another file"):
         classify_file(other, out, "rules")

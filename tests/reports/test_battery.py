@@ -10,6 +10,7 @@ import typer
 from typer.testing import CliRunner
 
 import starprobe.reports.cli
+from starprobe.bench.readers import DEFAULT_READER
 from starprobe.bench.run_folder import Run
 from starprobe.probes.errors import InputError
 

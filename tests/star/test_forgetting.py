@@ -66,7 +66,7 @@ def test_base_and_chosen_are_asked_both_ways_and_never_again(
     from starprobe.bench.records import Sampling
 
     export = ExportConfig(
-        probes=("everyday",), limit=3, sampling=Sampling(max_tokens=8), classifier="rules"
+        probes=("everyday",), limit=3, sampling=Sampling(max_tokens=8), reader="rules"
     )
     (task,) = export_tasks(tmp_path / "tasks", export)
     config = small(
