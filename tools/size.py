@@ -1,7 +1,7 @@
 """How large the four packages are, and whether their imports run in a circle.
 
-Run it from the root of a checkout: `python tools/size.py`. Counts imports inside functions and
-under TYPE_CHECKING too: a reader follows them all the same.
+`python tools/size.py [FOLDER]` prints it; with `--tree`, docs/architecture.md gets the tree. Imports
+inside functions and under TYPE_CHECKING are counted too: a reader follows them all the same.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ SMALL = 60
 """A module of no more lines is rarely an idea of its own."""
 CROWDED = 14
 """A folder of more modules is hard to hold in the head."""
+NAMES = 24
+"""Columns of a module's name in the tree."""
+BEGINS, ENDS = "<!-- the tree: python tools/size.py --tree -->", "<!-- its end -->"
 
 
 class Size(NamedTuple):
@@ -100,7 +103,35 @@ def circles(imports: Mapping[str, set[str]]) -> list[list[str]]:
             return found
 
 
+def tree(root: Path) -> str:
+    """The packages as a tree: a line for each module, the first of its docstring."""
+    lines: list[str] = []
+    for package in PACKAGES:
+        for folder in sorted({path.parent for path in (root / package).rglob("*.py")}):
+            modules = sorted(folder.glob("*.py"), key=lambda path: (path.stem != "__init__", path))
+            for path in modules:
+                said = (ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "").split("\n")[0]
+                if path.stem == "__init__":
+                    lines.append(f"{folder.relative_to(root)}/".ljust(NAMES) + said)
+                else:
+                    lines.append(f"  {path.name}".ljust(NAMES) + said)
+        lines.append("")
+    return "\n".join(lines).rstrip()
+
+
+def with_tree(text: str, root: Path) -> str:
+    """A document with the tree as it is now between its two marks."""
+    before, _, rest = text.partition(BEGINS)
+    _, _, after = rest.partition(ENDS)
+    return f"{before}{BEGINS}\n```\n{tree(root)}\n```\n{ENDS}{after}"
+
+
 if __name__ == "__main__":
-    size = measure(Path(sys.argv[1] if len(sys.argv) > 1 else "."))
+    here = Path(__file__).resolve().parents[1]
+    if "--tree" in sys.argv:
+        document = here / "docs" / "architecture.md"
+        document.write_text(with_tree(document.read_text("utf-8"), here), "utf-8")
+        sys.exit()
+    size = measure(Path(sys.argv[1]) if len(sys.argv) > 1 else here)
     print("\n".join(size.summary()))
     sys.exit(bool(size.circles or max(size.folders.values()) > CROWDED))
