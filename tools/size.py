@@ -1,7 +1,7 @@
 """How large the four packages are, and whether their imports run in a circle.
 
-`python tools/size.py [FOLDER]` prints it; with `--tree`, docs/architecture.md gets the tree. Imports
-inside functions and under TYPE_CHECKING are counted too: a reader follows them all the same.
+`python tools/size.py [FOLDER]` prints it; with `--tree`, docs/architecture.md gets the tree. Those
+imports count too that stand inside functions or under TYPE_CHECKING: a reader follows them all.
 """
 
 from __future__ import annotations
