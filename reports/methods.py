@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from starprobe.bench.records import Metric, NotApplicable, RunInfo
@@ -105,8 +105,16 @@ def _models(runs: Sequence[Run], secrets: Secrets) -> Iterator[Fact]:
         if model.endpoint:
             parts.append(f"at {model.endpoint}")
         parts += [f"{key} {value}" for key, value in model.details.items() if _small(value)]
+        parts += [f"sent {_sent(one)}" for one in model.details.get("sent", ())]
+        if left_out := model.details.get("not_sent"):
+            parts.append(f"not sent, since it is refused: {', '.join(left_out)}")
         items.append(secrets.hide(", ".join(parts)))
     yield "Models", items
+
+
+def _sent(body: Mapping[str, Any]) -> str:
+    """What was sent beside the question, in short."""
+    return "{" + ", ".join(f"{key}: {value}" for key, value in body.items()) + "}"
 
 
 def _small(value: Any) -> bool:

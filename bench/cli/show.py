@@ -15,6 +15,8 @@ import typer
 from starprobe.bench.cli.common import Reader, complete, known_conditions
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from starprobe.bench.models.names import Entry
     from starprobe.bench.results import MetricsFile
     from starprobe.bench.tables import Wanted
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 METRICS_EXAMPLE = "Example: starprobe metrics runs/demo --metric accuracy --reader rules"
 PLAN_EXAMPLE = "Example: starprobe plan --before 0.10 --after 0.30 --family 20"
 MODELS_EXAMPLE = (
-    "Example: starprobe models gemma2 claude-3-opus openai:mine@http://127.0.0.1:8000/v1"
+    "Example: starprobe models gemma3 claude-opus-4-6 openai:mine@http://127.0.0.1:8000/v1"
 )
 
 
@@ -235,6 +237,9 @@ def models(
         typer.Argument(metavar="[MODEL]...", help="Only these; by default all with a name."),
     ] = None,
     check: Annotated[bool, typer.Option(help="Look whether each can be reached from here.")] = True,
+    services: Annotated[
+        bool, typer.Option("--providers", help="List what may stand before the colon instead.")
+    ] = False,
     details: Annotated[
         bool, typer.Option(help="Context, price and notes too; always for models that are named.")
     ] = False,
@@ -242,9 +247,10 @@ def models(
     """List the models that have a friendly name, and say what each still needs.
 
     Any other model is named BACKEND:NAME or BACKEND:NAME@URL. Friendly names of your own go into
-    ~/.config/starprobe/models.toml, or into the file that STARPROBE_MODELS names. Keys come from
-    the environment: OPENAI_API_KEY and the like for a vendor's own host, STARPROBE_API_KEY for a
-    server of your own.
+    ~/.config/starprobe/models.toml, or into the file that STARPROBE_MODELS names; services of your
+    own into providers.toml beside it, or into the file that STARPROBE_PROVIDERS names. Keys come
+    from the environment: OPENAI_API_KEY and the like for a vendor's own host, STARPROBE_API_KEY for
+    a server of your own.
     """
     from concurrent.futures import ThreadPoolExecutor
 
@@ -254,6 +260,8 @@ def models(
     from starprobe.bench.models.reach import known_models, reach
 
     console = Console(soft_wrap=True, highlight=False)
+    if services:
+        return _say_providers(Console(highlight=False))
     rows = known_models(names or [])
     with ThreadPoolExecutor(max_workers=16) as pool:
         found = list(pool.map(lambda row: reach(row.model), rows)) if check else []
@@ -302,3 +310,31 @@ def _details(row: Entry) -> str:
             f"({price.date}, {price.source})"
         )
     return "; ".join([*parts, *([row.note] if row.note else [])])
+
+
+LOCAL = {
+    "hf": "transformers: a hub name, a folder, a GGUF file, an adapter folder",
+    "vllm": "vLLM: a hub name, a folder, an adapter folder",
+    "lm-eval": "any model of the harness: lm-eval:KIND,key=value",
+    "scripted": "a fake, for tests and dry runs",
+}
+"""Backends on this machine, and what they are."""
+
+
+def _say_providers(console: Console) -> None:
+    """Each backend and service: its word, how it is spoken to, where its key comes from."""
+    import os
+
+    from rich.table import Table
+
+    from starprobe.bench.models.names import providers
+
+    table = Table("before the colon", "speaks", "key", "")
+    for name, says in LOCAL.items():
+        table.add_row(f"{name}:", "on this machine", "", says)
+    for word, one in providers().items():
+        if word == one.name:
+            words = "\n".join(f"{name}:" for name in (one.name, *one.also))
+            key = one.key + (" (set)" if one.key and os.environ.get(one.key) else "")
+            table.add_row(words, one.dialect, key, one.note)
+    console.print(table)
