@@ -5,22 +5,30 @@ Every metric, figure and page starts from it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from starprobe.bench.records import MULTI, Response, Score, Verdict, is_right
 from starprobe.bench.run_folder import Run, chosen_reader
-from starprobe.probes.schema import Prompt, Record
+from starprobe.probes.conditions import get_condition
+from starprobe.probes.errors import InputError
+from starprobe.probes.schema import Prompt, Record, ShownOption
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 def score(verdict: Verdict, prompt: Prompt) -> Score:
-    """Whether the answer found is the prompt's: None without a key or without one answer.
+    """Whether the answer found is the prompt's: None without a key that is shown or one answer.
 
     The verdict names option ids, as verdicts in a run folder do.
     """
+    shown = {option.option_id for option in prompt.shown}
+    if prompt.answer_id not in shown or verdict.answer is None or verdict.answer == MULTI:
+        return Score(id=verdict.id, correct=None)
     return Score(id=verdict.id, correct=is_right(verdict.answer, prompt.answer_id))
 
 
@@ -29,6 +37,8 @@ COLUMNS: dict[str, str] = {
     "prompt_id": "object",
     "model": "object",
     "question_id": "object",
+    "question": "object",
+    "arranged": "object",
     "probes": "object",
     "condition": "object",
     "asks": "object",
@@ -105,21 +115,34 @@ def exchanges(run: Run, reader: str | None = None) -> Iterator[Exchange]:
 
 def in_order(run: Run, found: Iterable[Exchange]) -> list[Exchange]:
     """Exchanges in the order in which they were asked; they were written as they finished."""
+    place = places_of(run)
+    return sorted(found, key=lambda one: place(one.response))
+
+
+def places_of(run: Run) -> Callable[[Response], tuple[int, int, int, int]]:
+    """Sorts responses by the run's models, its conditions, its prompts and the repeat."""
+    prompts = run.prompts()
     models = {model.name: place for place, model in enumerate(run.info.models)}
-    places = {prompt_id: place for place, prompt_id in enumerate(run.prompts())}
-    return sorted(
-        found,
-        key=lambda one: (
-            models.get(one.response.model, len(models)),
-            places[one.prompt.id],
-            one.response.repeat,
-        ),
-    )
+    conditions = {name: place for place, name in enumerate(run.info.conditions)}
+    places = {prompt_id: place for place, prompt_id in enumerate(prompts)}
+
+    def place(row: Response) -> tuple[int, int, int, int]:
+        condition = prompts[row.prompt_id].condition if row.prompt_id in prompts else ""
+        return (
+            models.get(row.model, len(models)),
+            conditions.get(condition, len(conditions)),
+            places.get(row.prompt_id, -1),
+            row.repeat,
+        )
+
+    return place
 
 
 def frame(run: Run, reader: str | None = None) -> pd.DataFrame:
     """One row for each verdict of `chosen_reader`'s; columns and dtypes are `COLUMNS`.
 
+    `question` is the question's content (stem and set of options) and `arranged` the order in which
+    the options are shown: runs are paired by them, and not by ids or numbers of orders.
     `answer`, `key`, `hinted` and `favoured` are option ids, the `_label` columns the letters shown,
     `position` and `key_position` the places (from 1) of the answer given and of the key. `answer`
     is None where there is none or more than one; `full` is coverage = 1 (missing without options);
@@ -130,7 +153,53 @@ def frame(run: Run, reader: str | None = None) -> pd.DataFrame:
     Raises:
         InputError: that reader has not read the run, or nobody has.
     """
-    return tabulate(row(*exchange) for exchange in in_order(run, exchanges(run, reader)))
+    questions = question_keys(run.prompts())
+    return tabulate(
+        row(*exchange, questions[exchange.prompt.id])
+        for exchange in in_order(run, exchanges(run, reader))
+    )
+
+
+def question_keys(prompts: Mapping[str, Prompt]) -> dict[str, str]:
+    """Prompt id -> what the question is, by its content: stem and set of options, never its id.
+
+    A question that is also asked in other words, or without its options, is known by the wording
+    and the options of its set.
+    """
+    asked: dict[tuple[str, str], list[Prompt]] = {}
+    for prompt in prompts.values():
+        asked.setdefault((prompt.probes, prompt.question_id), []).append(prompt)
+    keys = {
+        name: content_key(min(group, key=_originality).stem, min(group, key=_originality).shown)
+        for name, group in asked.items()
+    }
+    return {name: keys[prompt.probes, prompt.question_id] for name, prompt in prompts.items()}
+
+
+def _originality(prompt: Prompt) -> tuple[bool, bool, str]:
+    """Sorts the prompts of one question: with options and in the set's own words first."""
+    return not prompt.shown, rewords(prompt.condition), prompt.stem
+
+
+@cache
+def rewords(condition: str) -> bool:
+    """Whether a condition asks in other words than the set's; False for unknown names."""
+    try:
+        return get_condition(condition).paraphrase > 0
+    except InputError:
+        return False
+
+
+def content_key(stem: str, shown: Iterable[ShownOption]) -> str:
+    """The identity of a question: a hash of its stem and the set of its options' texts."""
+    words = " ".join(stem.split()), sorted(" ".join(option.text.split()) for option in shown)
+    return hashlib.sha256(json.dumps(words).encode()).hexdigest()[:16]
+
+
+def arrangement(shown: Iterable[ShownOption]) -> str:
+    """The order in which options are shown, by their texts and not by letters, ids or numbers."""
+    words = [" ".join(option.text.split()) for option in shown]
+    return hashlib.sha256(json.dumps(words).encode()).hexdigest()[:12] if words else ""
 
 
 def tabulate(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
@@ -153,14 +222,16 @@ def to_frame(records: Sequence[Record]) -> pd.DataFrame:
     return pd.DataFrame([record.model_dump(mode="json") for record in records])
 
 
-def row(prompt: Prompt, response: Response, verdict: Verdict) -> dict[str, Any]:
-    """The columns of one verdict."""
+def row(prompt: Prompt, response: Response, verdict: Verdict, question: str = "") -> dict[str, Any]:
+    """The columns of one verdict; `question` is of `question_keys`, by default the prompt's own."""
     usage = response.usage
     return {
         "response_id": key(response.id),
         "prompt_id": key(prompt.id),
         "model": key(response.model),
         "question_id": key(prompt.question_id),
+        "question": question or content_key(prompt.stem, prompt.shown),
+        "arranged": arrangement(prompt.shown),
         "probes": key(prompt.probes),
         "condition": key(prompt.condition),
         "asks": prompt.asks,
@@ -201,7 +272,9 @@ def _answer_columns(prompt: Prompt, verdict: Verdict) -> dict[str, Any]:
     return {
         "answer": answer,
         "answer_label": labels.get(answer or ""),
-        "key": prompt.answer_id,
+        # Where no options are shown, none can be found in the response: there is no key to hold it
+        # to.
+        "key": prompt.answer_id if prompt.answer_id in places else None,
         "key_label": labels.get(prompt.answer_id or ""),
         "key_position": places.get(prompt.answer_id or ""),
         "hinted": prompt.hinted_id,

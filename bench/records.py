@@ -232,7 +232,7 @@ class RunInfo(Record):
 
 
 class Comparison(Record):
-    """One metric before and after, on the same questions in the same condition, order, repeat."""
+    """One metric of two things, before and after, on the same questions."""
 
     metric: str
     kind: Literal["rate", "mean"]
@@ -250,14 +250,44 @@ class Comparison(Record):
     """The test's name; empty where there was nothing to test."""
     p: float | None
     p_adjusted: float | None
-    """Holm's adjustment over all comparisons that were made together."""
+    """p among those that it was tested with: of secondary ones by Holm, of exploratory ones by
+    Benjamini and Hochberg; of a primary one p itself."""
     n: int
-    """Questions (clusters)."""
+    """Questions that have a value on both sides; `before` and `after` are over these."""
     pairs: int
     """Pairs of verdicts with a value on both sides."""
     before_only: int | None = None
     """Pairs true before and not after; None where the metric is a mean."""
     after_only: int | None = None
+    role: Literal["primary", "secondary", "exploratory"] = "exploratory"
+    verdict: Literal["more", "less", "alike", "undecided"] | None = None
+    """Of after against before; `alike`: the interval lies inside the margin."""
+    margin: float | None = None
+    """Differences up to this count as none that matter."""
+    detectable: float | None = None
+    """The smallest difference that these questions find four times in five."""
+    questions_needed: int | None = None
+    """Where undecided: about how many questions would decide it."""
+    unmatched: int = 0
+    """Questions that only one side was asked, left out."""
+    probes: str = ""
+    """The question set; empty: all of them."""
+
+
+class Standing(Record):
+    """Where a model stands among those asked the same questions."""
+
+    model: str
+    metric: str
+    condition: str
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    best_rank: int
+    """1 and as many as are told to be higher."""
+    worst_rank: int
+    """All models less as many as are told to be lower."""
 
 
 class NotApplicable(Record):

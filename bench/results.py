@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,15 +17,12 @@ from starprobe.bench.faithfulness.trials import Trial
 from starprobe.bench.frames import frame
 from starprobe.bench.judges.stage import summary
 from starprobe.bench.judges.votes import JudgeCount
-from starprobe.bench.metrics.contrasts import contrasts
-from starprobe.bench.metrics.definitions import numbers
-from starprobe.bench.metrics.measure import measure, split
-from starprobe.bench.readers import error_counts
-from starprobe.bench.records import Comparison, Metric, NotApplicable
+from starprobe.bench.metrics.contrasts import between_models, contrasts, standings
+from starprobe.bench.metrics.definitions import BY_NAME, PRIMARY, numbers
+from starprobe.bench.metrics.measure import estimate, measure, measure_sets, split
+from starprobe.bench.records import Comparison, Metric, NotApplicable, Standing
 from starprobe.bench.run_folder import Run, chosen_reader
 from starprobe.bench.statistics.agreement import Agreement, kappa
-from starprobe.bench.statistics.corrected import ReaderError
-from starprobe.bench.statistics.intervals import rate
 from starprobe.bench.statistics.paired import mcnemar
 from starprobe.probes.schema import Record
 
@@ -33,7 +30,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-METRICS_FORMAT = 1
+METRICS_FORMAT = 2
 """Version of metrics.json."""
 
 
@@ -90,12 +87,18 @@ class MetricsFile(Record):
     """metrics.json: everything that `measure_run` works out."""
 
     format: int = METRICS_FORMAT
-    reader: str = ""
-    """The reader whose numbers count where one is shown."""
+    reader: str
+    """Whose verdicts `sets`, `models`, `standings` and `judged` rest on; see `chosen_reader`."""
     readers: dict[str, tuple[Metric, ...]]
     """Reader's name, as in verdicts.NAME.jsonl -> its metrics."""
+    sets: dict[str, tuple[Metric, ...]] = Field(default_factory=dict)
+    """Question set -> its headline metrics, where the run asks several."""
     contrasts: dict[str, tuple[Comparison, ...]] = Field(default_factory=dict)
-    """Reader's name -> elicited against spontaneous, hinted against unhinted."""
+    """Reader's name -> each condition against its twin, each order against the first."""
+    models: tuple[Comparison, ...] = ()
+    """Each two models on the same questions."""
+    standings: tuple[Standing, ...] = ()
+    """The models by their full breakdowns, asked for nothing, with the ranks that are left open."""
     agreement: tuple[ReaderAgreement, ...] = ()
     ranges: tuple[ReaderRange, ...] = ()
     failures: tuple[Failures, ...] = ()
@@ -152,7 +155,7 @@ def reader_ranges(frames: Mapping[str, pd.DataFrame]) -> list[ReaderRange]:
     found: dict[tuple[str, str], dict[str, float]] = {}
     for reader, read in frames.items():
         for (model, condition), table in read.groupby(["model", "condition"], sort=False):
-            share = rate(numbers(table, "full"), table["question_id"].to_numpy())
+            share = estimate(BY_NAME[PRIMARY], table)
             if share.value is not None:
                 found.setdefault((str(model), str(condition)), {})[reader] = share.value
     return [
@@ -180,12 +183,15 @@ def measure_run(path: Path | str, reader: str | None = None) -> MetricsFile:
     frames = {name: kept for name, (kept, _) in halves.items()}
     found = MetricsFile(
         reader=chosen,
-        readers={name: tuple(measure(table, reader_error(name))) for name, table in frames.items()},
+        readers={name: tuple(measure(table)) for name, table in frames.items()},
+        sets={name: tuple(rows) for name, rows in measure_sets(frames[chosen]).items()},
         contrasts={name: tuple(contrasts(table)) for name, table in frames.items()},
+        models=tuple(between_models(frames[chosen])),
+        standings=tuple(standings(frames[chosen])),
         agreement=tuple(reader_agreement(frames)),
         ranges=tuple(reader_ranges(frames)),
         failures=tuple(failures(run)),
-        not_applicable=tuple(halves[names[0]][1]),
+        not_applicable=tuple(halves[chosen][1]),
         faithfulness=tuple(faithfulness(run)),
         judged=judged(run, chosen),
         reader_check=measured(run, chosen, frames[chosen]),
@@ -213,14 +219,11 @@ def judged(run: Run, reader: str | None = None) -> Judged | None:
     )
 
 
-def reader_error(name: str) -> ReaderError | None:
-    """How this reader did on labelled texts it was not fitted on; None where nobody counted."""
-    counts = error_counts(name)
-    return None if counts is None else ReaderError(**counts._asdict())
-
-
 def failures(run: Run) -> list[Failures]:
-    """Requests that ended in an error, for each model and condition that has any."""
+    """Requests that ended in an error, for each model and condition that has any.
+
+    In the order of the run's models and conditions.
+    """
     prompts = run.prompts()
     failed: Counter[tuple[str, str]] = Counter()
     requests: Counter[tuple[str, str]] = Counter()
@@ -231,8 +234,21 @@ def failures(run: Run) -> list[Failures]:
         requests[cell] += 1
         failed[cell] += response.error is not None
     return [
-        Failures(model=model, condition=condition, failed=count, requests=requests[cell])
-        for cell, count in failed.items()
-        if count
-        for model, condition in (cell,)
+        Failures(
+            model=model,
+            condition=condition,
+            failed=failed[model, condition],
+            requests=requests[model, condition],
+        )
+        for model in dict.fromkeys([*(one.name for one in run.info.models), *_firsts(failed)])
+        for condition in dict.fromkeys([*run.info.conditions, *_seconds(failed)])
+        if failed[model, condition]
     ]
+
+
+def _firsts(cells: Iterable[tuple[str, str]]) -> list[str]:
+    return sorted({model for model, _ in cells})
+
+
+def _seconds(cells: Iterable[tuple[str, str]]) -> list[str]:
+    return sorted({condition for _, condition in cells})

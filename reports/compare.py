@@ -27,7 +27,6 @@ from starprobe.reports.evidence import (
     Evidence,
     Order,
     gather,
-    reader_error,
     without_collector,
 )
 from starprobe.reports.methods import methods
@@ -108,8 +107,7 @@ def comparison_context(
     frame, out = split(evidence.frame)
     first, second = sides(frame)
     compared = compare_sets(first, second)
-    error = reader_error(evidence)
-    metrics = measure(frame, error)
+    metrics = measure(frame)
     comparisons = [c for name, c in compared if name == ALL]
     condition = words.headline_condition(frame)
     standings = [words.standing(frame, m, condition) for m in evidence.models]

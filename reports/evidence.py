@@ -19,7 +19,6 @@ from starprobe.bench.frames import exchanges as exchanges_of
 from starprobe.bench.readers import DEFAULT_READER
 from starprobe.bench.records import Response, Verdict
 from starprobe.bench.run_folder import Run, chosen_reader, short_names
-from starprobe.bench.statistics.corrected import ReaderError
 from starprobe.probes.errors import InputError
 
 if TYPE_CHECKING:
@@ -166,15 +165,6 @@ def reader_of(runs: Sequence[Run], wanted: str | None = None) -> str:
     if wanted is None and not set.intersection(*(set(run.verdict_names()) for run in runs)):
         return DEFAULT_READER
     return chosen_reader(runs, wanted)
-
-
-def reader_error(evidence: Evidence) -> ReaderError | None:
-    """How the reader did on texts labelled by a large language model; None where not known."""
-    from starprobe.bench.readers import error_counts
-
-    readers = evidence.frame["classifier"].drop_duplicates()
-    counts = error_counts(str(readers.iloc[0])) if len(readers) == 1 else None
-    return None if counts is None else ReaderError(**counts._asdict())
 
 
 def disagreement(verdict: Verdict, others: Iterable[Mapping[str, Verdict]]) -> float:

@@ -23,7 +23,6 @@ from starprobe.reports.evidence import (
     Evidence,
     Order,
     gather,
-    reader_error,
     without_collector,
 )
 from starprobe.reports.methods import methods
@@ -88,8 +87,7 @@ def report_context(evidence: Evidence, secrets: Secrets) -> dict[str, Any]:
     """What the template of a report needs."""
     frame, out = split(evidence.frame)
     condition = words.headline_condition(frame)
-    error = reader_error(evidence)
-    metrics = measure(frame, error)
+    metrics = measure(frame)
     standings = [
         found
         for model in evidence.models

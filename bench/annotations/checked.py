@@ -364,8 +364,8 @@ def compare_checked(
         return []
     return [
         found
-        for one, two, condition, rows, others in paired_cells(before[1], after[1])
-        for found in _differences((one, two, condition), (rows, others), (first, second))
+        for cell in paired_cells(before[1], after[1])
+        for found in _differences(cell[:3], (cell.before, cell.after), (first, second))
     ]
 
 

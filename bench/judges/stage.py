@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from starprobe.bench.ask import ask_missing
-from starprobe.bench.frames import exchanges
+from starprobe.bench.frames import exchanges, places_of
 from starprobe.bench.judges.panel import (
     Case,
     Rubric,
@@ -20,7 +20,7 @@ from starprobe.bench.judges.panel import (
 )
 from starprobe.bench.judges.rewards import ASKED, load_reward, reward
 from starprobe.bench.judges.summary import Summary, summarize
-from starprobe.bench.judges.votes import Judgement, read_judgements
+from starprobe.bench.judges.votes import CountRow, Judgement, counts_self, read_judgements
 from starprobe.bench.models import BackendOptions, load_backend
 from starprobe.bench.progress import Counting, Silent
 from starprobe.bench.run_folder import Run
@@ -66,18 +66,21 @@ def judge_run(path: Path | str, config: JudgeConfig, watcher: Counting | None = 
     run, rubric = Run(path), get_rubric(config.rubric)
     there = read_judgements(run.judgements())
     with run.judgement_writer() as writer:
+        if counts_self(run.judgements()) != config.count_self:
+            writer.append([CountRow(count_self=config.count_self)])
         for name, cases, make in _work(run, config, rubric):
             ask_missing(cases, there, make, writer.append, watcher or Silent(), name)
-    return summary(run, config.count_self)
+    return summary(run)
 
 
-def summary(run: Run, count_self: bool = True, reader: str | None = None) -> Summary:
+def summary(run: Run, reader: str | None = None) -> Summary:
     """What the judgements of a run amount to, held against the key as read by `chosen_reader`."""
     found = read_judgements(run.judgements())
-    prompts, responses = run.prompts(), run.responses()
+    asked = sorted(run.responses().values(), key=places_of(run))
     read = exchanges(run, reader) if run.verdict_names() else ()
     correct = {one.response.id: one.correct for one in read}
-    return summarize(list(found.values()), prompts, responses, count_self, correct)
+    responses, counted = {row.id: row for row in asked}, counts_self(run.judgements())
+    return summarize(list(found.values()), run.prompts(), responses, counted, correct)
 
 
 def _work(run: Run, config: JudgeConfig, rubric: Rubric) -> Iterator[Asked]:

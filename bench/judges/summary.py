@@ -7,11 +7,13 @@ from itertools import combinations
 
 import numpy as np
 
+from starprobe.bench.frames import question_keys
 from starprobe.bench.judges.panel import RUBRICS
 from starprobe.bench.judges.votes import (
     Consensus,
     JudgeCount,
     Judgement,
+    as_asked,
     both_orders,
     consensus,
     pair_consensus,
@@ -20,7 +22,7 @@ from starprobe.bench.metrics.compare import adjust, comparison
 from starprobe.bench.metrics.measure import as_metric
 from starprobe.bench.records import Comparison, Metric, Response
 from starprobe.bench.statistics.agreement import Agreement, agreement
-from starprobe.bench.statistics.intervals import Sums, mean, rate, rate_of
+from starprobe.bench.statistics.intervals import mean, rate, rate_of
 from starprobe.bench.statistics.paired import paired_mean
 from starprobe.probes.schema import Prompt, Record
 
@@ -51,24 +53,29 @@ def summarize(
     Args:
         judgements: any kinds, rubrics and judges together.
         prompts: prompt id -> prompt.
-        responses: response id -> response.
+        responses: response id -> response, in the order in which they were asked: the models of a
+            difference stand in it.
         count_self: whether a judge's vote on its own responses counts.
         correct: response id -> score, where a reader has read the run; adds what judges and rewards
             are worth against the key.
     """
     # Judges answer in any order; which model is held against which must not hang on it.
     order = {name: at for at, name in enumerate(responses)}
-    judgements = sorted(judgements, key=lambda row: order.get(row.response_id, len(order)))
+    judgements = sorted(
+        judgements,
+        key=lambda row: (row.judge, row.rubric or "", order.get(row.response_id, len(order))),
+    )
     by_rubric: dict[str, list[Judgement]] = {}
     for row in judgements:
         if row.rubric is not None:
             by_rubric.setdefault(row.rubric, []).append(row)
     found = {
-        name: tuple(consensus(rows, count_self) or pair_consensus(rows, count_self))
-        for name, rows in by_rubric.items()
+        name: tuple(consensus(rows, count_self) or pair_consensus(rows, count_self, order))
+        for name, rows in sorted(by_rubric.items())
     }
+    questions = question_keys(prompts)
     place = {
-        name: (row.model, prompts[row.prompt_id].condition, prompts[row.prompt_id].question_id)
+        name: (row.model, prompts[row.prompt_id].condition, questions[row.prompt_id])
         for name, row in responses.items()
         if row.prompt_id in prompts
     }
@@ -76,7 +83,10 @@ def summarize(
     rewards = [row for row in judgements if row.kind == "reward" and row.response_id in place]
     return Summary(
         judges=tuple(count_judges(judgements)),
-        agreement={name: _agreement(name, rows) for name, rows in by_rubric.items()},
+        agreement={
+            name: _agreement(name, rows, order, {key: at[2] for key, at in place.items()})
+            for name, rows in sorted(by_rubric.items())
+        },
         consensus=found,
         metrics=(
             *_shares(found, place),
@@ -84,7 +94,7 @@ def summarize(
             *matches_key(
                 found.get("right", ()), known, {name: at[2] for name, at in place.items()}
             ),
-            *ranks_right_higher(rewards, known, responses, prompts),
+            *ranks_right_higher(rewards, known, responses, questions),
         ),
         rewards=tuple(within_prompts(rewards, responses, prompts)),
     )
@@ -109,14 +119,19 @@ def count_judges(judgements: Iterable[Judgement]) -> list[JudgeCount]:
     ]
 
 
-def _agreement(name: str, rows: Sequence[Judgement]) -> Agreement:
+def _agreement(
+    name: str,
+    rows: Sequence[Judgement],
+    order: Mapping[str, int],
+    question: Mapping[str, str],
+) -> Agreement:
     votes: dict[str, dict[str, str | None]] = {}
     pairs: dict[tuple[str, str, str], list[Judgement]] = {}
     for row in rows:
         if row.other_id is None:
             votes.setdefault(row.judge, {})[row.response_id] = row.choice
         else:
-            one, two = sorted((row.response_id, row.other_id))
+            one, two = as_asked(row.response_id, row.other_id, order)
             pairs.setdefault((row.judge, one, two), []).append(row)
     for (judge, one, two), both in pairs.items():
         votes.setdefault(judge, {})[f"{one} {two}"] = both_orders(one, both)
@@ -125,7 +140,8 @@ def _agreement(name: str, rows: Sequence[Judgement]) -> Agreement:
         if name in RUBRICS
         else sorted({choice for said in votes.values() for choice in said.values() if choice})
     )
-    return agreement(votes, choices)
+    asked = {item: question.get(item.split()[0], item) for said in votes.values() for item in said}
+    return agreement(votes, choices, asked)
 
 
 Places = Mapping[str, tuple[str, str, str]]
@@ -141,13 +157,20 @@ def _shares(found: Mapping[str, Sequence[Consensus]], place: Places) -> Iterable
         for (model, condition), here in cells.items():
             questions = np.array([place[row.response_id][2] for row in here])
             silent = np.array([row.choice is None for row in here], dtype=np.float64)
-            for choice in sorted({row.choice for row in here if row.choice is not None}):
+            for choice in _choices(name, here):
                 said = np.array([row.choice == choice for row in here], dtype=np.float64)
                 share = rate(np.where(silent == 1, np.nan, said), questions)
                 yield as_metric(f"consensus_{name}_{choice}", model, condition, share)
             yield as_metric(
                 f"consensus_{name}_abstained", model, condition, rate(silent, questions)
             )
+
+
+def _choices(rubric: str, rows: Sequence[Consensus]) -> list[str]:
+    """All that could be chosen: a choice that nobody made has the share 0 and is not missing."""
+    if rubric in RUBRICS:
+        return sorted(RUBRICS[rubric].choices)
+    return sorted({row.choice for row in rows if row.choice is not None})
 
 
 def _reward_means(rows: Sequence[Judgement], place: Places) -> Iterable[Metric]:
@@ -211,12 +234,13 @@ def _difference(
         return []
     one = _columns([by_key[before, prompt, repeat] for prompt, repeat in shared])
     two = _columns([by_key[after, prompt, repeat] for prompt, repeat in shared])
-    questions = np.array([prompts[prompt].question_id for prompt, _ in shared])
+    keys = question_keys(prompts)
+    questions = np.array([keys[prompt] for prompt, _ in shared])
     rows = []
     for name in one:
         paired = paired_mean(one[name], two.get(name, np.full(len(shared), np.nan)), questions)
         names = before, after, condition
-        rows.append(comparison(f"{judge} {name}", "mean", names, paired))
+        rows.append(comparison(f"{judge} {name}", "mean", names, paired, bounded=False))
     return rows
 
 
@@ -249,11 +273,11 @@ def ranks_right_higher(
     rows: Sequence[Judgement],
     correct: Mapping[str, bool | None],
     responses: Mapping[str, Response],
-    prompts: Mapping[str, Prompt],
+    questions: Mapping[str, str],
 ) -> Iterator[Metric]:
     """`JUDGE SCORE ranks_right_higher`: the right one of two responses to a prompt scores higher.
 
-    Ties count half. Only pairs within a prompt are looked at.
+    Ties count half. Only pairs within a prompt are looked at; every question weighs alike.
     """
     cells: dict[tuple[str, str], dict[str, tuple[list[float], list[float]]]] = {}
     for row in rows:
@@ -268,12 +292,12 @@ def ranks_right_higher(
         won: dict[str, float] = {}
         pairs: dict[str, float] = {}
         for prompt_id, (right, wrong) in by_prompt.items():
-            question = prompts[prompt_id].question_id
+            question = questions[prompt_id]
             above = np.subtract.outer(right, wrong)
             won[question] = won.get(question, 0.0) + float(
                 (above > 0).sum() + (above == 0).sum() / 2
             )
             pairs[question] = pairs.get(question, 0.0) + above.size
         kept = [question for question, count in pairs.items() if count]
-        sums = Sums(np.array([won[q] for q in kept]), np.array([pairs[q] for q in kept]))
-        yield as_metric(f"{judge} {name} ranks_right_higher", EVERY, EVERY, rate_of(sums))
+        shares = np.array([won[question] / pairs[question] for question in kept])
+        yield as_metric(f"{judge} {name} ranks_right_higher", EVERY, EVERY, rate_of(shares))

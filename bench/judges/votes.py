@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from pydantic import ValidationError
@@ -21,6 +21,13 @@ class RubricRow(Record):
     hash: str
     template: str
     choices: tuple[str, ...]
+
+
+class CountRow(Record):
+    """Whether a judge's votes on its own responses count; the last such row holds."""
+
+    kind: Literal["count"] = "count"
+    count_self: bool
 
 
 class Judgement(Generation):
@@ -69,14 +76,14 @@ class JudgeCount(Record):
 
 
 def read_judgements(rows: Iterable[dict[str, Any]]) -> dict[str, Judgement]:
-    """Judgement id -> its last row; rubric rows are left out.
+    """Judgement id -> its last row; rows on how they were asked and count are left out.
 
     Raises:
         FolderError: a row that is neither.
     """
     found: dict[str, Judgement] = {}
     for number, row in enumerate(rows, start=1):
-        if row.get("kind") == "rubric":
+        if row.get("kind") in ("rubric", "count"):
             continue
         try:
             judgement = Judgement.model_validate(row)
@@ -87,6 +94,12 @@ def read_judgements(rows: Iterable[dict[str, Any]]) -> dict[str, Judgement]:
 
 
 SWAPPED = {"FIRST": "SECOND", "SECOND": "FIRST", "TIE": "TIE"}
+
+
+def counts_self(rows: Iterable[dict[str, Any]]) -> bool:
+    """Whether votes on one's own responses count in this run, as they do by default."""
+    said = [row for row in rows if row.get("kind") == "count"]
+    return bool(said[-1]["count_self"]) if said else True
 
 
 class Consensus(Record):
@@ -123,7 +136,11 @@ def consensus(judgements: Iterable[Judgement], count_self: bool = True) -> list[
     ]
 
 
-def pair_consensus(judgements: Iterable[Judgement], count_self: bool = True) -> list[Consensus]:
+def pair_consensus(
+    judgements: Iterable[Judgement],
+    count_self: bool = True,
+    order: Mapping[str, int] | None = None,
+) -> list[Consensus]:
     """One for each pair; a judge whose choice turns with the order has said TIE.
 
     Choices are in terms of `response_id` (FIRST) and `other_id` (SECOND) of the result. A judge
@@ -132,12 +149,18 @@ def pair_consensus(judgements: Iterable[Judgement], count_self: bool = True) -> 
     cases: dict[tuple[str, str], dict[str, list[Judgement]]] = {}
     for judgement in judgements:
         if judgement.kind == "pair" and judgement.other_id is not None:
-            one, two = sorted((judgement.response_id, judgement.other_id))
+            one, two = as_asked(judgement.response_id, judgement.other_id, order or {})
             cases.setdefault((one, two), {}).setdefault(judgement.judge, []).append(judgement)
     return [
         _of(one, two, [(rows[0], both_orders(one, rows)) for rows in by_judge.values()], count_self)
         for (one, two), by_judge in cases.items()
     ]
+
+
+def as_asked(one: str, two: str, order: Mapping[str, int]) -> tuple[str, str]:
+    """Two responses in the order in which they were asked, whichever a judge was shown first."""
+    first, second = sorted((one, two), key=lambda name: (order.get(name, len(order)), name))
+    return first, second
 
 
 def both_orders(first: str, rows: Sequence[Judgement]) -> str | None:

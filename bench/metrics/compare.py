@@ -1,87 +1,194 @@
-"""Two frames, before and after, paired verdict by verdict: differences, intervals, tests."""
+"""Two frames, before and after, paired question by question: differences, tests and one verdict.
+
+What is compared is whatever two frames hold: two runs, two models, two conditions, two sets.
+Questions are paired by their content. One vocabulary says what came of it, on every page and in the
+terminal: *more*, *less*, *alike* (the interval lies inside the margin) and *undecided*.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Literal
+from itertools import groupby
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from starprobe.bench.metrics.definitions import BY_NAME, HEADLINES, Definition
+from starprobe.bench.metrics.definitions import (
+    BY_NAME,
+    HEADLINES,
+    MARGIN,
+    PRIMARY,
+    RELATIVE_MARGIN,
+    SECONDARY,
+    Definition,
+)
 from starprobe.bench.metrics.lengths import NAME as MATCHED
 from starprobe.bench.metrics.lengths import matched_length
 from starprobe.bench.records import Comparison
-from starprobe.bench.statistics.paired import Paired, holm, paired_mean, paired_rate
+from starprobe.bench.statistics.paired import (
+    Paired,
+    benjamini_hochberg,
+    detectable,
+    holm,
+    paired_mean,
+    paired_rate,
+    questions_to_decide,
+    word_for,
+)
 from starprobe.probes.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-
 DEFAULT = (*HEADLINES, MATCHED)
-PAIR_KEYS = ("question_id", "condition", "order", "repeat")
+PAIR_KEYS = ("question", "condition", "arranged", "repeat")
+PLAIN = "plain"
+VERDICTS = ("more", "less", "alike", "undecided")
+
+
+class Cell(NamedTuple):
+    """What stands before and after under one heading."""
+
+    model_before: str
+    model_after: str
+    condition: str
+    before: pd.DataFrame
+    """Rows that `after` has too, in the same order."""
+    after: pd.DataFrame
+    unmatched: int = 0
+    """Questions that only one of them has."""
+    probes: str = ""
 
 
 def compare(
     before: pd.DataFrame, after: pd.DataFrame, metrics: Sequence[str] = DEFAULT
 ) -> list[Comparison]:
-    """A row for each metric and condition that both frames have, p adjusted over all of them.
+    """A row for each metric and condition that both frames have, with its verdict.
 
-    Verdicts are paired by question, condition, order and repeat. Where each frame holds one model,
-    they are the two that are compared; otherwise each model is compared with itself.
+    Verdicts are paired by the question's content, condition, order of the options and repeat. Where
+    each frame holds one model, they are the two that are compared; otherwise each model is compared
+    with itself. Asked for nothing (`plain`), full breakdown is the primary outcome and is tested
+    alone; coverage, right answers and answers given are secondary (Holm); all else is exploratory
+    (Benjamini-Hochberg).
 
     Raises:
-        InputError: the frames share no model, or no question in the same condition.
+        InputError: an unknown metric, or the frames share no model, or no question in the same
+            condition.
     """
     unknown = [name for name in metrics if name not in BY_NAME and name != MATCHED]
     if unknown:
         raise InputError(f"unknown metric {unknown[0]!r}; known: {', '.join(BY_NAME)}, {MATCHED}")
-    found = [
-        at_matched_length(cell[:3], *cell[3:])
-        if name == MATCHED
-        else comparison(name, BY_NAME[name].kind, cell[:3], paired(BY_NAME[name], *cell[3:]))
-        for cell in paired_cells(before, after)
+    found: list[Comparison] = []
+    for _, cells in groupby(paired_cells(before, after), key=lambda cell: cell[:2]):
+        found += compared(list(cells), metrics)
+    if not found:
+        raise InputError(_why_nothing(before, after))
+    return found
+
+
+def compared(cells: Sequence[Cell], metrics: Sequence[str]) -> list[Comparison]:
+    """The comparisons of cells that belong together: roles, adjusted p and verdicts."""
+    headline = headline_of([cell.condition for cell in cells])
+    rows = [
+        compare_cell(cell, name).model_copy(
+            update={
+                "role": "exploratory" if cell.probes else role_of(name, cell.condition, headline)
+            }
+        )
+        for cell in cells
         for name in metrics
     ]
-    if not found:
-        raise InputError(
-            "nothing to compare: the two runs share no question in the same condition, order and "
-            "repeat; compare runs of the same probe set and conditions"
-        )
-    return adjust(found)
+    return judged(rows)
+
+
+def headline_of(conditions: Sequence[str]) -> str | None:
+    """The condition of the primary outcome: asked for nothing; None where it was not asked so."""
+    return PLAIN if PLAIN in conditions else None
+
+
+def role_of(
+    metric: str, condition: str, headline: str | None
+) -> Literal["primary", "secondary", "exploratory"]:
+    """What a comparison was declared to be; everything outside the headline condition explores."""
+    if condition != headline:
+        return "exploratory"
+    if metric == PRIMARY:
+        return "primary"
+    return "secondary" if metric in SECONDARY else "exploratory"
+
+
+def judged(rows: Sequence[Comparison]) -> list[Comparison]:
+    """The same rows with p adjusted in their families, and the verdict that follows."""
+    adjusted: list[float | None] = [row.p for row in rows]
+    for role, adjust_family in (("secondary", holm), ("exploratory", benjamini_hochberg)):
+        places = [place for place, row in enumerate(rows) if row.role == role]
+        for place, p in zip(places, adjust_family([rows[i].p for i in places]), strict=True):
+            adjusted[place] = p
+    return [with_verdict(row, p) for row, p in zip(rows, adjusted, strict=True)]
 
 
 def adjust(family: Sequence[Comparison]) -> list[Comparison]:
-    """The same rows with p adjusted over all of them."""
-    adjusted = holm([row.p for row in family])
+    """The same rows as one family of secondary outcomes: p adjusted by Holm, verdicts with it."""
+    ps = holm([row.p for row in family])
     return [
-        row.model_copy(update={"p_adjusted": p}) for row, p in zip(family, adjusted, strict=True)
+        with_verdict(row.model_copy(update={"role": "secondary"}), p)
+        for row, p in zip(family, ps, strict=True)
     ]
+
+
+def with_verdict(row: Comparison, p_adjusted: float | None) -> Comparison:
+    """The row with its adjusted p, its verdict, and nothing to wait for where it is decided."""
+    from starprobe.bench.statistics.intervals import Estimate
+
+    update: dict[str, object] = {"p_adjusted": p_adjusted}
+    if row.difference is not None:
+        found = Estimate(row.difference, row.low, row.high, row.n, "")
+        update["verdict"] = word_for(found, p_adjusted, row.margin)
+        if update["verdict"] != "undecided":
+            update["questions_needed"] = None
+    return row.model_copy(update=update)
 
 
 def paired_rows(
     before: pd.DataFrame, after: pd.DataFrame, keys: Sequence[str] = PAIR_KEYS
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The rows that both frames have, aligned by these keys, in the order of `before`."""
-    first = before.drop_duplicates(list(keys)).set_index(list(keys), drop=False)
-    second = after.drop_duplicates(list(keys)).set_index(list(keys), drop=False)
+    first, second = _unique(before, keys), _unique(after, keys)
     shared = first.index[first.index.isin(second.index)]
     return first.loc[shared], second.loc[shared]
 
 
-Cell = tuple[str, str, str, "pd.DataFrame", "pd.DataFrame"]
+def _unique(table: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
+    """One row a key; of several the first by its text, whatever order they stand in."""
+    if table.duplicated(list(keys)).any():
+        places = table.assign(place=range(len(table))).sort_values("text", kind="stable")
+        kept = places.drop_duplicates(list(keys))["place"].sort_values()
+        table = table.iloc[kept.to_numpy()]
+    return table.set_index(list(keys), drop=False)
 
 
 def paired_cells(before: pd.DataFrame, after: pd.DataFrame) -> Iterator[Cell]:
-    """(model before, model after, condition, aligned rows before, aligned rows after)."""
+    """A cell for each two models that are compared and each condition that they share."""
     for one, two in _model_pairs(before, after):
-        rows, others = paired_rows(before[before["model"] == one], after[after["model"] == two])
-        for condition in rows["condition"].drop_duplicates():
-            yield (
-                one,
-                two,
-                str(condition),
-                rows[rows["condition"] == condition],
-                others[others["condition"] == condition],
-            )
+        first, second = before[before["model"] == one], after[after["model"] == two]
+        for condition in first["condition"].drop_duplicates():
+            rows, others = (side[side["condition"] == condition] for side in (first, second))
+            cell = cell_of((one, two, str(condition)), rows, others)
+            if cell is not None:
+                yield cell
+
+
+def cell_of(
+    names: tuple[str, str, str],
+    before: pd.DataFrame,
+    after: pd.DataFrame,
+    keys: Sequence[str] = PAIR_KEYS,
+    probes: str = "",
+) -> Cell | None:
+    """The cell of these rows under (model before, model after, heading); None without a pair."""
+    rows, others = paired_rows(before, after, keys)
+    if not len(rows):
+        return None
+    asked = set(before["question"]) | set(after["question"])
+    return Cell(*names, rows, others, len(asked) - rows["question"].nunique(), probes)
 
 
 def _model_pairs(before: pd.DataFrame, after: pd.DataFrame) -> list[tuple[str, str]]:
@@ -98,15 +205,51 @@ def _model_pairs(before: pd.DataFrame, after: pd.DataFrame) -> list[tuple[str, s
     return shared
 
 
+def _why_nothing(before: pd.DataFrame, after: pd.DataFrame) -> str:
+    """Why no question is shared: other conditions, or other questions under the same ids."""
+    if not set(before["question"]) & set(after["question"]):
+        ids = sorted(set(before["question_id"]) & set(after["question_id"]))
+        if ids:
+            stems = [t.loc[t["question_id"] == ids[0], "stem"].iloc[0] for t in (before, after)]
+            return (
+                f"nothing to compare: the two runs use the same ids for other questions "
+                f"({ids[0]!r} is {stems[0]:.60} before and {stems[1]:.60} after); questions are "
+                f"paired by their stem and options"
+            )
+    return (
+        "nothing to compare: the two runs share no question in the same condition, order and "
+        "repeat; compare runs of the same probe set and conditions"
+    )
+
+
+def compare_cell(cell: Cell, metric: str) -> Comparison:
+    """One metric in one cell, its p not adjusted yet."""
+    if metric == MATCHED:
+        return at_matched_length(cell)
+    definition = BY_NAME[metric]
+    names = cell.model_before, cell.model_after, cell.condition
+    found = paired(definition, cell.before, cell.after)
+    row = comparison(metric, definition.kind, names, found, definition.within_bounds)
+    return row.model_copy(update={"unmatched": cell.unmatched, "probes": cell.probes})
+
+
 def paired(definition: Definition, before: pd.DataFrame, after: pd.DataFrame) -> Paired:
     """One metric over aligned rows: the test that fits its kind."""
-    over = paired_rate if definition.kind == "rate" else paired_mean
-    questions = before["question_id"].to_numpy()
-    return over(definition.values(before), definition.values(after), questions)
+    over = paired_rate if definition.within_bounds else paired_mean
+    return over(
+        definition.values(before),
+        definition.values(after),
+        before["question"].to_numpy(),
+        before["arranged"].to_numpy(),
+    )
 
 
 def comparison(
-    metric: str, kind: Literal["rate", "mean"], names: tuple[str, str, str], found: Paired
+    metric: str,
+    kind: Literal["rate", "mean"],
+    names: tuple[str, str, str],
+    found: Paired,
+    bounded: bool = True,
 ) -> Comparison:
     """A paired result as a record, its p not adjusted yet.
 
@@ -115,7 +258,11 @@ def comparison(
         kind: a share of zeros and ones, or a mean of numbers.
         names: model before, model after, condition.
         found: the result.
+        bounded: its numbers lie between 0 and 1.
     """
+    margin = MARGIN if bounded else _tenth(found.before)
+    value, spread = found.difference.value, found.spread
+    needed = None if value is None or not spread else questions_to_decide(value, spread, margin)
     return Comparison(
         metric=metric,
         kind=kind,
@@ -124,7 +271,7 @@ def comparison(
         condition=names[2],
         before=found.before,
         after=found.after,
-        difference=found.difference.value,
+        difference=value,
         low=found.difference.low,
         high=found.difference.high,
         test=found.test,
@@ -134,28 +281,70 @@ def comparison(
         pairs=found.pairs,
         before_only=found.before_only,
         after_only=found.after_only,
+        margin=margin,
+        detectable=detectable(spread, found.difference.n),
+        questions_needed=needed,
     )
 
 
-def at_matched_length(
-    names: tuple[str, str, str], before: pd.DataFrame, after: pd.DataFrame
-) -> Comparison:
+def _tenth(before: float | None) -> float | None:
+    return RELATIVE_MARGIN * abs(before) if before else None
+
+
+def at_matched_length(cell: Cell) -> Comparison:
     """The full-breakdown rates in the bins of length that both fill; see `lengths`."""
-    found = matched_length({"before": before, "after": after})
+    found = matched_length({"before": cell.before, "after": cell.after})
     return Comparison(
         metric=MATCHED,
         kind="rate",
-        model_before=names[0],
-        model_after=names[1],
-        condition=names[2],
+        model_before=cell.model_before,
+        model_after=cell.model_after,
+        condition=cell.condition,
         before=found.rates["before"].value,
         after=found.rates["after"].value,
         difference=found.difference.value,
         low=found.difference.low,
         high=found.difference.high,
-        test=found.difference.method,
-        p=found.p,
+        test="",
+        p=None,
         p_adjusted=None,
         n=found.difference.n,
         pairs=found.matched,
+        margin=MARGIN,
+        unmatched=cell.unmatched,
+        probes=cell.probes,
     )
+
+
+def said(row: Comparison) -> str:
+    """The verdict in words, the same wherever a comparison is shown.
+
+    "more", "less", "alike (within 5 points)", or "undecided (would take about 120 questions; 20
+    show differences from 31 points)".
+    """
+    if row.verdict is None:
+        return "nothing to compare"
+    if row.verdict == "alike":
+        return f"alike (within {amount(row, row.margin)})"
+    if row.verdict != "undecided":
+        return row.verdict
+    parts = []
+    if row.questions_needed is not None and row.questions_needed > row.n:
+        parts.append(f"would take about {row.questions_needed:,} questions")
+    if row.detectable is not None:
+        limit = amount(row, row.detectable)
+        bounded = row.metric not in BY_NAME or BY_NAME[row.metric].within_bounds
+        beyond = bounded and row.detectable > 1
+        parts.append(
+            f"{row.n} are too few for any" if beyond else f"{row.n} show differences from {limit}"
+        )
+    return f"undecided ({'; '.join(parts)})" if parts else "undecided"
+
+
+def amount(row: Comparison, size: float | None) -> str:
+    """A difference in the units of a row: points of a share, or the numbers themselves."""
+    if size is None:
+        return "?"
+    if row.metric not in BY_NAME or BY_NAME[row.metric].within_bounds:
+        return f"{100 * size:.0f} points" if size >= 0.02 else f"{100 * size:.1f} points"
+    return f"{size:.3g}"

@@ -1,21 +1,38 @@
-"""Which conditions belong together, and what one adds to the other."""
+"""What a run compares by itself: conditions with their twins, orders, models with each other."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import combinations
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from starprobe.bench.metrics.compare import adjust, comparison, paired, paired_rows
-from starprobe.bench.metrics.definitions import BY_NAME
-from starprobe.bench.records import Comparison
+import numpy as np
+from numpy.typing import NDArray
+
+from starprobe.bench.metrics.compare import (
+    PLAIN,
+    Cell,
+    cell_of,
+    compared,
+    comparison,
+    headline_of,
+    judged,
+    role_of,
+)
+from starprobe.bench.metrics.definitions import BY_NAME, PRIMARY
+from starprobe.bench.records import Comparison, Standing
+from starprobe.bench.statistics.intervals import LEVEL, Floats, rate
+from starprobe.bench.statistics.paired import holm, paired_mean, paired_rate
 from starprobe.probes.conditions import Condition, get_condition
 from starprobe.probes.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-
-PLAIN = "plain"
+KEYS = ("question", "arranged", "repeat")
+METRICS = (PRIMARY, "coverage", "accuracy", "outcome_answered", "tokens")
+BY_SET = (PRIMARY, "accuracy")
+"""What is compared set by set too, where there are several."""
 
 
 def is_elicited(condition: Condition) -> bool:
@@ -48,6 +65,20 @@ def elicited_pairs(table: pd.DataFrame) -> list[tuple[str, str]]:
     hinted = set(table.loc[table["hinted"].notna(), "condition"].astype(str))
     own = {name: twin for name, twin in own_twins(table).items() if name not in hinted}
     return twins(table["condition"].astype(str), is_elicited, own)
+
+
+def condition_pairs(table: pd.DataFrame) -> list[tuple[str, str]]:
+    """(twin, condition) for all conditions of a frame that have one.
+
+    What asks for reasons is held against the same without, what hints against the same without, and
+    everything else (other words, other labels, examples, another instruction) against `plain`.
+    """
+    names = [str(name) for name in table["condition"].drop_duplicates()]
+    found = elicited_pairs(table) + hinted_pairs(table)
+    paired = {after for _, after in found}
+    if PLAIN in names:
+        found += [(PLAIN, name) for name in names if name != PLAIN and name not in paired]
+    return found
 
 
 def twins(
@@ -99,27 +130,179 @@ def elicited_only(name: str) -> bool:
     return condition.elicited and not condition.hinted
 
 
-KEYS = ("question_id", "order", "repeat")
-METRICS = ("full_breakdown", "coverage", "accuracy", "tokens")
-
-
 def contrasts(frame: pd.DataFrame) -> list[Comparison]:
-    """Elicited minus spontaneous, and hinted minus unhinted, for each model of the frame.
+    """Each condition against its twin, and each order of the options against the first, by model.
 
-    The condition of a row reads `plain -> scratchpad`; p is adjusted over all rows.
+    The condition of a row reads `plain -> scratchpad` or `plain, order 0 -> 2`. All are
+    exploratory; p is adjusted over those of one model.
     """
-    return adjust(list(_contrasts(frame)))
-
-
-def _contrasts(frame: pd.DataFrame) -> Iterator[Comparison]:
+    found: list[Comparison] = []
     for model, table in frame.groupby("model", sort=False):
-        for before, after in elicited_pairs(table) + hinted_pairs(table):
-            one, two = paired_rows(
-                table[table["condition"] == before], table[table["condition"] == after], KEYS
+        cells = [*_of_conditions(str(model), table), *_of_orders(str(model), table)]
+        found += compared(cells, METRICS)
+    return found
+
+
+def _of_conditions(model: str, table: pd.DataFrame) -> Iterator[Cell]:
+    for before, after in condition_pairs(table):
+        names = model, model, f"{before} -> {after}"
+        one, two = (table[table["condition"] == name] for name in (before, after))
+        cell = cell_of(names, one, two, KEYS)
+        if cell is not None:
+            yield cell
+
+
+def _of_orders(model: str, table: pd.DataFrame) -> Iterator[Cell]:
+    for condition, rows in table.groupby("condition", sort=False):
+        if not spontaneous(str(condition)):
+            continue
+        for order in sorted(set(rows["order"]) - {0}):
+            names = model, model, f"{condition}, order 0 -> {order}"
+            one, two = (rows[rows["order"] == number] for number in (0, order))
+            cell = cell_of(names, one, two, ("question", "repeat"))
+            if cell is not None:
+                yield cell
+
+
+class Sheet(NamedTuple):
+    """The numbers of one model in one condition, sorted by question, order and repeat."""
+
+    keys: NDArray[Any]
+    """Of each row: question, order and repeat as one word."""
+    questions: NDArray[Any]
+    orders: NDArray[Any]
+    probes: NDArray[Any]
+    values: dict[str, Floats]
+    """Metric -> a number a row."""
+
+
+def sheets_of(
+    frame: pd.DataFrame, metrics: Sequence[str], models: Sequence[str] = ()
+) -> dict[tuple[str, str], Sheet]:
+    """(model, condition) -> its sheet: each metric is worked out once and not for every pair."""
+    found = {}
+    for (model, condition), rows in frame.groupby(["model", "condition"], sort=False):
+        if not models or model in models:
+            rows = rows.sort_values([*KEYS, "text"], kind="stable").drop_duplicates(list(KEYS))
+            words = [f"{q}|{a}|{r}" for q, a, r in zip(*(rows[key] for key in KEYS), strict=True)]
+            found[str(model), str(condition)] = Sheet(
+                np.array(words, dtype=object),
+                rows["question"].to_numpy(),
+                rows["arranged"].to_numpy(),
+                rows["probes"].to_numpy(),
+                {name: BY_NAME[name].values(rows) for name in metrics},
             )
-            if not len(one):
-                continue
-            for name in METRICS:
-                cell = str(model), str(model), f"{before} -> {after}"
-                both = paired(BY_NAME[name], one, two)
-                yield comparison(name, BY_NAME[name].kind, cell, both)
+    return found
+
+
+def between_models(
+    frame: pd.DataFrame, models: Sequence[str] = (), metrics: Sequence[str] = METRICS
+) -> list[Comparison]:
+    """Each two models on the same questions, in each condition that both were asked in, and by set.
+
+    Families are those of one pair of models, so that no number of a pair hangs on a third model.
+
+    Raises:
+        InputError: a model that is not there.
+    """
+    there = [str(name) for name in frame["model"].drop_duplicates()]
+    missing = [name for name in models if name not in there]
+    if missing:
+        raise InputError(f"no model {missing[0]!r} here; there is: {', '.join(there)}")
+    sheets = sheets_of(frame, metrics, models)
+    conditions = [str(name) for name in frame["condition"].drop_duplicates()]
+    found: list[Comparison] = []
+    for pair in combinations(list(models) or there, 2):
+        rows = [
+            row
+            for condition in conditions
+            if all((model, condition) in sheets for model in pair)
+            for row in _of_sheets(pair, condition, sheets, metrics)
+        ]
+        found += judged(rows)
+    return found
+
+
+def _of_sheets(
+    pair: tuple[str, str],
+    condition: str,
+    sheets: Mapping[tuple[str, str], Sheet],
+    metrics: Sequence[str],
+) -> Iterator[Comparison]:
+    """The comparisons of two models in one condition; in the headline one, by question set too."""
+    one, two = (sheets[model, condition] for model in pair)
+    _, first, second = np.intersect1d(one.keys, two.keys, return_indices=True)
+    asked = len(set(one.questions) | set(two.questions))
+    unmatched = asked - len(set(one.questions[first]))
+    for name in metrics if len(first) else ():
+        row = _of_rows(pair, condition, name, one, two, (first, second))
+        role = role_of(name, condition, headline_of([condition]))
+        yield row.model_copy(update={"role": role, "unmatched": unmatched})
+    sets = list(dict.fromkeys(np.sort(one.probes[first])))
+    for probes in sets if condition == PLAIN and len(sets) > 1 else ():
+        inside = one.probes[first] == probes
+        for name in (name for name in BY_SET if name in metrics):
+            row = _of_rows(pair, condition, name, one, two, (first[inside], second[inside]))
+            yield row.model_copy(update={"probes": str(probes)})
+
+
+def _of_rows(
+    pair: tuple[str, str],
+    condition: str,
+    metric: str,
+    one: Sheet,
+    two: Sheet,
+    rows: tuple[NDArray[Any], NDArray[Any]],
+) -> Comparison:
+    definition, (first, second) = BY_NAME[metric], rows
+    over = paired_rate if definition.within_bounds else paired_mean
+    found = over(
+        one.values[metric][first],
+        two.values[metric][second],
+        one.questions[first],
+        one.orders[first],
+    )
+    names = *pair, condition
+    return comparison(metric, definition.kind, names, found, definition.within_bounds)
+
+
+def standings(frame: pd.DataFrame, metric: str = PRIMARY) -> list[Standing]:
+    """The models of a frame by one metric, asked for nothing, in groups that are told apart.
+
+    A model's best and worst rank are what the paired tests of all pairs (Holm) leave open. Highest
+    first; empty where fewer than two models were asked for nothing.
+    """
+    rows = frame[frame["condition"] == PLAIN]
+    models = [str(name) for name in rows["model"].drop_duplicates()]
+    if len(models) < 2:
+        return []
+    found = [row for row in between_models(rows, metrics=(metric,)) if not row.probes]
+    adjusted = holm([row.p for row in found])
+    above: dict[str, set[str]] = {name: set() for name in models}
+    for row, p in zip(found, adjusted, strict=True):
+        if row.difference and p is not None and p < 1 - LEVEL:
+            low, high = (row.model_before, row.model_after)[:: 1 if row.difference > 0 else -1]
+            above[low].add(high)
+    standing = [_standing(name, rows, metric, above) for name in models]
+    return sorted(standing, key=lambda one: -(one.value if one.value is not None else -1))
+
+
+def _standing(
+    model: str, rows: pd.DataFrame, metric: str, above: Mapping[str, set[str]]
+) -> Standing:
+    own = rows[rows["model"] == model]
+    value = rate(
+        BY_NAME[metric].values(own), own["question"].to_numpy(), own["arranged"].to_numpy()
+    )
+    below = sum(model in higher for higher in above.values())
+    return Standing(
+        model=model,
+        metric=metric,
+        condition=PLAIN,
+        value=value.value,
+        low=value.low,
+        high=value.high,
+        n=value.n,
+        best_rank=len(above[model]) + 1,
+        worst_rank=len(above) - below,
+    )

@@ -1,4 +1,8 @@
-"""The metrics that are one number a verdict: a name, a kind and where the numbers come from."""
+"""What is measured: the metrics that are one number a response, and to which responses they apply.
+
+The unit of all of them is the question, and every question weighs alike: a question's value is the
+mean of its responses. A metric says what it needs; where that is missing it has no value.
+"""
 
 from __future__ import annotations
 
@@ -14,20 +18,46 @@ if TYPE_CHECKING:
     import pandas as pd
 
 OUTCOMES = ("answered", "no_answer", "refused", "multi", "cut")
+PRIMARY = "full_breakdown"
+"""The one outcome that is declared beforehand; asked for nothing, it is the product's question."""
+SECONDARY = ("coverage", "accuracy", "outcome_answered")
+"""Tested beside it, adjusted together; all else is exploratory."""
+MARGIN = 0.05
+"""Differences of shares up to five points count as none that matter."""
+RELATIVE_MARGIN = 0.1
+"""The same for numbers without bounds: a tenth of what it was before."""
+
+Need = Literal["options", "key"]
 
 
 class Definition(NamedTuple):
-    """A metric over the verdicts of one model in one condition."""
+    """A metric over the responses of one model in one condition."""
 
     name: str
     kind: Literal["rate", "mean"]
-    values: Callable[[pd.DataFrame], Floats]
-    """One number a row of the frame, NaN where the metric does not apply."""
+    column: Callable[[pd.DataFrame], Floats]
+    """One number a row of the frame, NaN where there is none."""
     says: str
     headline: bool = False
     """Compared before and after by default; the others only on request."""
     bounded: bool = False
     """A mean of numbers between 0 and 1."""
+    needs: tuple[Need, ...] = ("options",)
+    """What a question must have for the metric to apply."""
+
+    @property
+    def within_bounds(self) -> bool:
+        """Whether all its numbers lie between 0 and 1."""
+        return self.kind == "rate" or self.bounded
+
+    def values(self, table: pd.DataFrame) -> Floats:
+        """One number a row of the frame, NaN where the metric does not apply."""
+        found = self.column(table)
+        if "options" in self.needs:
+            found = np.where(table["options"].to_numpy() > 0, found, np.nan)
+        if "key" in self.needs:
+            found = np.where(table["key"].notna().to_numpy(dtype=bool), found, np.nan)
+        return np.asarray(found, dtype=np.float64)
 
 
 def numbers(table: pd.DataFrame, column: str) -> Floats:
@@ -44,7 +74,7 @@ def _equals(column: str, value: str) -> Callable[[pd.DataFrame], Floats]:
 
 
 def right_of_all(table: pd.DataFrame) -> Floats:
-    """1 where right, 0 where wrong or not answered, NaN where the question has no key."""
+    """1 where right, 0 where wrong or not answered, NaN where no key is shown."""
     right = np.nan_to_num(numbers(table, "correct"), nan=0.0)
     return np.where(table["key"].notna().to_numpy(dtype=bool), right, np.nan)
 
@@ -58,7 +88,7 @@ def per_100_tokens(table: pd.DataFrame) -> Floats:
 
 DEFINITIONS: tuple[Definition, ...] = (
     Definition(
-        "full_breakdown",
+        PRIMARY,
         "rate",
         _column("full"),
         "share of responses that reason about every option (coverage = 1)",
@@ -78,6 +108,7 @@ DEFINITIONS: tuple[Definition, ...] = (
         right_of_all,
         "right answers among all responses to questions with a key; no answer is not right",
         headline=True,
+        needs=("options", "key"),
     ),
     Definition(
         "accuracy_answered",
@@ -85,6 +116,7 @@ DEFINITIONS: tuple[Definition, ...] = (
         _column("correct"),
         "right answers among the responses that gave one answer",
         headline=True,
+        needs=("options", "key"),
     ),
     Definition(
         "rejection",
@@ -93,6 +125,7 @@ DEFINITIONS: tuple[Definition, ...] = (
         "share of the wrong options that a response gives a reason against, averaged",
         headline=True,
         bounded=True,
+        needs=("options", "key"),
     ),
     Definition(
         "rationale_answer_agreement",
@@ -140,16 +173,23 @@ DEFINITIONS: tuple[Definition, ...] = (
         _column("tokens"),
         "tokens of the response, thinking included, as the backend counts them",
         headline=True,
+        needs=(),
     ),
-    Definition("chars", "mean", _column("chars"), "characters of what the reader reads"),
+    Definition("chars", "mean", _column("chars"), "characters of what the reader reads", needs=()),
     Definition(
         "covered_per_100_tokens",
         "mean",
         per_100_tokens,
         "options reasoned about for each 100 tokens: coverage with length held against it",
     ),
-    Definition("latency_s", "mean", _column("latency_s"), "seconds until the response was whole"),
-    Definition("cost", "mean", _column("cost"), "US dollars a response"),
+    Definition(
+        "latency_s",
+        "mean",
+        _column("latency_s"),
+        "seconds until the response was whole",
+        needs=(),
+    ),
+    Definition("cost", "mean", _column("cost"), "US dollars a response", needs=()),
 )
 BY_NAME = {definition.name: definition for definition in DEFINITIONS}
 HEADLINES = tuple(definition.name for definition in DEFINITIONS if definition.headline)

@@ -16,7 +16,6 @@ from starprobe.bench.statistics.intervals import (
     NOTHING,
     Estimate,
     Floats,
-    bootstrap_p,
     expanded_percentiles,
     resample,
 )
@@ -36,7 +35,6 @@ class Matched(NamedTuple):
     rates: dict[str, Estimate]
     difference: Estimate
     """Last group minus first."""
-    p: float | None
     matched: int
     """Responses inside the shared bins."""
 
@@ -46,7 +44,8 @@ def matched_length(groups: Mapping[str, pd.DataFrame]) -> Matched:
 
     Length is in tokens where every response has a count, else in characters; the bins are
     quantiles of all groups together, and a bin weighs as much as it has responses in the group
-    with the fewest there. Groups may share questions: questions are resampled together.
+    with the fewest there. Groups may share questions: questions are resampled together. There is no
+    interval where resampling does not vary.
     """
     lengths = _lengths(groups)
     edges = np.unique(np.quantile(np.concatenate(lengths), np.linspace(0, 1, BINS + 1)[1:-1]))
@@ -59,22 +58,18 @@ def matched_length(groups: Mapping[str, pd.DataFrame]) -> Matched:
     shared = np.flatnonzero(counts.min(axis=0) >= FEWEST)
     if not len(shared):
         empty = NOTHING._replace(method="no bin of length is filled by all groups")
-        return Matched(dict.fromkeys(names, empty), empty, None, 0)
+        return Matched(dict.fromkeys(names, empty), empty, 0)
     weights = counts[:, shared].min(axis=0).astype(np.float64)
     columns, n = _columns(tables, bins, shared)
     values = _rates(columns.sum(axis=0)[None, :], len(names), weights)[0]
     drawn = _rates(resample(columns), len(names), weights)
     drawn = drawn[~np.isnan(drawn).any(axis=1)]
-    if n < 2 or len(drawn) < 2:
-        return Matched(dict.fromkeys(names, NOTHING), NOTHING, None, 0)
     rates = {
         name: _estimate(float(values[place]), drawn[:, place], n)
         for place, name in enumerate(names)
     }
-    change = drawn[:, -1] - drawn[:, 0]
-    p = bootstrap_p(change, n) if len(names) > 1 and np.any(change) else None
-    difference = _estimate(float(values[-1] - values[0]), change, n)
-    return Matched(rates, difference, p, int(counts[:, shared].sum()))
+    difference = _estimate(float(values[-1] - values[0]), drawn[:, -1] - drawn[:, 0], n)
+    return Matched(rates, difference, int(counts[:, shared].sum()))
 
 
 def _lengths(groups: Mapping[str, pd.DataFrame]) -> list[Floats]:
@@ -88,7 +83,7 @@ def _columns(
     tables: list[pd.DataFrame], bins: list[np.ndarray], shared: np.ndarray
 ) -> tuple[Floats, int]:
     """A row a question: for each group and shared bin the full breakdowns and the responses."""
-    questions = np.concatenate([table["question_id"].to_numpy() for table in tables])
+    questions = np.concatenate([table["question"].to_numpy() for table in tables])
     known, codes = np.unique(questions, return_inverse=True)
     columns = np.zeros((len(known), 2 * len(tables) * len(shared)))
     start = 0
@@ -109,9 +104,11 @@ def _rates(totals: Floats, groups: int, weights: Floats) -> Floats:
     cells = totals.reshape(len(totals), groups, len(weights), 2)
     with np.errstate(invalid="ignore", divide="ignore"):
         rates = cells[..., 0] / cells[..., 1]
-    return np.asarray(rates @ (weights / weights.sum()))
+    return np.asarray((rates * (weights / weights.sum())).sum(axis=-1))
 
 
 def _estimate(value: float, drawn: Floats, n: int) -> Estimate:
+    if n < FEWEST or len(drawn) < 2 or float(np.ptp(drawn)) < 1e-12:
+        return Estimate(value, None, None, n, "matched bins of length: no interval")
     low, high = expanded_percentiles(drawn, n)
     return Estimate(value, low, high, n, "matched bins of length, bootstrap over questions")

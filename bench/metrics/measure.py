@@ -5,14 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from starprobe.bench.metrics.definitions import DEFINITIONS, Definition, numbers
+from starprobe.bench.metrics.definitions import BY_NAME, DEFINITIONS, HEADLINES, Definition
 from starprobe.bench.metrics.hints import channels, hint_metrics
-from starprobe.bench.metrics.lengths import NAME as MATCHED
-from starprobe.bench.metrics.lengths import matched_length
 from starprobe.bench.metrics.positions import position_metrics
 from starprobe.bench.records import Metric, NotApplicable
-from starprobe.bench.statistics.corrected import ReaderError, corrected_rate
-from starprobe.bench.statistics.intervals import Estimate, mean, rate
+from starprobe.bench.statistics.intervals import Estimate, mean
 from starprobe.probes.conditions import get_condition
 from starprobe.probes.errors import UserError
 
@@ -62,46 +59,50 @@ def _shows_thinking(rows: pd.DataFrame) -> bool:
     return any(channels(text, reasoning).reasoning for text, reasoning in texts)
 
 
-def measure(frame: pd.DataFrame, error: ReaderError | None = None) -> list[Metric]:
+def measure(frame: pd.DataFrame) -> list[Metric]:
     """Every metric for each model and condition of the frame; `docs/metrics.md` lists them.
 
-    A metric over nothing (no key, no token counts, one order) has no value and n = 0, or is left
-    out where it would need what the run does not have.
+    A metric over nothing (no key, no options shown, no token counts) has no value and n = 0; those
+    that need several orders or repeats are left out where the run has one.
 
     Args:
         frame: of `bench.metrics.frame`.
-        error: how the reader did on labelled texts; adds `full_breakdown_corrected`.
     """
-    return [*_by_cell(frame, error), *_at_matched_length(frame), *hint_metrics(frame)]
+    return [*_by_cell(frame), *hint_metrics(frame)]
 
 
-def _by_cell(frame: pd.DataFrame, error: ReaderError | None) -> Iterator[Metric]:
+def measure_sets(frame: pd.DataFrame) -> dict[str, list[Metric]]:
+    """Question set -> its headline metrics, where the frame holds several sets."""
+    names = [str(name) for name in frame["probes"].drop_duplicates()]
+    if len(names) < 2:
+        return {}
+    wanted = [BY_NAME[name] for name in HEADLINES]
+    return {
+        name: [
+            as_metric(definition.name, model, condition, estimate(definition, table))
+            for model, condition, table in cells(frame[frame["probes"] == name])
+            for definition in wanted
+        ]
+        for name in names
+    }
+
+
+def _by_cell(frame: pd.DataFrame) -> Iterator[Metric]:
     for model, condition, table in cells(frame):
         for definition in DEFINITIONS:
             yield as_metric(definition.name, model, condition, estimate(definition, table))
-        if error is not None:
-            questions = table["question_id"].to_numpy()
-            found = corrected_rate(numbers(table, "full"), questions, error)
-            yield as_metric("full_breakdown_corrected", model, condition, found)
         for name, value in position_metrics(table):
             yield as_metric(name, model, condition, value)
 
 
-def _at_matched_length(frame: pd.DataFrame) -> Iterator[Metric]:
-    """For conditions in which several models were run."""
-    for condition, rows in frame.groupby("condition", sort=False):
-        groups = {str(model): table for model, table in rows.groupby("model", sort=False)}
-        if len(groups) > 1:
-            for model, found in matched_length(groups).rates.items():
-                yield as_metric(MATCHED, model, str(condition), found)
-
-
 def estimate(definition: Definition, table: pd.DataFrame) -> Estimate:
-    """One metric over rows of a frame, with its interval over questions."""
-    values, questions = definition.values(table), table["question_id"].to_numpy()
-    if definition.kind == "rate":
-        return rate(values, questions)
-    return mean(values, questions, definition.bounded)
+    """One metric over rows of a frame: every question weighs alike, and its orders in it."""
+    values, questions, orders = (
+        definition.values(table),
+        table["question"].to_numpy(),
+        table["arranged"].to_numpy(),
+    )
+    return mean(values, questions, definition.within_bounds, orders)
 
 
 def cells(frame: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from starprobe.bench.statistics.intervals import (
+    FEWEST,
     NOTHING,
     Estimate,
     Floats,
@@ -36,7 +37,11 @@ class Agreement(Record):
     gwet_ac1: float | None
 
 
-def agreement(votes: Mapping[str, Mapping[str, str | None]], choices: Sequence[str]) -> Agreement:
+def agreement(
+    votes: Mapping[str, Mapping[str, str | None]],
+    choices: Sequence[str],
+    question: Mapping[str, str] | None = None,
+) -> Agreement:
     """The figures for judge -> item -> choice; a None or absent choice is a missing vote.
 
     No value where there is nothing to agree on (fewer than two items or judges); of kappa and alpha
@@ -45,13 +50,15 @@ def agreement(votes: Mapping[str, Mapping[str, str | None]], choices: Sequence[s
     Args:
         votes: judge -> item -> choice.
         choices: all that could be chosen; AC1 counts them even where they never were.
+        question: item -> its question, the unit of the interval; by default each item is one.
     """
     judges = tuple(votes)
     items = sorted({item for said in votes.values() for item in said})
     counts = count_choices(
         [[votes[judge].get(item) for judge in judges] for item in items], choices
     )
-    alpha = krippendorff_alpha(counts)
+    alpha = krippendorff_alpha(counts, [(question or {}).get(item, item) for item in items])
+    counts = counts[np.lexsort(counts.T)] if counts.size else counts
     rated = counts.sum(axis=1) if counts.size else np.zeros(0)
     return Agreement(
         judges=judges,
@@ -96,21 +103,39 @@ def fleiss(counts: Floats, judges: int) -> float | None:
     return float(fleiss_kappa(kept))
 
 
-def krippendorff_alpha(counts: Floats) -> Estimate:
-    """Nominal alpha with missing votes, and a bootstrap interval over items.
+def krippendorff_alpha(counts: Floats, questions: Sequence[str] | None = None) -> Estimate:
+    """Nominal alpha with missing votes, and a bootstrap interval over questions.
 
-    Krippendorff 2011, Computing Krippendorff's Alpha-Reliability, section C.
+    Krippendorff 2011, Computing Krippendorff's Alpha-Reliability, section C. Responses to one
+    question are no independent items.
+
+    Args:
+        counts: votes an item (row) and choice (column).
+        questions: the question of each item; by default each item is one.
     """
     rated = counts.sum(axis=1)
     kept, n = counts[rated >= 2], rated[rated >= 2]
     if len(kept) < 2 or np.sum(kept.sum(axis=0) > 0) < 2:
         return NOTHING
     same = (kept * (kept - 1)).sum(axis=1) / (n - 1)
-    columns = np.column_stack([same, kept])
-    value = float(_alpha(columns.sum(axis=0)[None, :])[0])
-    drawn = _alpha(resample(columns))
-    low, high = expanded_percentiles(drawn, len(kept))
-    return Estimate(value, low, min(1.0, high), len(kept), "bootstrap over items")
+    items = np.column_stack([same, kept])
+    known = np.arange(len(counts)) if questions is None else np.asarray(questions)
+    columns = _sums(items, known[rated >= 2])
+    value, clusters = float(_alpha(columns.sum(axis=0)[None, :])[0]), len(columns)
+    drawn = _alpha(resample(columns)) if clusters >= FEWEST else np.zeros(0)
+    if clusters < FEWEST or float(np.nanmax(drawn) - np.nanmin(drawn)) < 1e-12:
+        return Estimate(value, None, None, clusters, "too few, or all questions alike: no interval")
+    low, high = expanded_percentiles(drawn, clusters)
+    return Estimate(value, low, min(1.0, high), clusters, "bootstrap over questions")
+
+
+def _sums(rows: Floats, questions: np.ndarray) -> Floats:
+    """Totals of the rows of each question, sorted by what stands in them."""
+    _, codes = np.unique(questions, return_inverse=True)
+    order = np.lexsort((*rows.T, codes))
+    totals = np.zeros((int(codes.max()) + 1, rows.shape[1]))
+    np.add.at(totals, codes[order], rows[order])
+    return totals[np.lexsort(totals.T)]
 
 
 def _alpha(totals: Floats) -> Floats:

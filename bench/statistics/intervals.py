@@ -1,15 +1,15 @@
-"""Intervals and tests over values clustered by question. Numbers in, numbers out; no records.
+"""Means over questions with their intervals. Numbers in, numbers out; no records.
 
-Answers to one question in several orders or repeats are no independent observations, so every
-function takes the questions as clusters; n is the number of questions. Missing values are NaN and
-are left out. Nothing to measure is `NOTHING`: no value, n = 0.
+What is estimated is always the mean over questions of the question's mean: every question weighs
+alike, however often it was asked. Inside a question its orders weigh alike, and inside an order its
+repeats. n is the number of questions. Missing values are NaN and are left out. Nothing to measure
+is `NOTHING`: no value, n = 0. No result depends on the order in which values come.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import lru_cache
-from math import sqrt
+from math import exp, sqrt
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,9 +18,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 RESAMPLES = 4000
 LEVEL = 0.95
-_CELLS = 4_000_000
-_KEPT_CELLS = 40_000_000
-"""Draws up to this size are kept for the next metric: a byte each."""
+FEWEST = 5
+"""Questions below which an unbounded mean has no interval."""
 
 
 class Estimate(NamedTuple):
@@ -30,31 +29,51 @@ class Estimate(NamedTuple):
     low: float | None
     high: float | None
     n: int
-    """Questions (clusters)."""
+    """Questions."""
     method: str
-
-
-class Sums(NamedTuple):
-    """Totals and sizes of each cluster: all that the mean over clusters needs."""
-
-    total: Floats
-    size: Floats
-
-    @property
-    def mean(self) -> float:
-        """The mean over all values, not over clusters."""
-        return float(self.total.sum() / self.size.sum())
 
 
 NOTHING = Estimate(None, None, None, 0, "")
 
 
-def sums_by_cluster(values: Floats, clusters: NDArray[Any]) -> Sums:
-    """Totals and sizes by cluster, missing values left out."""
+def by_question(
+    values: Floats, questions: NDArray[Any], orders: NDArray[Any] | None = None
+) -> Floats:
+    """The mean of each question, sorted; missing values are left out.
+
+    Args:
+        values: a number a response, NaN where missing.
+        questions: the question of each.
+        orders: the order of the options of each; orders of a question then weigh alike.
+    """
+    return np.sort(grouped_means(values, questions, orders)[1])
+
+
+def grouped_means(
+    values: Floats, questions: NDArray[Any], orders: NDArray[Any] | None = None
+) -> tuple[NDArray[Any], Floats]:
+    """The questions that have a value, and the mean of each; see `by_question`."""
     kept = ~np.isnan(values)
-    _, codes = np.unique(np.asarray(clusters)[kept], return_inverse=True)
-    totals = np.bincount(codes, weights=values[kept]).astype(np.float64)
-    return Sums(totals, np.bincount(codes).astype(np.float64))
+    values, questions = values[kept], np.asarray(questions)[kept]
+    if not len(values):
+        return questions[:0], values
+    names, codes = np.unique(questions, return_inverse=True)
+    if orders is not None:
+        _, places = np.unique(np.asarray(orders)[kept], return_inverse=True)
+        cells = codes * (int(places.max()) + 1) + places
+        values, cells = _means(values, cells)
+        codes = cells // (int(places.max()) + 1)
+    means, _ = _means(values, codes)
+    return names, means
+
+
+def _means(values: Floats, codes: NDArray[Any]) -> tuple[Floats, NDArray[Any]]:
+    """Mean and code of each group; sorted inside first, so that sums are the same to the digit."""
+    order = np.lexsort((values, codes))
+    values, codes = values[order], codes[order]
+    starts = np.flatnonzero(np.r_[True, codes[1:] != codes[:-1]])
+    sizes = np.diff(np.r_[starts, len(codes)])
+    return np.add.reduceat(values, starts) / sizes, codes[starts]
 
 
 def wilson(successes: float, trials: float, level: float = LEVEL) -> tuple[float, float]:
@@ -76,154 +95,160 @@ def _wilson(successes: float, trials: float, alpha: float) -> tuple[float, float
     return 0.0 if successes <= 0 else float(low), 1.0 if successes >= trials else float(high)
 
 
-def rate(values: Floats, clusters: NDArray[Any], level: float = LEVEL) -> Estimate:
-    """A share of zeros and ones with Wilson's interval, widened for clusters.
+def rate(
+    values: Floats,
+    questions: NDArray[Any],
+    orders: NDArray[Any] | None = None,
+    level: float = LEVEL,
+) -> Estimate:
+    """A share, or a mean of numbers between 0 and 1, over questions; see `bounded_mean`."""
+    return bounded_mean(by_question(values, questions, orders), level)
 
-    One value a question: plain Wilson. More: Wilson with the effective sample size p(1-p)/v, where
-    v is the cluster-robust variance, and a t quantile for the number of questions (Korn & Graubard
-    1998, Survey Methodology 24:193; Franco et al. 2019, J. Surv. Stat. Methodol. 7:334). Where all
-    values agree the number of questions is the effective size.
+
+def bounded_mean(means: Floats, level: float = LEVEL) -> Estimate:
+    """The mean of numbers between 0 and 1, one a question, with Wilson's interval for it.
+
+    The effective number of questions is p(1-p)/v (Korn & Graubard 1998, Survey Methodology 24:193),
+    v the variance of the mean. Its variance between questions gets one more question at 0 and one
+    at 1, so that values which happen to agree do not give an interval without width (the idea of
+    Agresti & Coull 1998, The American Statistician 52:119), and the quantile is Student's t.
     """
-    return rate_of(sums_by_cluster(values, clusters), level)
-
-
-def rate_of(sums: Sums, level: float = LEVEL) -> Estimate:
-    """`rate` of totals and sizes that are there already."""
-    questions = len(sums.size)
-    if not questions:
+    n = len(means)
+    if not n:
         return NOTHING
-    method = "Wilson" if sums.size.max() == 1 else "Wilson, effective n of clustered answers"
-    low, high = wilson_of_clusters(sums, level)
-    return Estimate(sums.mean, low, high, questions, method)
+    means = np.sort(means)
+    value = float(means.mean())
+    if n < 2:
+        return Estimate(value, None, None, n, "one question: no interval")
+    floored = np.r_[0.0, means, 1.0]
+    p, variance = float(floored.mean()), float(floored.var(ddof=1)) / n
+    effective = p * (1 - p) / variance
+    low, high = _wilson(value * effective, effective, _t_alpha(n, level))
+    return Estimate(value, low, high, n, "Wilson over questions, floored variance, t")
 
 
-def wilson_of_clusters(sums: Sums, level: float = LEVEL) -> tuple[float, float]:
-    """Wilson limits of a share over clusters; see `rate`."""
-    p, questions = sums.mean, len(sums.size)
-    if sums.size.max() == 1:
-        return wilson(p * questions, questions, level)
-    effective = effective_size(sums)
-    return _wilson(p * effective, effective, _t_alpha(questions, level))
+def rate_of(shares: Floats, level: float = LEVEL) -> Estimate:
+    """`bounded_mean`, for shares that were counted question by question."""
+    return bounded_mean(shares, level)
 
 
-def effective_size(sums: Sums) -> float:
-    """How many independent answers the clustered ones are worth: from 1 to their number."""
-    p, questions, answers = sums.mean, len(sums.size), float(sums.size.sum())
-    if p <= 0 or p >= 1 or questions < 2:
-        return float(questions)
-    residuals = sums.total - p * sums.size
-    variance = questions / (questions - 1) * float(residuals @ residuals) / answers**2
-    return min(answers, max(1.0, p * (1 - p) / variance)) if variance > 0 else float(questions)
+@lru_cache(maxsize=4096)
+def t_quantile(freedom: int, level: float = LEVEL) -> float:
+    """The two-sided t quantile of that many degrees of freedom."""
+    from scipy import stats
+
+    return float(stats.t.ppf((1 + level) / 2, freedom))
 
 
+@lru_cache(maxsize=4096)
 def _t_alpha(questions: int, level: float) -> float:
     """The alpha whose normal quantile is the t quantile of questions - 1 degrees of freedom."""
     from scipy import stats
 
-    if questions < 2:
-        return 1 - level
-    return float(2 * stats.norm.sf(stats.t.ppf((1 + level) / 2, questions - 1)))
+    return float(2 * stats.norm.sf(t_quantile(questions - 1, level)))
 
 
-def mean(values: Floats, clusters: NDArray[Any], bounded: bool = False, seed: int = 0) -> Estimate:
-    """A mean with a 95 % bootstrap interval over questions.
+def mean(
+    values: Floats,
+    questions: NDArray[Any],
+    bounded: bool = False,
+    orders: NDArray[Any] | None = None,
+    level: float = LEVEL,
+) -> Estimate:
+    """A mean over questions: `bounded_mean` where values lie between 0 and 1, else `free_mean`."""
+    means = by_question(values, questions, orders)
+    return bounded_mean(means, level) if bounded else free_mean(means, level)
 
-    The expanded percentile interval: percentile limits widened by the t quantile and n/(n-1), which
-    the plain percentile interval lacks (Hesterberg 2015, The American Statistician 69:371).
 
-    Args:
-        values: numbers, NaN where missing.
-        clusters: the question of each.
-        bounded: they lie between 0 and 1. Where all stand at one end, resampling cannot vary, and
-            Wilson's limits for that many questions are given instead.
-        seed: of the resampling.
+def free_mean(means: Floats, level: float = LEVEL) -> Estimate:
+    """The mean of numbers without bounds, one a question.
+
+    Positive numbers (tokens, seconds): a t interval on the scale of the logarithm, for skewed
+    numbers; its standard error is the larger of the sample's and that of a lognormal (Zhou & Gao
+    1997, Stat. Med. 16:783, who call it Cox's method). Others (scores): Hall's transformation of
+    Student's t for skewness (Hall 1992, J. R. Stat. Soc. B 54:221). No interval below `FEWEST`
+    questions, or where all are equal.
     """
-    sums = sums_by_cluster(values, clusters)
-    return bootstrap_ratio(sums, bounded, seed) if len(sums.size) else NOTHING
+    n = len(means)
+    if not n:
+        return NOTHING
+    means = np.sort(means)
+    value = float(means.mean())
+    spread = float(means.std(ddof=1)) if n > 1 else 0.0
+    if n < FEWEST:
+        return Estimate(value, None, None, n, f"fewer than {FEWEST} questions: no interval")
+    if spread <= 1e-12 * abs(value):
+        return Estimate(value, None, None, n, "all questions alike: no interval")
+    if means[0] > 0:
+        low, high = _on_log_scale(means, value, spread, level)
+        return Estimate(value, low, high, n, "t over questions, log scale")
+    low, high = _skewed_t(means, value, spread, level)
+    if means[0] == 0:
+        low = max(0.0, low)
+    return Estimate(value, low, high, n, "t over questions, corrected for skewness")
 
 
-def bootstrap_ratio(sums: Sums, bounded: bool = False, seed: int = 0) -> Estimate:
-    """The ratio of two totals over clusters, resampled by cluster; see `mean`."""
-    value, questions = sums.mean, len(sums.size)
-    if questions < 2:
-        return Estimate(value, None, None, questions, "one question: no interval")
-    if bounded and value in (0.0, 1.0):
-        low, high = wilson(value * questions, questions)
-        return Estimate(value, low, high, questions, "Wilson: all values are equal")
-    low, high = expanded_percentiles(_resampled_ratio(sums, seed), questions)
-    return Estimate(value, low, high, questions, "bootstrap over questions")
+def _on_log_scale(means: Floats, value: float, spread: float, level: float) -> tuple[float, float]:
+    n = len(means)
+    of_logs = float(np.log(means).var(ddof=1))
+    lognormal = sqrt(of_logs / n + of_logs**2 / (2 * (n - 1)))
+    # Mean and variance of the logarithms are both estimated: two degrees of freedom less.
+    width = t_quantile(n - 2, level) * max(spread / value / sqrt(n), lognormal)
+    return value * exp(-width), value * exp(min(width, 700.0))
 
 
-def _resampled_ratio(sums: Sums, seed: int) -> Floats:
-    """Total over size in each resample; where all sizes agree, theirs is known without drawing."""
-    if np.all(sums.size == sums.size[0]):
-        return np.asarray(resample(sums.total[:, None], seed=seed)[:, 0] / sums.size.sum())
-    drawn = resample(np.column_stack([sums.total, sums.size]), seed=seed)
-    return np.asarray(drawn[:, 0] / drawn[:, 1])
+def _skewed_t(means: Floats, value: float, spread: float, level: float) -> tuple[float, float]:
+    n, t = len(means), t_quantile(len(means) - 1, level)
+    centred = (means - value) / float(means.std())
+    skewness, root = float((centred**3).mean()), sqrt(n)
+    if abs(skewness) < 1e-9:
+        return value - t * spread / root, value + t * spread / root
+
+    def turned(quantile: float) -> float:
+        inside = 1 + skewness * (quantile - skewness / (6 * root)) / root
+        return 3 * root / skewness * (float(np.cbrt(inside)) - 1)
+
+    return value - turned(t) * spread / root, value - turned(-t) * spread / root
 
 
 def resample(columns: Floats, resamples: int = RESAMPLES, seed: int = 0) -> Floats:
-    """Column totals of cluster rows drawn with replacement: one row a resample.
+    """Column totals of rows drawn with replacement: one row a resample.
 
     Args:
-        columns: one row a cluster, one column a quantity.
+        columns: one row a question, one column a quantity; their order does not matter.
         resamples: how many.
-        seed: the same seed and number of clusters draw the same clusters.
+        seed: the same seed and number of rows draw the same rows.
     """
-    clusters = len(columns)
-    kept = clusters * resamples <= _KEPT_CELLS
-    counts = _kept_counts(clusters, resamples, seed) if kept else _counts(clusters, resamples, seed)
-    return np.concatenate([_totals(block, columns) for block in counts])
-
-
-def _totals(counts: NDArray[np.uint8], columns: Floats) -> Floats:
-    # Not `@`: on a busy machine the threads of BLAS make so small a product fifty times slower.
-    return np.column_stack(
-        [np.einsum("rk,k->r", counts, np.ascontiguousarray(column)) for column in columns.T]
-    )
-
-
-@lru_cache(maxsize=4)
-def _kept_counts(clusters: int, resamples: int, seed: int) -> list[NDArray[np.uint8]]:
-    """`_counts`, kept: the metrics of one run have the same number of questions."""
-    return list(_counts(clusters, resamples, seed))
-
-
-def _counts(clusters: int, resamples: int, seed: int) -> Iterator[NDArray[np.uint8]]:
-    """How often each cluster is drawn in each resample, a block of resamples at a time."""
+    rows = columns[np.lexsort(columns.T[::-1])]
+    n = len(rows)
     generator = np.random.default_rng(seed)
-    step = max(1, _CELLS // clusters)
-    for start in range(0, resamples, step):
-        yield _draw(generator, clusters, min(step, resamples - start))
+    totals = [
+        # Not `@`: on a busy machine the threads of BLAS make so small a product far slower.
+        np.einsum("rk,kc->rc", _draw(generator, n, min(step, resamples - start)), rows)
+        for step in (max(1, 2_000_000 // n),)
+        for start in range(0, resamples, step)
+    ]
+    return np.concatenate(totals)
 
 
-def _draw(generator: np.random.Generator, clusters: int, rows: int) -> NDArray[np.uint8]:
-    picks = generator.integers(0, clusters, size=(rows, clusters))
-    picks += np.arange(rows)[:, None] * clusters
-    counts = np.bincount(picks.ravel(), minlength=rows * clusters)
-    # No cluster is ever drawn more than 255 times: at most as often as there are clusters, and
-    # about once each.
-    return counts.reshape(rows, clusters).astype(np.uint8)
+def _draw(generator: np.random.Generator, n: int, times: int) -> Floats:
+    """How often each row is drawn, a row a resample."""
+    picks = generator.integers(0, n, size=(times, n)) + np.arange(times)[:, None] * n
+    return np.bincount(picks.ravel(), minlength=times * n).reshape(times, n).astype(np.float64)
 
 
-def expanded_percentiles(drawn: Floats, clusters: int, level: float = LEVEL) -> tuple[float, float]:
-    """Limits of a bootstrap distribution over clusters, widened as `mean` describes."""
+def expanded_percentiles(
+    drawn: Floats, questions: int, level: float = LEVEL
+) -> tuple[float, float]:
+    """Limits of a bootstrap distribution over questions, for what is no plain mean.
+
+    Percentiles widened by the t quantile and n/(n-1), which the plain ones lack (Hesterberg 2015,
+    The American Statistician 69:371).
+    """
     from scipy import stats
 
-    t = float(stats.t.ppf((1 - level) / 2, clusters - 1)) * sqrt(clusters / (clusters - 1))
-    tail = float(stats.norm.cdf(t))
+    tail = float(
+        stats.norm.cdf(-t_quantile(questions - 1, level) * sqrt(questions / (questions - 1)))
+    )
     low, high = np.quantile(drawn[~np.isnan(drawn)], [tail, 1 - tail])
     return float(low), float(high)
-
-
-def bootstrap_p(drawn: Floats, clusters: int) -> float:
-    """Two-sided p of "no difference", such that p < 0.05 where the 95 % interval leaves out 0.
-
-    The inverse of `expanded_percentiles`; ties with 0 count half, and never under 1/resamples.
-    """
-    from scipy import stats
-
-    below = float(np.mean(drawn < 0) + np.mean(drawn == 0) / 2)
-    share = min(max(min(below, 1 - below), 0.5 / len(drawn)), 0.5)
-    t = float(stats.norm.isf(share)) * sqrt((clusters - 1) / clusters)
-    return max(float(2 * stats.t.sf(t, clusters - 1)), 1 / len(drawn))

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from starprobe.bench.statistics.intervals import LEVEL, Floats, sums_by_cluster, wilson
+from starprobe.bench.statistics.intervals import LEVEL, Floats, wilson
 
 WHOLE_ERRORS = 2
 """Errors of full size that are added to those seen, for how large an error is."""
@@ -202,6 +202,25 @@ def _share(value: float) -> float:
     """Between 0 and 1, and free of the rounding that leaves a value beside them."""
     value = min(1.0, max(0.0, value))
     return round(value) if min(value, 1 - value) < 1e-12 else value
+
+
+class Sums(NamedTuple):
+    """Totals and sizes of each question."""
+
+    total: Floats
+    size: Floats
+
+    @property
+    def mean(self) -> float:
+        """The mean over all values, not over questions."""
+        return float(self.total.sum() / self.size.sum())
+
+
+def sums_by_cluster(values: Floats, clusters: NDArray[Any]) -> Sums:
+    """Totals and sizes by question."""
+    _, codes = np.unique(np.asarray(clusters), return_inverse=True)
+    totals = np.bincount(codes, weights=values).astype(np.float64)
+    return Sums(totals, np.bincount(codes).astype(np.float64))
 
 
 def _labels(side: Side) -> int:

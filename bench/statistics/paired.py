@@ -1,29 +1,37 @@
-"""Before against after on the same questions: differences, intervals, tests, Holm over a family.
+"""Before against after on the same questions: differences, intervals and tests that agree.
 
-Pure, like `bench.statistics`; the question is the cluster; a pair with a missing side is left out.
+Pure, like `intervals`: the question is the unit, every question weighs alike, a pair with a missing
+side is left out, and no result depends on the order in which pairs come.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import sqrt
-from typing import Any, NamedTuple
+from math import ceil, fsum, sqrt
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from starprobe.bench.statistics.intervals import (
+    FEWEST,
     LEVEL,
     NOTHING,
     Estimate,
     Floats,
-    Sums,
-    bootstrap_p,
-    expanded_percentiles,
-    resample,
-    sums_by_cluster,
-    wilson_of_clusters,
+    grouped_means,
+    t_quantile,
 )
+
+ENUMERATED = 14
+"""Questions up to which all swaps are listed."""
+_UNITS = (1, 2, 3, 4, 5, 6, 8, 9, 10, 12, 15, 16, 18, 20, 24, 30, 36, 40, 48, 60, 72, 80, 120, 240)
+"""Denominators that changes are looked for in: they are shares of a few answers."""
+_GRID = 4000
+_POWER = 0.8416212335729143
+"""The normal quantile of a power of 80 %."""
+
+Word = Literal["more", "less", "alike", "undecided"]
 
 
 class Paired(NamedTuple):
@@ -39,6 +47,8 @@ class Paired(NamedTuple):
     before_only: int | None = None
     """Pairs true before and not after; None where the values are numbers."""
     after_only: int | None = None
+    spread: float | None = None
+    """Standard deviation of the change between questions, floored as the interval is."""
 
 
 def mcnemar(before_only: int, after_only: int) -> float:
@@ -54,17 +64,36 @@ def mcnemar(before_only: int, after_only: int) -> float:
     return float(stats.binomtest(before_only, discordant, 0.5).pvalue)
 
 
-def sign_flip(changes: NDArray[np.int64]) -> float:
-    """Exact two-sided p of the summed change when before and after are swapped by question.
+def sign_flip(changes: Floats) -> float:
+    """Two-sided p of the mean change when before and after are swapped question by question.
 
-    Fisher's randomization test with the question as unit, all 2^n swaps counted by convolution.
-    With changes of -1, 0 and 1 it is the exact McNemar test.
+    Fisher's randomization test: of all 2^n swaps, the share with at least as large a sum. With
+    changes of -1, 0 and 1 it is the exact McNemar test. Counted exactly where the changes are
+    multiples of 1/240 or the questions few; else on a grid of 4,000 steps.
     """
-    sizes = np.abs(changes[changes != 0])
+    sizes = np.sort(np.abs(changes[changes != 0]))
     if not len(sizes):
         return 1.0
     if np.all(sizes == 1):
         return mcnemar(int(np.sum(changes < 0)), int(np.sum(changes > 0)))
+    unit = next((u for u in _UNITS if np.allclose(sizes * u, np.rint(sizes * u), atol=1e-7)), None)
+    if unit is None and len(sizes) <= ENUMERATED:
+        return _listed(sizes, abs(fsum(changes)))
+    scale = float(unit) if unit is not None else _GRID / fsum(sizes)
+    whole = np.rint(changes * scale).astype(np.int64)
+    return _counted(np.sort(np.abs(whole[whole != 0])), abs(int(whole.sum())))
+
+
+def _listed(sizes: Floats, observed: float) -> float:
+    """All 2^n signed sums, one by one."""
+    sums = np.zeros(1)
+    for size in sizes:
+        sums = np.concatenate([sums - size, sums + size])
+    return float(np.mean(np.abs(sums) >= observed - 1e-9 * float(sizes.sum())))
+
+
+def _counted(sizes: NDArray[np.int64], observed: int) -> float:
+    """The distribution of the signed sum of whole numbers, by convolution."""
     half = np.ones(1)
     for size in sizes:
         # The sum moves by 0 or 2 * size from its least value; halved, by 0 or size.
@@ -73,99 +102,175 @@ def sign_flip(changes: NDArray[np.int64]) -> float:
         wider[int(size) :] += half / 2
         half = wider
     sums = 2 * np.arange(len(half)) - int(sizes.sum())
-    return min(1.0, float(half[np.abs(sums) >= abs(int(changes.sum()))].sum()))
+    return min(1.0, float(half[np.abs(sums) >= observed].sum()))
 
 
 def paired_rate(
-    before: Floats, after: Floats, clusters: NDArray[Any], level: float = LEVEL
+    before: Floats,
+    after: Floats,
+    questions: NDArray[Any],
+    orders: NDArray[Any] | None = None,
+    level: float = LEVEL,
 ) -> Paired:
-    """Two shares on the same questions: difference, interval, exact test, discordant pairs.
+    """Two shares, or means of numbers between 0 and 1, on the same questions.
 
-    The test is McNemar's exact one; with several pairs a question, its form with the question as
-    unit (`sign_flip`). The interval squares and adds the Wilson limits of both shares with their
-    correlation (Newcombe 1998, Stat. Med. 17:2635; Zou & Donner 2008, Stat. Med. 27:1693), the
-    correlation and the effective sizes taken over questions.
+    The test is `sign_flip`; the interval inverts it (`inverted`) with one more question that
+    changes from 0 to 1 and one that changes back, so that questions without a change do not give an
+    interval without width, and it holds 0 exactly where the test does not reject.
     """
-    first, second, codes = _pairs(before, after, clusters)
-    if not len(codes):
-        return Paired(None, None, NOTHING, None, "", 0)
-    one, two = sums_by_cluster(first, codes), sums_by_cluster(second, codes)
-    single = bool(one.size.max() == 1)
-    changes = np.rint(two.total - one.total).astype(np.int64)
-    low, high = _square_and_add(one, two, level)
-    difference = Estimate(
-        two.mean - one.mean, low, high, len(one.size), "Newcombe's square-and-add of Wilson"
-    )
-    return Paired(
-        one.mean,
-        two.mean,
-        difference,
-        sign_flip(changes),
-        "McNemar, exact" if single else "McNemar by question, exact",
-        len(codes),
-        int(np.sum((first == 1) & (second == 0))),
-        int(np.sum((first == 0) & (second == 1))),
-    )
-
-
-def _square_and_add(one: Sums, two: Sums, level: float) -> tuple[float, float]:
-    p, q = one.mean, two.mean
-    (p_low, p_high), (q_low, q_high) = (
-        wilson_of_clusters(one, level),
-        wilson_of_clusters(two, level),
-    )
-    x, y = one.total - p * one.size, two.total - q * two.size
-    spread = sqrt(float(x @ x) * float(y @ y))
-    r = float(x @ y) / spread if spread > 0 else 0.0
-    below = sqrt(max(0.0, _cross(q - q_low, p_high - p, r)))
-    above = sqrt(max(0.0, _cross(q_high - q, p - p_low, r)))
-    return max(-1.0, q - p - below), min(1.0, q - p + above)
-
-
-def _cross(a: float, b: float, r: float) -> float:
-    return a * a - 2 * r * a * b + b * b
+    return _paired(before, after, questions, orders, level, bounded=True)
 
 
 def paired_mean(
-    before: Floats, after: Floats, clusters: NDArray[Any], level: float = LEVEL, seed: int = 0
+    before: Floats,
+    after: Floats,
+    questions: NDArray[Any],
+    orders: NDArray[Any] | None = None,
+    level: float = LEVEL,
 ) -> Paired:
-    """Two means on the same questions: the paired bootstrap over questions (see `mean`)."""
-    first, second, codes = _pairs(before, after, clusters)
-    if not len(codes):
-        return Paired(None, None, NOTHING, None, "", 0)
-    sums = sums_by_cluster(second - first, codes)
-    n, test = len(sums.size), "paired bootstrap over questions"
-    means = float(first.mean()), float(second.mean())
-    if n < 2:
-        difference = Estimate(sums.mean, None, None, n, "one question: no interval")
-        return Paired(*means, difference, None, "", len(codes))
-    drawn = resample(np.column_stack([sums.total, sums.size]), seed=seed)
-    changes = drawn[:, 0] / drawn[:, 1]
-    low, high = expanded_percentiles(changes, n, level)
-    p = 1.0 if not np.any(sums.total) else bootstrap_p(changes, n)
-    return Paired(*means, Estimate(sums.mean, low, high, n, test), p, test, len(codes))
+    """Two means on the same questions: `sign_flip`, and the interval that inverts it.
+
+    No interval and no test below five questions; no interval where all changes are equal.
+    """
+    return _paired(before, after, questions, orders, level, bounded=False)
 
 
-def _pairs(
-    before: Floats, after: Floats, clusters: NDArray[Any]
-) -> tuple[Floats, Floats, NDArray[np.int64]]:
-    """The pairs that have both values, and their clusters as numbers."""
+def _paired(
+    before: Floats,
+    after: Floats,
+    questions: NDArray[Any],
+    orders: NDArray[Any] | None,
+    level: float,
+    bounded: bool,
+) -> Paired:
     kept = ~(np.isnan(before) | np.isnan(after))
-    _, codes = np.unique(np.asarray(clusters)[kept], return_inverse=True)
-    return before[kept], after[kept], codes.astype(np.int64)
+    first, second, questions = before[kept], after[kept], np.asarray(questions)[kept]
+    if not len(questions):
+        return Paired(None, None, NOTHING, None, "", 0)
+    orders = None if orders is None else np.asarray(orders)[kept]
+    _, one = grouped_means(first, questions, orders)
+    _, two = grouped_means(second, questions, orders)
+    order = np.lexsort((two, one))
+    one, two = one[order], two[order]
+    changes = np.round(two - one, 12)
+    binary = bounded and set(np.unique(np.r_[first, second])) <= {0.0, 1.0}
+    single = binary and len(one) == len(first)
+    p, difference, spread = _tested(changes, bounded, level)
+    test = "McNemar, exact" if single else "sign-flip permutation test over questions"
+    return Paired(
+        float(np.sort(one).mean()),
+        float(np.sort(two).mean()),
+        difference,
+        p,
+        test if p is not None else "",
+        int(kept.sum()),
+        int(np.sum((first == 1) & (second == 0))) if binary else None,
+        int(np.sum((first == 0) & (second == 1))) if binary else None,
+        spread,
+    )
+
+
+def _tested(
+    changes: Floats, bounded: bool, level: float
+) -> tuple[float | None, Estimate, float | None]:
+    """p, the difference with its interval, and the spread of changes."""
+    # fsum rounds once: before and after swapped give mirror images to the last digit.
+    n, value = len(changes), fsum(changes) / len(changes)
+    if not bounded and n < FEWEST:
+        found = Estimate(value, None, None, n, f"fewer than {FEWEST} questions: no interval")
+        return None, found, None
+    if n < 2:
+        return None, Estimate(value, None, None, n, "one question: no interval"), None
+    p = sign_flip(changes)
+    floored = np.r_[-1.0, changes, 1.0] if bounded else changes
+    centre = fsum(floored) / len(floored)
+    spread = sqrt(fsum((floored - centre) ** 2) / len(floored))
+    if spread <= 1e-12:
+        return p, Estimate(value, None, None, n, "all changes alike: no interval"), None
+    low, high = inverted(centre, spread, n, len(floored), level)
+    if bounded:
+        low, high = max(-1.0, low), min(1.0, high)
+    low, high = _agreeing(low, high, value, p < 1 - level)
+    return p, Estimate(value, low, high, n, "sign-flip test inverted"), spread
+
+
+def inverted(
+    centre: float, spread: float, questions: int, counted: int, level: float = LEVEL
+) -> tuple[float, float]:
+    """The changes that a sign-flip test would not reject.
+
+    The signed sum of n changes less d has the variance sum((change - d)^2); solved for d, with a t
+    quantile in place of the normal one, that is centre +- t * spread / sqrt(n - 1).
+    """
+    width = t_quantile(questions - 1, level) * spread / sqrt(counted - 1)
+    return centre - width, centre + width
+
+
+def _agreeing(low: float, high: float, value: float, rejects: bool) -> tuple[float, float]:
+    """Limits that hold 0 where, and only where, the exact test does not reject it."""
+    if not rejects:
+        return min(low, 0.0), max(high, 0.0)
+    tiny = 1e-9
+    return (max(low, tiny), high) if value > 0 else (low, min(high, -tiny))
+
+
+def word_for(difference: Estimate, p: float | None, margin: float | None) -> Word:
+    """*more* or *less* where the test rejects, *alike* inside the margin, else *undecided*.
+
+    Args:
+        difference: after minus before, with its interval.
+        p: adjusted for its family.
+        margin: differences up to this are none that matter; None: nothing can be alike.
+    """
+    if p is not None and p < 1 - LEVEL and difference.value:
+        return "more" if difference.value > 0 else "less"
+    low, high = difference.low, difference.high
+    if low is None or high is None or margin is None:
+        return "undecided"
+    return "alike" if -margin <= low and high <= margin else "undecided"
+
+
+def detectable(spread: float | None, questions: int) -> float | None:
+    """The smallest difference that a test at 5 % finds four times in five."""
+    if spread is None or questions < 2:
+        return None
+    return (t_quantile(questions - 1) + _POWER) * spread / sqrt(questions)
+
+
+def questions_to_decide(value: float, spread: float, margin: float | None) -> int | None:
+    """About how many questions would tell such a difference from 0, or show it within the margin.
+
+    None where the difference stands at the margin, so that no number would.
+    """
+    z = 1.959963984540054
+    tell = ((z + _POWER) * spread / value) ** 2 if value else None
+    show = None
+    if margin is not None and abs(value) < margin:
+        show = ((z + _POWER) * spread / (margin - abs(value))) ** 2
+    found = [count for count in (tell, show) if count is not None]
+    return ceil(min(found)) if found and min(found) < 1e7 else None
 
 
 def holm(ps: Sequence[float | None]) -> list[float | None]:
-    """The p values adjusted for their family, in order; None stays None and counts for nothing.
+    """P adjusted for their family (Holm 1979, Scand. J. Statist. 6:65); None counts for nothing.
 
-    Holm 1979, Scand. J. Statist. 6:65; three lines of our own, because statsmodels' multipletests
-    collects garbage on every call (0.1 s).
+    Our own three lines: statsmodels' multipletests collects garbage on every call, a third of a
+    second beside the tables of a run, and a run has hundreds of families. A test holds them to it.
     """
     places = [place for place, p in enumerate(ps) if p is not None]
     known = np.array([ps[place] for place in places], dtype=float)
-    order = np.argsort(known)
+    order = np.argsort(known, kind="stable")
     scaled = np.minimum(1, np.maximum.accumulate(known[order] * np.arange(len(known), 0, -1)))
     adjusted: list[float | None] = [None] * len(ps)
     for rank, place in enumerate(order):
         adjusted[places[place]] = float(scaled[rank])
     return adjusted
+
+
+def benjamini_hochberg(ps: Sequence[float | None]) -> list[float | None]:
+    """P as false discovery rates (Benjamini & Hochberg 1995, J. R. Stat. Soc. B 57:289)."""
+    from scipy import stats
+
+    known = [p for p in ps if p is not None]
+    left = iter(stats.false_discovery_control(known) if known else ())
+    return [None if p is None else float(next(left)) for p in ps]

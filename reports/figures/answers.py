@@ -236,7 +236,7 @@ def draw_order_flips(table: pd.DataFrame) -> go.Figure:
 HINT_MEASURES = {
     "hinted_answer": "answers the hinted option",
     "hint_follow": "moves to the hinted option",
-    "hint_acknowledged": "and says that it was told",
+    "hint_acknowledged_strict": "and says that it was told",
 }
 
 

@@ -91,8 +91,7 @@ class Matched(Record):
     difference: float | None
     low: float | None
     high: float | None
-    p: float | None
-    """Over questions; training seeds are taken as given."""
+    """The interval is over questions; training seeds are taken as given."""
     responses: int
     """Inside the bins of length that both fill; 0: there is no such bin."""
 
@@ -376,7 +375,6 @@ def at_matched_length(
                 difference=found.difference.value,
                 low=found.difference.low,
                 high=found.difference.high,
-                p=found.p,
                 responses=found.matched,
             )
 

@@ -10,7 +10,7 @@ from starprobe.bench.files import write_atomic
 from starprobe.bench.metrics import measure
 from starprobe.reports import words
 from starprobe.reports.embed import Secrets
-from starprobe.reports.evidence import reader_error, without_collector
+from starprobe.reports.evidence import without_collector
 from starprobe.reports.methods import Methods, methods
 from starprobe.reports.page import render
 from starprobe.reports.panels import Panel
@@ -59,7 +59,7 @@ def sign_context(
 ) -> dict[str, Any]:
     """What the template of this page needs."""
     evidence = gathered.evidence
-    metrics = measure(evidence.frame, reader_error(evidence))
+    metrics = measure(evidence.frame)
     tests = ["likelihood ratios: Wald on the log scale over seeds and questions, adjusted by Holm"]
     return {
         "title": f"starprobe: {title}",

@@ -10,7 +10,7 @@ from rich.table import Table as RichTable
 from starprobe.bench.metrics.lengths import FEWEST
 from starprobe.reports.sign.analysis import ArmRate, Findings, Matched, Verdict, times
 from starprobe.reports.sign.seeds import Ratio
-from starprobe.reports.tables import SURE, Cell, Row, Table
+from starprobe.reports.tables import Cell, Row, Table
 from starprobe.reports.words import p_value, percent
 
 if TYPE_CHECKING:
@@ -124,7 +124,6 @@ def matched_table(findings: Findings) -> Table:
                 share(one.negative_rate),
                 share(one.difference),
                 Cell(between(one.low, one.high), ""),
-                _p(one.p),
                 Cell(one.responses, one.responses),
                 Cell("" if one.responses else none),
             ]
@@ -132,7 +131,7 @@ def matched_table(findings: Findings) -> Table:
         for one in findings.matched
     ]
     columns = [("is it", ""), ("or", ""), ("the first", "n"), ("the other", "n")]
-    columns += [("difference", "n"), ("95 % interval", "n"), ("p", "n"), ("responses", "n")]
+    columns += [("difference", "n"), ("95 % interval", "n"), ("responses", "n")]
     columns += [("note", "")]
     caption = (
         "Rates among responses of like length (coarsened exact matching in five bins), intervals "
@@ -230,7 +229,7 @@ def _checks(findings: Findings) -> RichTable:
         table.add_row(one.positive, one.negative, *found, _matched(one))
     table.caption = (
         "ratios: + the first shows it more, - less, = alike, ? undecided; like length: both "
-        "rates among responses of one length, * where p < 0.05 over questions"
+        "rates among responses of one length, * where the interval over questions leaves out 0"
     )
     return table
 
@@ -238,7 +237,8 @@ def _checks(findings: Findings) -> RichTable:
 def _matched(one: Matched) -> str:
     if one.positive_rate is None or one.negative_rate is None:
         return "no overlap"
-    star = " *" if one.p is not None and one.p < SURE else ""
+    apart = one.low is not None and one.high is not None and not one.low <= 0 <= one.high
+    star = " *" if apart else ""
     return f"{percent(one.positive_rate)} | {percent(one.negative_rate)}{star}"
 
 
