@@ -1,16 +1,21 @@
 """Do checked figures hold what they say when the reader errs otherwise than where it was measured?
 
-    python benchmarks/annotate.py coverage [--runs 400]
+    python benchmarks/annotate.py coverage [--runs 400] [--repeats 3]
+    python benchmarks/annotate.py texts LABELS RESPONSES
 
-Makes runs whose truth is known, reads them with a made-up reader of a given sensitivity and
-specificity, labels a sample by the rules of `starprobe annotate`, and counts how often the 95 %
-interval holds the true share or difference. Errors of the reader: a full breakdown of which an
-option is missed; a partial one taken for a full one; and for coverage an option more or less.
+`coverage` makes runs whose truth is known, reads them with a made-up reader of a given sensitivity
+and specificity, labels a sample by the rules of `starprobe annotate`, and counts how often the 95 %
+interval holds the true share or difference, with its mean width; beside it the interval of as many
+labels drawn at random and no reader. Errors of the reader: a full breakdown of which an option is
+missed, a partial one taken for a full one, and for coverage an option more or less.
+`texts` measures the texts that readers are fitted on, for `bench/annotations/training_texts.json`.
 """
 
 from __future__ import annotations
 
 import argparse
+from itertools import product
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +23,9 @@ from rich.console import Console
 from rich.table import Table
 
 from starprobe.bench.annotations.draw import FLOOR, SPREAD
+from starprobe.bench.annotations.unlike import training_texts
 from starprobe.bench.readers import error_counts
+from starprobe.bench.readers.annotated import data_hash, load_annotated
 from starprobe.bench.statistics.intervals import wilson
 from starprobe.bench.statistics.labelled import (
     Side,
@@ -130,101 +137,69 @@ class Tally:
         return f"{100 * self.held / self.count:5.1f} %  {self.width / self.count:.2f}"
 
 
-def true_coverage(rng: np.random.Generator, share: float) -> float:
-    """Of all questions there could be: full ones, and the partial ones' mean."""
+def true_coverage(share: float) -> float:
+    """Of all questions there could be: the full ones, and two in five of the others half."""
     return share + (1 - share) * 0.4 * (OPTIONS / 2) / OPTIONS
 
 
-def coverage(runs: int, repeats: int, console: Console) -> float:
-    """Prints the tables; gives the lowest share of intervals that held."""
-    rng = np.random.default_rng(0)
-    shipped, *shifted = readers()
-    lowest = 1.0
-    table = Table(
-        title=f"Shares: {QUESTIONS} questions, {repeats} responses each", title_justify="left"
-    )
-    for column in (
-        "reader",
-        "Se",
-        "Sp",
-        "true share",
-        "labels",
-        "every option",
-        "coverage",
-        "labels alone",
-    ):
+def table_of(title: str, *columns: str) -> Table:
+    """A table whose last columns are tallies."""
+    table = Table(title=title, title_justify="left")
+    for column in (*columns, "labels", "every option", "coverage", "labels alone"):
         table.add_column(column, justify="right")
-    for reader in (shipped, *shifted):
-        for share in SHARES:
-            for labels in LABELS:
-                full, cover, alone = Tally(), Tally(), Tally()
-                for _ in range(runs):
-                    latent = rng.normal(size=QUESTIONS)
-                    made = make(rng, share, reader, repeats, latent)
-                    labels_here = min(labels, len(made.true))
-                    one, two = sides(rng, made, labels_here)
-                    for tally, side, true in (
-                        (full, one, share),
-                        (cover, two, true_coverage(rng, share)),
-                    ):
-                        found = checked_share(side)
-                        assert found is not None
-                        tally.add(found.low, found.high, true)
-                    drawn = rng.choice(len(made.true), labels_here, replace=False)
-                    alone.add(*wilson(int((made.true[drawn] == OPTIONS).sum()), labels_here), share)
-                lowest = min(lowest, full.held / runs, cover.held / runs)
-                table.add_row(
-                    reader.name,
-                    f"{reader.sensitivity:.2f}",
-                    f"{reader.specificity:.2f}",
-                    f"{share:.2f}",
-                    str(labels),
-                    full.show(),
-                    cover.show(),
-                    alone.show(),
-                )
-    console.print(table)
-    table = Table(
-        title=f"Differences, before as shipped, {QUESTIONS} questions, {repeats} responses each",
-        title_justify="left",
+    return table
+
+
+def simulate_shares(runs: int, repeats: int) -> tuple[Table, float]:
+    """Checked shares of one side; the table, and the lowest share of intervals that held."""
+    rng, lowest = np.random.default_rng(0), 1.0
+    title = f"Shares, {QUESTIONS} questions, responses a question: {repeats}"
+    table = table_of(title, "reader", "Se", "Sp", "true share")
+    for reader, share, labels in product(readers(), SHARES, LABELS):
+        full, cover, alone = Tally(), Tally(), Tally()
+        for _ in range(runs):
+            made = make(rng, share, reader, repeats, rng.normal(size=QUESTIONS))
+            truth = share, true_coverage(share)
+            for tally, side, true in zip(
+                (full, cover), sides(rng, made, labels), truth, strict=True
+            ):
+                found = checked_share(side)
+                assert found is not None
+                tally.add(found.low, found.high, true)
+            drawn = rng.choice(len(made.true), labels, replace=False)
+            alone.add(*wilson(int((made.true[drawn] == OPTIONS).sum()), labels), share)
+        lowest = min(lowest, full.held / runs, cover.held / runs)
+        rates = f"{reader.sensitivity:.2f}", f"{reader.specificity:.2f}"
+        tallies = full.show(), cover.show(), alone.show()
+        table.add_row(reader.name, *rates, f"{share:.2f}", str(labels), *tallies)
+    return table, lowest
+
+
+def simulate_changes(runs: int, repeats: int) -> tuple[Table, float]:
+    """Checked differences, half the labels on each side, the reader as shipped on the first."""
+    rng, lowest = np.random.default_rng(1), 1.0
+    shipped = readers()[0]
+    title = (
+        f"Differences, {QUESTIONS} questions, responses a question: {repeats}; before as shipped"
     )
-    for column in (
-        "reader after",
-        "before",
-        "after",
-        "labels",
-        "every option",
-        "coverage",
-        "labels alone",
-    ):
-        table.add_column(column, justify="right")
-    for reader in (shipped, *shifted):
-        for before, after in CHANGES:
-            for labels in LABELS:
-                full, cover, alone = Tally(), Tally(), Tally()
-                for _ in range(runs):
-                    latent = rng.normal(size=QUESTIONS)
-                    first = make(rng, before, shipped, repeats, latent)
-                    second = make(rng, after, reader, repeats, latent)
-                    was, now = sides(rng, first, labels // 2), sides(rng, second, labels // 2)
-                    gains = after - before, true_coverage(rng, after) - true_coverage(rng, before)
-                    for tally, a, b, true in zip((full, cover), was, now, gains, strict=True):
-                        found = checked_change(a, b)
-                        assert found is not None
-                        tally.add(found.low, found.high, true)
-                    alone.add(*newcombe(rng, first, second, labels // 2), gains[0])
-                lowest = min(lowest, full.held / runs, cover.held / runs)
-                table.add_row(
-                    reader.name,
-                    f"{before:.2f}",
-                    f"{after:.2f}",
-                    str(labels),
-                    full.show(),
-                    cover.show(),
-                    alone.show(),
-                )
-    console.print(table)
-    return lowest
+    table = table_of(title, "reader after", "before", "after")
+    for reader, (before, after), labels in product(readers(), CHANGES, LABELS):
+        full, cover, alone = Tally(), Tally(), Tally()
+        gains = after - before, true_coverage(after) - true_coverage(before)
+        for _ in range(runs):
+            latent = rng.normal(size=QUESTIONS)
+            first = make(rng, before, shipped, repeats, latent)
+            second = make(rng, after, reader, repeats, latent)
+            was, now = sides(rng, first, labels // 2), sides(rng, second, labels // 2)
+            for tally, one, two, true in zip((full, cover), was, now, gains, strict=True):
+                found = checked_change(one, two)
+                assert found is not None
+                tally.add(found.low, found.high, true)
+            alone.add(*newcombe(rng, first, second, labels // 2), gains[0])
+        lowest = min(lowest, full.held / runs, cover.held / runs)
+        tallies = full.show(), cover.show(), alone.show()
+        table.add_row(reader.name, f"{before:.2f}", f"{after:.2f}", str(labels), *tallies)
+    return table, lowest
 
 
 def newcombe(
@@ -246,13 +221,25 @@ def newcombe(
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", choices=["coverage"])
-    parser.add_argument("--runs", type=int, default=400)
-    parser.add_argument("--repeats", type=int, default=1, help="Responses a question.")
+    commands = parser.add_subparsers(dest="what", required=True)
+    simulated = commands.add_parser("coverage")
+    simulated.add_argument("--runs", type=int, default=400)
+    simulated.add_argument("--repeats", type=int, default=1, help="Responses a question.")
+    measured = commands.add_parser("texts")
+    measured.add_argument("labels", type=Path)
+    measured.add_argument("responses", type=Path)
     options = parser.parse_args()
+    if options.what == "texts":
+        rows = load_annotated(options.labels, options.responses)
+        texts = ((row.reading.text, len(row.reading.shown)) for row in rows)
+        found = training_texts(texts, data_hash(options.labels, options.responses))
+        print(found.model_dump_json(indent=2))
+        return
     console = Console(width=130, highlight=False)
-    lowest = coverage(options.runs, options.repeats, console)
-    console.print(f"Lowest share of intervals that held the truth: {100 * lowest:.1f} %")
+    for simulate in (simulate_shares, simulate_changes):
+        table, lowest = simulate(options.runs, options.repeats)
+        console.print(table)
+        console.print(f"Lowest share of intervals that held the truth: {100 * lowest:.1f} %")
 
 
 if __name__ == "__main__":

@@ -49,6 +49,11 @@ class Shown(NamedTuple):
         """The labels of its options, in the order shown."""
         return [shown.label for shown in self.prompt.shown]
 
+    @property
+    def reading(self) -> Reading:
+        """What a judge is given of it."""
+        return Reading(self.id, self.response.readable, self.prompt.stem, self.prompt.shown)
+
     def row(self) -> dict[str, Any]:
         """What other tools are given: no model, no verdict."""
         return {
@@ -220,24 +225,24 @@ def by_judge(
     there = run.annotations(file_name(judge))
     missing = [one for one in sample if one.id not in there]
     done = failed = 0
-    with only_writer(run.path), run.annotation_writer(file_name(judge)) as file:
-        for batch in chunks(missing, 32):
-            readings = [
-                Reading(one.id, one.response.readable, one.prompt.stem, one.prompt.shown)
-                for one in batch
-            ]
-            rows = []
-            for one, verdict in zip(batch, reader.read(readings), strict=True):
-                if verdict is None:
-                    failed += 1
-                    continue
-                gold = gold_of(verdict)
-                rows.append(
+    try:
+        with only_writer(run.path), run.annotation_writer(file_name(judge)) as file:
+            for batch in chunks(missing, 32):
+                verdicts = reader.read([one.reading for one in batch])
+                golds = [
+                    (one, gold_of(verdict))
+                    for one, verdict in zip(batch, verdicts, strict=True)
+                    if verdict is not None
+                ]
+                file.append(
                     annotate(one, gold.codes, gold.general, gold.answer, gold.outcome, judge)
+                    for one, gold in golds
                 )
-            file.append(rows)
-            done += len(rows)
-            tick(done + failed)
+                done += len(golds)
+                failed += len(batch) - len(golds)
+                tick(done + failed)
+    finally:
+        getattr(reader, "close", lambda: None)()
     return done, failed
 
 
