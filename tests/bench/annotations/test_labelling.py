@@ -98,7 +98,7 @@ def test_the_readers_words_come_after_the_choice_and_a_change_is_a_revision(
         options = {label_of(option): t for option, t in found.options.items()}
         return found.model_copy(update={"options": options, "answer": label_of(found.answer)})
 
-    written, seen = ask(run, f"{wrong}e{right}", 1, verdict_of)
+    written, _ = ask(run, f"{wrong}e{right}", 1, verdict_of)
     assert [row.revised for row in written] == [False, True]
     assert written[1].style == truth[one.id].style
     kept, _ = ask(run, f"{right} ", 1, verdict_of)
@@ -150,7 +150,7 @@ def broken() -> Iterator[tuple[str, Any]]:
     yield "must have the labels", lambda row: row | {"options": {}}
     yield "must have the labels", lambda row: row | {"options": row["options"] | {"Z": "n"}}
     yield "not 0, n, r+, r-, r~", lambda row: row | {"options": dict.fromkeys(row["options"], "x")}
-    yield "not 0, n, r+, r-, r~", lambda row: row | {"options": dict.fromkeys(row["options"], [])}
+    yield "not 0, n, r+, r-, r~", lambda row: row | {"options": dict.fromkeys(row["options"], (1,))}
     yield "no label, 'multi' or null", lambda row: row | {"answer": "Z"}
     yield "no label, 'multi' or null", lambda row: row | {"answer": {"a": 1}}
     yield "does not go with", lambda row: row | {"outcome": "refused", "answer": "A"}
