@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from math import sqrt
 from typing import Literal
 
+from starprobe.bench.frames import exchanges
 from starprobe.bench.records import Drawn, Verdict
 from starprobe.bench.run_folder import Run, chosen_reader
 from starprobe.bench.statistics.labelled import allocate
@@ -98,15 +99,13 @@ def draw(
 def _strata(
     run: Run, reader: str, models: Sequence[str], conditions: Sequence[str]
 ) -> tuple[dict[Stratum, list[str]], dict[str, Verdict]]:
-    """Stratum -> ids of its responses."""
-    prompts, verdicts = run.prompts(), run.verdicts(reader)
+    """Stratum -> ids of its responses; and all verdicts."""
     found: dict[Stratum, list[str]] = {}
+    verdicts: dict[str, Verdict] = {}
     seen: set[tuple[str, str]] = set()
-    for response in run.responses().values():
-        verdict, prompt = verdicts.get(response.id), prompts.get(response.prompt_id)
-        if verdict is None or prompt is None or response.error is not None:
-            continue
+    for prompt, response, verdict in exchanges(run, reader):
         seen.add((response.model, prompt.condition))
+        verdicts[response.id] = verdict
         if verdict.coverage is None:
             continue
         if (models and response.model not in models) or (

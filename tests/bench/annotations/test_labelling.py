@@ -1,4 +1,4 @@
-"""Labels in the terminal, from files and from a judge; broken ones end in one line, nothing lost."""
+"""Labels from the terminal, files and a judge; broken ones end in one line, nothing lost."""
 
 from __future__ import annotations
 
