@@ -28,7 +28,8 @@ LARGEST = 64 * 2**20
 
 def guideline() -> str:
     """The annotation guideline, Markdown."""
-    return files(__package__).joinpath("GUIDELINE.md").read_text(encoding="utf-8")
+    folder = files("starprobe.bench.readers").joinpath("data")
+    return folder.joinpath("GUIDELINE.md").read_text(encoding="utf-8")
 
 
 class Shown(NamedTuple):
@@ -242,7 +243,7 @@ def by_judge(
                 failed += len(batch) - len(golds)
                 tick(done + failed)
     finally:
-        getattr(reader, "close", lambda: None)()
+        reader.close()
     return done, failed
 
 
