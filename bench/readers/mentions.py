@@ -14,7 +14,7 @@ from starprobe.bench.readers.words import COPULA, ORDINAL_WORDS, STOP
 
 _QUANTITY = re.compile(r"[^\w\s]{0,2}\d[\d.,:]*[^\w\s]{0,2} ?[^\W\d]*[^\w\s]{0,2}\Z")
 """A number with or without a unit."""
-MIN_FUZZY, MIN_FUZZY_LONG = 0.5, 0.6
+MIN_FUZZY, MIN_FUZZY_LONG = 0.33, 0.45
 """Share of telling words, for options of up to three such words and for longer ones."""
 TELLING = 0.31
 """Weight of a word that at most two options share and that the question does not hold."""
@@ -62,15 +62,24 @@ def _without_weak(
         if mention.kind == TEXT and (
             mention.option in options.weak or _QUANTITY.match(options.texts[mention.option])
         ):
-            heads = mention.first - first <= 1 and document.text[
+            plain = mention.first - first <= 1 and document.text[
                 mention.end : mention.end + 2
             ].lstrip(" )\"'")[:1] in (":", "-", ",", "")
-            heads = heads or (mention.first - first <= 1 and _is_subject(document, mention))
+            heads = plain or (mention.first - first <= 1 and _is_subject(document, mention))
             closes = segment.end - mention.end <= 25 and _concludes(document, first, mention.first)
-            if (not heads and not closes) or _in_working(document, segment, mention):
+            said = heads or closes or _stands_out(document, options, mention)
+            if not said or _in_working(document, segment, mention):
                 continue
         kept.append(mention)
     return kept
+
+
+def _stands_out(document: Document, options: Options, mention: Mention) -> bool:
+    """A number or quantity that the question does not hold, and no small word or single digit."""
+    words = document.words[mention.first : mention.stop]
+    if options.question.issuperset(document.stems[mention.first : mention.stop]):
+        return False
+    return any(word[:1].isdigit() for word in words) and len("".join(words)) > 1
 
 
 def _is_subject(document: Document, mention: Mention) -> bool:
@@ -157,7 +166,8 @@ def with_fuzzy(
         seen = dict.fromkeys([stems[at] for at in own])  # In order: sums are the same every time.
         score = sum(weights[key] for key in seen) / options.totals[option]
         needed = MIN_FUZZY if len(weights) <= 3 else MIN_FUZZY_LONG
-        if len(seen) == 1 < len(weights) and _content_between(document, first, own[0]):
+        single = len(seen) == 1 < len(weights) and max(weights[key] for key in seen) < 1.0
+        if single and _content_between(document, first, own[0]):
             continue
         if score >= needed and max(weights[key] for key in seen) > TELLING:
             extra.append(
@@ -195,6 +205,6 @@ def _settle(
         for other in merged:
             inside.difference_update(options.weights[other.option])
         left = sum(weight for key, weight in own.items() if key in inside)
-        if left / options.totals[mention.option] >= MIN_FUZZY * 0.6:
+        if left / options.totals[mention.option] >= MIN_FUZZY * 0.9:
             merged.append(mention)
     return sorted(merged, key=lambda m: (m.first, -m.kind))

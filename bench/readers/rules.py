@@ -25,6 +25,7 @@ from starprobe.bench.readers.attribution import (
     spans_of,
 )
 from starprobe.bench.readers.base import ErrorCounts, Reading, error_counts, verdict
+from starprobe.bench.readers.segments import FUZZY
 from starprobe.bench.readers.words import (
     COMPARE,
     JUDGE,
@@ -40,6 +41,8 @@ from starprobe.bench.readers.words import (
 from starprobe.bench.records import Side, Treatment, Verdict
 
 NAME = "rules-2"
+SURE = 0.5
+"""Share of an option's words below which a mention by them is vague, and one new word too few."""
 SCOPE = 4
 """Tokens that a negation reaches."""
 LOOSE = 4
@@ -131,7 +134,9 @@ def said_of(examined: Examined, units: Sequence[Unit]) -> Said:
         if unit.how == DRIFTS:
             continue
         fresh = len(new_words(document, options, unit))
-        if unit.how == INSIDE and unit.shared > 2 and fresh <= 1:
+        listed = unit.how == INSIDE and unit.shared > 2
+        vague = unit.kind == FUZZY and unit.score < SURE
+        if fresh <= 1 and (listed or vague):
             continue
         new = max(new, fresh)
         own, reach = options.weights[unit.option], -1
