@@ -67,7 +67,8 @@ def _without_weak(
             ].lstrip(" )\"'")[:1] in (":", "-", ",", "")
             heads = plain or (mention.first - first <= 1 and _is_subject(document, mention))
             closes = segment.end - mention.end <= 25 and _concludes(document, first, mention.first)
-            said = heads or closes or _stands_out(document, options, mention)
+            working = "=" in document.text[segment.start : segment.end]
+            said = heads or closes or (not working and _stands_out(document, options, mention))
             if not said or _in_working(document, segment, mention):
                 continue
         kept.append(mention)
