@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -26,6 +26,9 @@ from starprobe.bench.cli.common import (
     run_endings,
     say_endings,
 )
+
+if TYPE_CHECKING:
+    from starprobe.reports.compare import Compared
 
 Reader = Annotated[
     str | None, typer.Option("--reader", help="Whose verdicts to show (default: the best).")
@@ -71,21 +74,77 @@ def report(
 
 def compare(
     before: Annotated[Path, typer.Argument(metavar="BEFORE", help="A run folder.")],
-    after: Annotated[Path, typer.Argument(metavar="AFTER", help="A run of the same questions.")],
+    after: Annotated[
+        Path | None, typer.Argument(metavar="AFTER", help="A run of the same questions.")
+    ] = None,
+    models: Annotated[
+        str, typer.Option("--models", metavar="A,B", help="Two models of the one run instead.")
+    ] = "",
+    conditions: Annotated[
+        str, typer.Option("--conditions", metavar="A,B", help="Two conditions of it instead.")
+    ] = "",
     out: Annotated[Path, typer.Option("-o", "--out", help="The file.")] = Path("compare.html"),
     training: Annotated[
         Path | None, typer.Option("--training", help="The training folder between them.")
     ] = None,
     reader: Reader = None,
     anonymize: Anonymize = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print every comparison as JSON, not as a table.")
+    ] = False,
+    fail_if: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--fail-if",
+            metavar="EXPR",
+            help="End with 1 if true: 'accuracy less', 'full_breakdown@plain < 0.5'.",
+        ),
+    ] = None,
 ) -> None:
-    """One HTML file of what changed from one run to another, with a test for each difference.
+    """One thing against another on the same questions: more, less, alike or undecided.
 
     Example: starprobe compare demo/before demo/after --training demo/training -o compare.html
     """
-    from starprobe.reports.compare import write_comparison
+    import json
 
-    _say(write_comparison(before, after, out, training, reader=reader, anonymize=anonymize))
+    from starprobe.reports.compare import compare_sides, failing, write_compared
+
+    compared = compare_sides(
+        before, after, models=names(models), conditions=names(conditions), reader=reader
+    )
+    failed = [row for text in fail_if or () for row in failing(text, compared)]
+    if as_json:
+        typer.echo(json.dumps([row.model_dump(mode="json") for row in compared.rows], indent=2))
+    else:
+        _print_compared(compared, trained=training is not None)
+    _say(write_compared(compared, out, training, anonymize=anonymize), stderr=as_json)
+    for row in failed:
+        typer.echo(f"failed: {row.metric} in {row.condition}: {row.verdict}", err=True)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _print_compared(compared: Compared, *, trained: bool) -> None:
+    """The heading and what was declared beforehand, as a table that fits a terminal."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from starprobe.bench.metrics.compare import said
+    from starprobe.reports.compare import PRINTED, headline
+    from starprobe.reports.words import change
+
+    console = Console(highlight=False, soft_wrap=True, emoji=False, markup=False)
+    console.print(headline(compared, trained=trained))
+    rows = [row for row in compared.rows if row.role in PRINTED and row.difference is not None]
+    several = len({(row.model_before, row.model_after) for row in rows}) > 1
+    table = Table()
+    for name in (*(("model",) if several else ()), "metric", "difference", "is", "outcome"):
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        cells = [row.metric, change(row), said(row), row.role]
+        table.add_row(*([row.model_after] if several else []), *cells)
+    if rows:
+        console.print(table)
 
 
 def sign(

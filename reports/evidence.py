@@ -9,12 +9,12 @@ import gc
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import nan
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from starprobe.bench.frames import Exchange, key, row, tabulate
+from starprobe.bench.frames import Exchange, key, question_keys, row, tabulate
 from starprobe.bench.frames import exchanges as exchanges_of
 from starprobe.bench.readers import DEFAULT_READER
 from starprobe.bench.records import Response, Verdict
@@ -70,6 +70,8 @@ class Found(NamedTuple):
     model: str
     run: int
     exchange: Exchange
+    question: str
+    """Its content: stem and options, whatever its id."""
     disagree: float = nan
     """Of the options, the share on which another reader says otherwise; NaN with one reader."""
 
@@ -133,7 +135,7 @@ def gather(
     failures: Counter[str] = Counter()
     unread = 0
     for number, (run, word) in enumerate(zip(runs, words, strict=True)):
-        responses = run.responses()
+        responses, questions = run.responses(), question_keys(run.prompts())
         _read_rest(run, name, responses.values(), complete=reader is None)
         others = [run.verdicts(other) for other in run.verdict_names() if other != name]
         read = list(exchanges_of(run, name)) if name in run.verdict_names() else []
@@ -143,15 +145,45 @@ def gather(
         for exchange in read:
             called = short.get(exchange.response.model, exchange.response.model)
             differ = disagreement(exchange.verdict, others)
-            found.append(Found(shown_name(word, called), number, exchange, differ))
+            question = questions[exchange.prompt.id]
+            found.append(Found(shown_name(word, called), number, exchange, question, differ))
     if not found:
         raise InputError(f"nothing to show: {_why_empty(runs, failures)}")
     models = in_run_order(runs, words, short, {one.model for one in found})
-    found.sort(key=_placing(models, _conditions(runs)))
+    labels = question_labels(found)
+    found.sort(key=_placing(models, _conditions(runs), labels))
     exchanges = [one.exchange for one in found]
-    frame = _frame(found)
+    frame = _frame(found, labels)
     frame.attrs = {"model": Order(models), "condition": Order(_conditions(runs))}
     return Evidence(runs, name, frame, exchanges, models, dict(failures), unread)
+
+
+def kept(evidence: Evidence, column: str, values: Sequence[str]) -> Evidence:
+    """The evidence of some models or conditions alone."""
+    frame = evidence.frame
+    chosen = frame[frame[column].isin(list(values))]
+    rows = chosen["row"].tolist()
+    left = chosen.assign(row=range(len(rows))).reset_index(drop=True)
+    left.attrs = dict(frame.attrs)
+    there = set(left["model"])
+    return replace(
+        evidence,
+        frame=left,
+        exchanges=[evidence.exchanges[row] for row in rows],
+        models=tuple(name for name in evidence.models if name in there),
+    )
+
+
+def question_labels(found: Iterable[Found]) -> dict[str, str]:
+    """Question -> its id; where two questions of the runs have one id, a mark of each behind it."""
+    ids: dict[str, str] = {}
+    for one in found:
+        ids.setdefault(one.question, key(one.exchange.prompt.question_id))
+    doubled = {name for name, count in Counter(ids.values()).items() if count > 1}
+    return {
+        question: f"{name} ({question[:4]})" if name in doubled else name
+        for question, name in ids.items()
+    }
 
 
 def reader_of(runs: Sequence[Run], wanted: str | None = None) -> str:
@@ -201,7 +233,7 @@ def _conditions(runs: Sequence[Run]) -> tuple[str, ...]:
 
 
 def _placing(
-    models: Sequence[str], conditions: Sequence[str]
+    models: Sequence[str], conditions: Sequence[str], labels: Mapping[str, str]
 ) -> Callable[[Found], tuple[str, int, int, int, int]]:
     """Answers to one question stand together: they share words, so they pack well."""
     model_at = {name: place for place, name in enumerate(models)}
@@ -210,15 +242,17 @@ def _placing(
     def place(item: Found) -> tuple[str, int, int, int, int]:
         model, (prompt, response, _) = item.model, item.exchange
         condition = condition_at.get(prompt.condition, len(condition_at))
-        return prompt.question_id, condition, prompt.order, model_at[model], response.repeat
+        label = labels[item.question]
+        return label, condition, prompt.order, model_at[model], response.repeat
 
     return place
 
 
-def _frame(found: Sequence[Found]) -> pd.DataFrame:
-    """The columns of `bench.metrics.frame`, `model` as shown, and where each row came from."""
-    table = tabulate(row(*one.exchange) for one in found)
+def _frame(found: Sequence[Found], labels: Mapping[str, str]) -> pd.DataFrame:
+    """The columns of `bench.metrics.frame`, names as shown, and where each row came from."""
+    table = tabulate(row(*one.exchange, one.question) for one in found)
     return table.assign(
+        question_id=[labels[one.question] for one in found],
         source_model=table["model"],
         model=[one.model for one in found],
         run=[one.run for one in found],

@@ -10,6 +10,7 @@ from starprobe.bench.run_folder import Run
 from starprobe.probes.errors import UserError
 from starprobe.reports.embed import Secrets
 from starprobe.reports.evidence import Evidence
+from starprobe.reports.results import Results
 from starprobe.reports.words import RARE_BELOW, SHOWS_FROM, UNSURE_ABOVE
 
 Fact = tuple[str, list[Any]]
@@ -24,20 +25,19 @@ class Methods(NamedTuple):
 
 def methods(
     evidence: Evidence,
-    metrics: Sequence[Metric],
+    results: Results | None,
     tests: Iterable[str],
     secrets: Secrets,
-    out: Sequence[NotApplicable] = (),
 ) -> Methods:
     """How the runs were made and read, and how the numbers were worked out.
 
     Args:
         evidence: the runs.
-        metrics: for the methods of their intervals.
+        results: for the methods of their intervals, and what is left out; None: neither is told.
         tests: names of the tests used.
         secrets: takes what names a model, where names are hidden.
-        out: models and conditions that are left out of numbers and figures.
     """
+    metrics, out = (results.metrics, results.left_out) if results else ((), ())
     facts = [
         *_questions(evidence.runs),
         *_models(evidence.runs, secrets),
@@ -158,7 +158,7 @@ def _numbers(metrics: Sequence[Metric], tests: Iterable[str]) -> Iterator[Fact]:
     )
     named = _unique(test for test in tests if test)
     if named:
-        yield "Tests", [*named, "p adjusted by Holm over all rows of the table"]
+        yield "Tests", named
     yield (
         "Words",
         [
@@ -166,7 +166,9 @@ def _numbers(metrics: Sequence[Metric], tests: Iterable[str]) -> Iterator[Fact]:
             f"“rarely does”: it is below {RARE_BELOW:.0%}; “does at times”: else. Nothing is "
             f"said where it is wider than {UNSURE_ABOVE:.0%}, or goes beyond {RARE_BELOW:.0%} "
             f"though none was seen. An answer that is missing, refused or cut short is not right, "
-            f"and is no wrong choice either."
+            f"and is no wrong choice either.",
+            "Of a difference: “more” or “less” where its test says so, “alike” where its interval "
+            "lies inside the margin, else “undecided”.",
         ],
     )
 

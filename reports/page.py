@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -11,24 +12,18 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from starprobe.bench.files import write_atomic
-from starprobe.bench.metrics import measure
 from starprobe.bench.metrics.measure import split
 from starprobe.reports import browser, embed, words
 from starprobe.reports.embed import Secrets, aliases, visible
-from starprobe.reports.evidence import (
-    SIDE,
-    Evidence,
-    Order,
-    gather,
-    without_collector,
-)
+from starprobe.reports.evidence import SIDE, Evidence, Order, gather, without_collector
 from starprobe.reports.methods import methods
 from starprobe.reports.panels import Panel, check_panels, embedded, panels
+from starprobe.reports.results import Results, results_of
 from starprobe.reports.seed import then_and_now
-from starprobe.reports.tables import link, metrics_table
+from starprobe.reports.tables import Table, comparison_table, link, metrics_table
 from starprobe.reports.words import STYLE_MEANING, STYLE_WORDS
 
 if TYPE_CHECKING:
@@ -85,25 +80,21 @@ def _by_alias(name: str) -> tuple[int, str]:
 
 def report_context(evidence: Evidence, secrets: Secrets) -> dict[str, Any]:
     """What the template of a report needs."""
-    frame, out = split(evidence.frame)
+    results, frame, name = results_of(evidence), split(evidence.frame)[0], namer(secrets)
     condition = words.headline_condition(frame)
-    metrics = measure(frame)
+    ranks = {one.model: (place, one) for place, one in enumerate(results.standings)}
+    models = sorted(evidence.models, key=lambda model: ranks[model][0] if model in ranks else 10**9)
+    frame.attrs["model"] = Order(models)
     standings = [
         found
-        for model in evidence.models
-        if (found := words.standing(frame, model, condition)) is not None
+        for model in models
+        if (found := words.standing(results, frame, model, condition)) is not None
     ]
-    if len(standings) > RANKED_FROM:
-        # By what is sure of each, so that one lucky question leads no list; the figures follow.
-        standings.sort(key=lambda one: -(one.full.low or 0))
-        ranked = dict.fromkeys((*(one.model for one in standings), *evidence.models))
-        frame.attrs["model"] = Order(ranked)
-    shown = [*panels(frame, metrics), *check_panels(evidence)]
-    then = then_and_now(evidence, namer(secrets))
+    then = then_and_now(evidence, name)
     return {
         "title": f"starprobe: {evidence.runs[0].info.probe_set}",
         "heading": words.headline(standings, condition),
-        "lede": words.rest(standings) + lede(evidence),
+        "lede": named(words.rest(standings) + _ranked(results) + lede(evidence), secrets),
         "facts": facts(evidence),
         "sections": [
             ("verdict", "Verdict"),
@@ -113,13 +104,65 @@ def report_context(evidence: Evidence, secrets: Secrets) -> dict[str, Any]:
             ("tables", "Tables"),
             ("methods", "Methods"),
         ],
-        "standings": standings,
-        "compact_from": RANKED_FROM,
+        "groups": grouped(standings, results),
+        "compact": len(standings) > RANKED_FROM,
         "then": then,
-        "panels": shown,
-        "tables": [metrics_table(metrics, namer(secrets))],
-        "methods": methods(evidence, metrics, (), secrets, out),
+        "panels": [*panels(frame, results), *check_panels(evidence, results)],
+        "tables": [*tables_of(results, name), metrics_table(results.metrics, name)],
+        "methods": methods(evidence, results, _tests(results), secrets),
     }
+
+
+def _ranked(results: Results) -> str:
+    primary = [row for row in results.models if row.role == "primary"]
+    return words.ranking(results.standings, primary)
+
+
+def _tests(results: Results) -> list[str]:
+    return [row.test for row in (*results.models, *results.contrasts) if row.p is not None]
+
+
+def grouped(
+    standings: Sequence[words.Standing], results: Results
+) -> list[tuple[str, list[words.Standing]]]:
+    """(heading, models): groups that are told apart, the highest first; those not ranked last."""
+    by_name = {one.model: one for one in standings}
+    groups = words.groups_of(results.standings)
+    found = []
+    for place, group in enumerate(groups):
+        members = [by_name.pop(one.model) for one in group if one.model in by_name]
+        if members:
+            first = 1 + sum(len(other) for other in groups[:place])
+            last = first + len(group) - 1
+            rank = f"rank {first}" if first == last else f"ranks {first} to {last}"
+            found.append((rank if len(groups) > 1 else "", members))
+    if by_name:
+        found.append(("", list(by_name.values())))
+    return found
+
+
+MANY = 8
+"""From more models than this on, only what was declared beforehand is listed by pairs."""
+
+
+def tables_of(results: Results, name: Any) -> Iterator[Table]:
+    """Models against each other, and conditions and orders against their twins."""
+    few = len(results.standings) <= MANY
+    pairs = [row for row in results.models if few or row.role == "primary"]
+    if pairs:
+        yield comparison_table(
+            pairs, "Model against model", name, id="models", sides=("first", "second"), pairs="both"
+        )
+    if results.contrasts:
+        several = len({row.model_before for row in results.contrasts}) > 1
+        yield comparison_table(
+            results.contrasts,
+            "Ways of asking and orders against the plain one",
+            name,
+            id="contrasts",
+            sides=("first", "second"),
+            pairs="one" if several else "none",
+        )
 
 
 def lede(evidence: Evidence) -> str:
@@ -158,6 +201,15 @@ def namer(secrets: Secrets) -> Any:
         return visible(shown)
 
     return name
+
+
+def named(text: str, secrets: Secrets) -> Markup:
+    """A sentence in which hidden names can be revealed."""
+    shown = escape(visible(text))
+    for alias, real in secrets.pairs:
+        if alias.startswith("Model "):
+            shown = Markup(re.sub(rf"{alias}(?![A-Za-z])", str(secrets.hide(real, alias)), shown))
+    return shown
 
 
 def render(template: str, context: dict[str, Any], evidence: Evidence, secrets: Secrets) -> str:

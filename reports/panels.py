@@ -7,18 +7,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from starprobe.bench.faithfulness.measure import faithfulness_metrics
-from starprobe.bench.faithfulness.trials import Trial
 from starprobe.bench.files import write_atomic
 from starprobe.bench.frames import key
-from starprobe.bench.judges.summary import summarize
 from starprobe.bench.judges.votes import Judgement, read_judgements
-from starprobe.bench.records import Metric
-from starprobe.bench.run_folder import Run
 from starprobe.bench.statistics.agreement import Agreement
 from starprobe.reports import figures
 from starprobe.reports.evidence import Evidence, gather
 from starprobe.reports.figures.drawing import SERIES
+from starprobe.reports.results import Results, results_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,6 +53,8 @@ class _Plan(NamedTuple):
     """Given the table: whether there is something to see."""
     click: dict[str, str] = {}  # noqa: RUF012 - never changed
     wide: bool = False
+    stored: bool = True
+    """Whether its numbers stand in metrics.json."""
     coloured: bool = False
     """Whether a model is a colour: then no more are drawn than there are colours."""
 
@@ -103,6 +101,7 @@ PLANS: tuple[_Plan, ...] = (
         figures.coverage_distribution_table,
         figures.draw_coverage_distribution,
         _any,
+        stored=False,
         coloured=True,
     ),
     _Plan(
@@ -125,6 +124,7 @@ PLANS: tuple[_Plan, ...] = (
         figures.draw_question_map,
         _worth_a_map,
         {"question": "x"},
+        stored=False,
         wide=True,
     ),
     _Plan(
@@ -162,25 +162,25 @@ PLANS: tuple[_Plan, ...] = (
         figures.effort_table,
         figures.draw_effort,
         _any,
+        stored=False,
         wide=True,
         coloured=True,
     ),
 )
 
 
-def panels(frame: pd.DataFrame, metrics: Sequence[Metric] | None = None) -> Iterator[Panel]:
+def panels(frame: pd.DataFrame, results: Results) -> Iterator[Panel]:
     """The figures of a frame, in order.
 
     Args:
-        frame: of `reports.frames.gather` or `bench.metrics.frame`.
-        metrics: of `bench.metrics.measure`, where they are known already.
+        frame: of `reports.evidence.gather`.
+        results: the numbers that they show.
     """
     few = figures.leading(frame, len(SERIES))
     some = frame["model"].nunique() > len(few)
     note = f" The {len(SERIES)} models with the most questions are drawn." if some else ""
     for plan in PLANS:
-        known = (metrics,) if plan.table is figures.hints_table else ()
-        table = plan.table(frame, *known)
+        table = plan.table(frame, results.metrics) if plan.stored else plan.table(frame)
         if plan.needs(table):
             drawn = table[table["model"].isin(few)] if plan.coloured and some else table
             more = (figures.stems(frame),) if plan.draw is figures.draw_question_map else ()
@@ -193,6 +193,28 @@ def panels(frame: pd.DataFrame, metrics: Sequence[Metric] | None = None) -> Iter
                 click=plan.click,
                 wide=plan.wide,
             )
+        if plan.id == "style-shares":
+            yield from _model_differences(results)
+
+
+PAIRS_DRAWN = 45
+"""Pairs of ten models: more lines than this are no figure; the table has them all."""
+
+
+def _model_differences(results: Results) -> Iterator[Panel]:
+    table = figures.model_differences_table(results.models)
+    if len(table):
+        yield Panel(
+            "model-differences",
+            "Model against model",
+            "Each line is two models on the same questions, with the interval of their difference. "
+            "An interval inside the grey band: alike. One that leaves zero: told apart. Else: "
+            "undecided, too few questions.",
+            figures.draw_model_differences(table.head(PAIRS_DRAWN)),
+            table,
+            rows=False,
+            wide=True,
+        )
 
 
 def embedded(panel: Panel) -> dict[str, Any]:
@@ -218,10 +240,9 @@ def _column(values: pd.Series[Any]) -> list[Any]:
     return [float(f"{value:.6g}") if isinstance(value, float) else value for value in known]
 
 
-def check_panels(evidence: Evidence) -> Iterator[Panel]:
+def check_panels(evidence: Evidence, results: Results) -> Iterator[Panel]:
     """Judge agreement, rewards against length, and faithfulness curves, where there are any."""
-    judged = [read_judgements(run.judgements()) for run in evidence.runs]
-    found = _agreement(evidence, judged)
+    found = _agreement(results)
     if found:
         yield Panel(
             "judge-agreement",
@@ -232,7 +253,7 @@ def check_panels(evidence: Evidence) -> Iterator[Panel]:
             figures.judge_agreement_table(found),
             rows=False,
         )
-    rewards = list(_rewards(evidence, judged))
+    rewards = list(_rewards(evidence))
     if rewards:
         yield Panel(
             "reward-length",
@@ -242,15 +263,14 @@ def check_panels(evidence: Evidence) -> Iterator[Panel]:
             figures.reward_length(rewards),
             figures.reward_length_table(rewards),
         )
-    trials = list(_faithfulness(evidence))
-    if len(figures.faithfulness_table(trials)):
+    if len(figures.faithfulness_table(results.faithfulness)):
         yield Panel(
             "faithfulness",
             "Does the answer hang on the rationale?",
             "A curve that is high from the left on: the answer was there before the rationale. A "
             "curve that climbs late: the answer waits for it.",
-            figures.faithfulness(trials),
-            figures.faithfulness_table(trials),
+            figures.faithfulness(results.faithfulness),
+            figures.faithfulness_table(results.faithfulness),
         )
 
 
@@ -262,45 +282,26 @@ def _shown(evidence: Evidence) -> dict[tuple[int, str], str]:
     )
 
 
-def _agreement(evidence: Evidence, judged: list[dict[str, Judgement]]) -> dict[str, Agreement]:
-    found: dict[str, Agreement] = {}
-    for run, judgements in zip(evidence.runs, judged, strict=True):
-        votes = [row for row in judgements.values() if row.rubric is not None]
-        if not votes:
-            continue
-        summary = summarize(votes, run.prompts(), run.responses())
-        several = f" ({run.path.name})" if len(evidence.runs) > 1 else ""
-        for rubric, agreement in summary.agreement.items():
-            if len(agreement.judges) > 1:
-                found[rubric + several] = agreement
-    return found
+def _agreement(results: Results) -> dict[str, Agreement]:
+    several = len(results.judged) > 1
+    return {
+        f"{rubric} ({name})" if several else rubric: agreement
+        for name, judged in results.judged
+        for rubric, agreement in judged.agreement.items()
+        if len(agreement.judges) > 1
+    }
 
 
-def _rewards(
-    evidence: Evidence, judged: list[dict[str, Judgement]]
-) -> Iterator[tuple[str, Judgement]]:
+def _rewards(evidence: Evidence) -> Iterator[tuple[str, Judgement]]:
     shown = _shown(evidence)
-    for place, (run, judgements) in enumerate(zip(evidence.runs, judged, strict=True)):
-        rows = [row for row in judgements.values() if row.kind == "reward" and row.scores]
+    for place, run in enumerate(evidence.runs):
+        judgements = read_judgements(run.judgements()).values()
+        rows = [row for row in judgements if row.kind == "reward" and row.scores]
         responses: dict[str, Any] = run.responses() if rows else {}
         for row in rows:
             response = responses.get(row.response_id)
             if response is not None and (place, response.model) in shown:
                 yield shown[place, response.model], row
-
-
-def _faithfulness(evidence: Evidence) -> Iterator[Metric]:
-    shown = _shown(evidence)
-    for place, run in enumerate(evidence.runs):
-        trials = _trials(run)
-        if trials:
-            for metric in faithfulness_metrics(trials, run.responses(), run.prompts()):
-                name = shown.get((place, metric.model), metric.model)
-                yield metric.model_copy(update={"model": name})
-
-
-def _trials(run: Run) -> list[Trial]:
-    return [Trial.model_validate(row) for row in run.faithfulness()]
 
 
 def write_data(
@@ -314,7 +315,8 @@ def write_data(
     """
     folders = [paths] if isinstance(paths, str | Path) else list(paths)
     target = Path(out)
-    for panel in panels(gather(folders, reader).frame):
+    evidence = gather(folders, reader)
+    for panel in panels(evidence.frame, results_of(evidence)):
         table = panel.table.map(_encodable)
         write_atomic(target / f"{panel.id}.csv", table.map(_tame).to_csv(index=False))
         if find_spec("pyarrow"):

@@ -53,8 +53,8 @@ def then_and_now(evidence: Evidence, hide: Hide) -> Table | None:
         for step in suite.step
         for row in _rows(step, suite, evidence, judgements)
     ]
-    columns = [("no.", "n"), ("asked", ""), ("then", "w"), ("seen then", "w")]
-    columns += [(hide(name), "w") for name in evidence.models]
+    columns = [("no.", "n"), ("asked", ""), ("then", ""), ("seen then", "")]
+    columns += [(hide(name), "") for name in evidence.models]
     caption = (
         "What was seen then, as it was told of other models, beside what each model does now. One "
         "question an experiment: none of it shows how often a model does so."

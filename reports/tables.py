@@ -7,17 +7,15 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
+from starprobe.bench.metrics.compare import said
 from starprobe.bench.metrics.definitions import BY_NAME
 from starprobe.bench.records import STYLES, Comparison, Metric
-from starprobe.reports import words
-from starprobe.reports.words import OUTCOME_WORDS, STYLE_WORDS, percent
+from starprobe.reports.words import OUTCOME_WORDS, STYLE_WORDS, is_share, percent, signed
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Hide = Callable[[str], Any]
-NUMBERS = {"tokens", "chars", "covered_per_100_tokens", "latency_s", "cost"}
-"""Metrics that are no shares."""
 SURE = 0.05
 """Adjusted p below which a row of a comparison is set in bold."""
 
@@ -59,7 +57,7 @@ def number(name: str, value: float | None) -> Cell:
     if value is None:
         return Cell("–", "")
     words = (
-        percent(value) if _is_share(name) else f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
+        percent(value) if is_share(name) else f"{value:.3g}" if value < 1000 else f"{value:,.0f}"
     )
     return Cell(words, f"{value:.6g}")
 
@@ -89,63 +87,70 @@ def metrics_table(metrics: Iterable[Metric], hide: Hide) -> Table:
 
 
 def comparison_table(
-    compared: Sequence[tuple[str, Comparison]], several: bool, hide: Hide
+    rows: Sequence[Comparison],
+    title: str,
+    hide: Hide,
+    *,
+    id: str = "comparison",
+    sides: tuple[str, str] = ("before", "after"),
+    pairs: str = "several",
 ) -> Table:
-    """A row a metric and condition: before, after, the difference, its test.
+    """A row a metric and condition: both sides, the difference, its test and the verdict.
 
     Args:
-        compared: question set and comparison of `bench.metrics.compare`.
-        several: whether more than one pair of models is compared; they are the same in both runs.
+        rows: of `bench.metrics.compare` and its like.
+        title: of the table.
         hide: how a model's name is written.
+        id: of the table.
+        sides: what the two sides are called.
+        pairs: which names of models are shown: `none`, those of `one` side, or of `both`.
     """
-    sets = len({name for name, _ in compared}) > 1
-    rows = [
-        _comparison_row(c, name if sets else None, hide(c.model_before) if several else None)
-        for name, c in compared
-        if c.before is not None
-    ]
-    columns = [("condition", ""), ("metric", ""), ("before", "n"), ("after", "n")]
-    columns += [("difference", "n"), ("95 % interval", "n"), ("p", "n"), ("p, Holm", "n")]
-    columns += [
-        ("questions", "n"),
-        ("lost", "n"),
-        ("gained", "n"),
-        ("test", ""),
-        ("what it is", "w"),
-    ]
-    if sets:
-        columns.insert(0, ("questions asked", ""))
-    if several:
-        columns.insert(0, ("model", ""))
+    kept = [row for row in rows if row.before is not None and row.after is not None]
+    sets = any(row.probes for row in kept)
+    columns = [("condition", ""), ("metric", ""), (f"{sides[1]} is", ""), (sides[0], "n")]
+    columns += [(sides[1], "n"), ("difference", "n"), ("95 % interval", "n"), ("outcome", "")]
+    columns += [("p", "n"), ("p adjusted", "n"), ("questions", "n"), ("in words", "")]
+    columns += [("lost", "n"), ("gained", "n"), ("test", ""), ("what it is", "w")]
+    names = {"none": [], "one": ["model"], "both": list(sides)}[pairs]
+    made = []
+    for row in kept:
+        models = [row.model_before, row.model_after][: len(names)]
+        cells = [*(Cell(hide(name)) for name in models)]
+        if sets:
+            cells.append(Cell(row.probes or "all"))
+        sure = row.verdict in ("more", "less") and row.role != "exploratory"
+        made.append(Row([*cells, *_compared(row)], "sure" if sure else ""))
+    head = [(name, "") for name in names] + ([("question set", "")] if sets else [])
     caption = (
-        "The same questions in the same condition, order and repeat. p, Holm: adjusted for all "
-        f"rows of this table; bold below {SURE:g}. Lost and gained: pairs that were true only "
-        "before, only after."
+        "Paired by the question’s content. Primary: the one outcome declared beforehand, tested "
+        "alone. Secondary: adjusted together (Holm). Exploratory: adjusted as false discoveries "
+        "(Benjamini and Hochberg), and no more than a hint. Alike: the interval lies inside the "
+        "margin. Lost and gained: pairs that were true only on the first side, only on the second."
     )
-    return Table("comparison", "Before and after", caption, columns, rows)
+    return Table(id, title, caption, [*head, *columns], made)
 
 
-def _comparison_row(c: Comparison, questions: str | None, model: Any) -> Row:
-    sure = c.p_adjusted is not None and c.p_adjusted < SURE
+def _compared(c: Comparison) -> list[Cell]:
     says = BY_NAME[c.metric].says if c.metric in BY_NAME else ""
-    cells = [
+    left = f", {c.unmatched} on one side only" if c.unmatched else ""
+    return [
         Cell(c.condition),
         Cell(c.metric.replace("_", " ")),
+        Cell(c.verdict or "–"),
         number(c.metric, c.before),
         number(c.metric, c.after),
         difference(c.metric, c.difference)._replace(mark="change"),
         Cell(_between(c), ""),
+        Cell(c.role, ("primary", "secondary", "exploratory").index(c.role)),
         _p(c.p),
         _p(c.p_adjusted),
-        Cell(f"{c.n:,}", c.n),
+        Cell(f"{c.n:,}{left}", c.n),
+        Cell(said(c)),
         Cell("" if c.before_only is None else c.before_only, c.before_only),
         Cell("" if c.after_only is None else c.after_only, c.after_only),
         Cell(c.test),
         Cell(says),
     ]
-    if questions is not None:
-        cells.insert(0, Cell(questions))
-    return Row(cells if model is None else [Cell(model), *cells], "sure" if sure else "")
 
 
 def difference(name: str, value: float | None) -> Cell:
@@ -153,13 +158,6 @@ def difference(name: str, value: float | None) -> Cell:
     if value is None:
         return Cell("–", "")
     return Cell(signed(name, value), f"{value:.6g}")
-
-
-def signed(name: str, value: float) -> str:
-    """`+83 points`, `−12.4`."""
-    amount = f"{abs(value) * 100:.0f}" if _is_share(name) else f"{abs(value):.3g}"
-    sign = "" if float(amount) == 0 else "+" if value > 0 else "−"
-    return f"{sign}{amount} points" if _is_share(name) else f"{sign}{amount}"
 
 
 def _between(c: Comparison) -> str:
@@ -173,11 +171,6 @@ def _p(p: float | None) -> Cell:
     if p is None:
         return Cell("–", "")
     return Cell("< 0.0001" if p < 0.0001 else f"{p:.2g}" if p < 0.1 else f"{p:.2f}", f"{p:.6g}")
-
-
-def _is_share(name: str) -> bool:
-    """Whether a metric runs from 0 to 1 and reads as a percentage."""
-    return name not in NUMBERS
 
 
 AFTER = "after"
@@ -279,7 +272,7 @@ def _flip(before: Any, after: Any) -> Row:
 
 
 def _coverage(value: float) -> Cell:
-    return Cell("–", "") if value != value else Cell(words.percent(value), f"{value:.4g}")
+    return Cell("–", "") if value != value else Cell(percent(value), f"{value:.4g}")
 
 
 def _answer(side: Any) -> Cell:

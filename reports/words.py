@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from starprobe.bench.metrics.definitions import numbers, right_of_all
-from starprobe.bench.records import STYLES, Outcome, Style
-from starprobe.bench.statistics.intervals import Estimate, rate
+from starprobe.bench.metrics.compare import said
+from starprobe.bench.records import STYLES, Comparison, Metric, Outcome, Style
+from starprobe.bench.records import Standing as Rank
+from starprobe.bench.statistics.intervals import Estimate
+from starprobe.reports.results import Results
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,6 +40,8 @@ CAVEAT = (
     "That does not prove that its maker trained it with STaR, and a model that does not show it "
     "may have been trained so all the same."
 )
+NUMBERS = {"tokens", "chars", "covered_per_100_tokens", "latency_s", "cost"}
+"""Metrics that are no shares."""
 DECLARED = "scratchpad"
 """The condition that asks for reasons and stands for all such, declared beforehand."""
 SHOWS_FROM, RARE_BELOW, UNSURE_ABOVE = 0.5, 0.2, 0.5
@@ -117,29 +121,36 @@ def asks_for(condition: str, frame: pd.DataFrame | None = None) -> str | None:
         return str(own["asks"].iloc[0]) if len(own) else None
 
 
-def standing(frame: pd.DataFrame, model: str, condition: str) -> Standing | None:
+def standing(results: Results, frame: pd.DataFrame, model: str, condition: str) -> Standing | None:
     """What can be said of this model under this condition; None where it was not asked so.
 
     Args:
-        frame: of `reports.frames.gather`.
+        results: the numbers.
+        frame: of `reports.evidence.gather`, for examples.
         model: as shown.
         condition: usually the headline condition.
     """
     own = frame[frame["model"] == model]
     rows = own[own["condition"] == condition]
-    if not len(rows):
+    found = results.of(model, condition)
+    if not len(rows) or not found:
         return None
-    questions = rows["question_id"].to_numpy()
-    full = rate(numbers(rows, "full"), questions)
-    accuracy = rate(right_of_all(rows), questions)
-    shares = {style: float((rows["style"] == style).mean()) for style in STYLES}
+    full, accuracy = estimate_of(found["full_breakdown"]), estimate_of(found["accuracy"])
+    shares = {style: found[f"style_{style}"].value or 0.0 for style in STYLES}
     how = ", unasked" if asks_for(condition, rows) == "nothing" else ""
     kind = "the" if condition == "imported" else condition
-    sentence = f"gives a reason for every option in {with_interval(full)} of {kind} questions"
-    more = [*_asked(own, condition), *_right(rows, accuracy, full.n)]
+    sentence = f"gives a reason for every option in {with_interval(full)} of {kind} questions{how}"
+    more = [
+        *_asked(results, own, condition),
+        *_right(results.by_set(model, condition, "accuracy"), accuracy, full.n),
+    ]
     examples = tuple(_examples(rows, model, condition))
-    said = sentence + how
-    return Standing(model, full, accuracy, shares, verdict(full), said, tuple(more), examples)
+    return Standing(model, full, accuracy, shares, verdict(full), sentence, tuple(more), examples)
+
+
+def estimate_of(found: Metric) -> Estimate:
+    """A stored metric as an estimate."""
+    return Estimate(found.value, found.low, found.high, found.n, found.method)
 
 
 def _examples(
@@ -210,17 +221,17 @@ def rest(standings: Sequence[Standing]) -> str:
     return f"{joined[0].upper()}{joined[1:]}. " if joined else ""
 
 
-def _asked(own: pd.DataFrame, headline: str) -> list[str]:
+def _asked(results: Results, own: pd.DataFrame, headline: str) -> list[str]:
     """What it does where reasons are asked for and nothing is hinted: `scratchpad`, else the range.
 
     Never the highest of several conditions, which would be too high by chance alone.
     """
     found = {}
-    for condition in own["condition"].drop_duplicates():
-        rows = own[own["condition"] == condition]
+    for condition, rows in own.groupby("condition", sort=False):
         asked = asks_for(str(condition), own) == "reasons" and rows["hinted"].isna().all()
-        if condition != headline and asked:
-            share = rate(numbers(rows, "full"), rows["question_id"].to_numpy())
+        metrics = results.of(str(own["model"].iloc[0]), str(condition))
+        if condition != headline and asked and metrics:
+            share = estimate_of(metrics["full_breakdown"])
             if share.value is not None:
                 found[str(condition)] = share
     if DECLARED in found or len(found) == 1:
@@ -232,18 +243,79 @@ def _asked(own: pd.DataFrame, headline: str) -> list[str]:
     return [f"asked to, in {len(values)} ways: {percent(min(values))} to {percent(max(values))}"]
 
 
-def _right(rows: pd.DataFrame, accuracy: Estimate, questions: int) -> list[str]:
+def _right(sets: Mapping[str, Metric], accuracy: Estimate, questions: int) -> list[str]:
     """Accuracy, apart for each question set where there are several."""
-    sets = [str(name) for name in rows["probes"].drop_duplicates()]
     if accuracy.value is None:
         return []
-    if len(sets) == 1:
+    if not sets:
         over = "" if accuracy.n == questions else f", n = {accuracy.n}"
         return [f"right answer: {with_interval(accuracy)}{over}"]
-    found = []
-    for name in sets:
-        part = rows[rows["probes"] == name]
-        share = rate(right_of_all(part), part["question_id"].to_numpy())
-        if share.value is not None:
-            found.append(f"right on {name}: {with_interval(share)}")
+    return [
+        f"right on {name}: {with_interval(estimate_of(one))}"
+        for name, one in sets.items()
+        if one.value is not None
+    ]
+
+
+def groups_of(standings: Sequence[Rank]) -> list[list[Rank]]:
+    """The models in groups: each of a group is told apart from each of every other group."""
+    found: list[list[Rank]] = []
+    taken, lowest = 0, 0
+    for one in standings:
+        if taken >= lowest:
+            found.append([])
+        found[-1].append(one)
+        taken, lowest = taken + 1, max(lowest, one.worst_rank)
     return found
+
+
+def ranking(standings: Sequence[Rank], pairs: Sequence[Comparison]) -> str:
+    """What the ranks leave open, in a sentence; empty for one model."""
+    groups = groups_of(standings)
+    if len(standings) < 2:
+        return ""
+    if len(standings) == 2 and pairs:
+        return f"{one_pair(pairs[0])} "
+    if len(groups) == len(standings):
+        return f"All {len(standings)} models are told apart. "
+    if len(groups) == 1:
+        limits = [row.detectable for row in pairs if row.detectable is not None]
+        over = f"; differences from {100 * max(limits):.0f} points would show" if limits else ""
+        return f"No model stands above or below all others: the order is undecided{over}. "
+    return (
+        f"Ranked in {len(groups)} groups: models of one group are not all told apart, those of two "
+        f"groups are. "
+    )
+
+
+def one_pair(row: Comparison) -> str:
+    """Two models in a sentence."""
+    two, one = row.model_after, row.model_before
+    if row.verdict in ("more", "less"):
+        return f"{two} does so {row.verdict} often than {one}: {change(row)}, {p_value(row.p)}."
+    if row.verdict == "alike":
+        return f"{two} and {one} do so alike: {change(row)}, inside the margin."
+    return f"Between {one} and {two} it is {said(row)}."
+
+
+def change(row: Comparison) -> str:
+    """`+83 points (76 to 88)`."""
+    if row.difference is None:
+        return "no value"
+    limits = ""
+    if row.low is not None and row.high is not None:
+        low, high = (signed(row.metric, end).removesuffix(" points") for end in (row.low, row.high))
+        limits = f" ({low} to {high})"
+    return f"{signed(row.metric, row.difference)}{limits}"
+
+
+def signed(name: str, value: float) -> str:
+    """`+83 points`, `−12.4`."""
+    amount = f"{abs(value) * 100:.0f}" if is_share(name) else f"{abs(value):.3g}"
+    sign = "" if float(amount) == 0 else "+" if value > 0 else "−"
+    return f"{sign}{amount} points" if is_share(name) else f"{sign}{amount}"
+
+
+def is_share(name: str) -> bool:
+    """Whether a metric runs from 0 to 1 and reads as a percentage."""
+    return name not in NUMBERS

@@ -32,7 +32,12 @@ from starprobe.reports.figures.behaviour import (
     style_shares,
     style_shares_table,
 )
-from starprobe.reports.figures.differences import flow, flow_table
+from starprobe.reports.figures.differences import (
+    draw_model_differences,
+    flow,
+    flow_table,
+    model_differences_table,
+)
 from starprobe.reports.figures.drawing import leading
 from starprobe.reports.figures.effort import draw_effort, effort, effort_table
 from starprobe.reports.figures.judges import (
@@ -54,6 +59,7 @@ __all__ = [
     "draw_effort",
     "draw_hints",
     "draw_letters",
+    "draw_model_differences",
     "draw_order_flips",
     "draw_question_map",
     "draw_spontaneous_elicited",
@@ -71,6 +77,7 @@ __all__ = [
     "leading",
     "letters",
     "letters_table",
+    "model_differences_table",
     "order_flips",
     "order_flips_table",
     "question_map",

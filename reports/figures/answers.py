@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 
-from starprobe.bench.metrics.definitions import numbers, right_of_all
-from starprobe.bench.metrics.positions import disagreements
 from starprobe.bench.records import Metric
-from starprobe.bench.statistics.intervals import mean, rate, rate_of
+from starprobe.bench.statistics.intervals import rate
 from starprobe.reports.figures.drawing import (
     bars,
     colour_of,
     estimate_columns,
-    groups,
     in_order,
     layout,
+    measured,
+    metric_columns,
     percent,
     plain,
     share_axis,
     shares,
     symbol_of,
 )
+from starprobe.reports.words import headline_condition
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,15 +36,15 @@ CROWDED = 30
 """More bars than this leave no room for their intervals."""
 
 
-def accuracy_coverage_table(frame: pd.DataFrame) -> pd.DataFrame:
+def accuracy_coverage_table(
+    frame: pd.DataFrame, metrics: Sequence[Metric] | None = None
+) -> pd.DataFrame:
     """Accuracy and mean coverage by model and condition, both with intervals."""
     import pandas as pd
 
     rows = []
-    for (model, condition), found in groups(frame, "model", "condition"):
-        questions = found["question_id"].to_numpy()
-        right = rate(right_of_all(found), questions)
-        coverage = mean(numbers(found, "coverage"), questions, bounded=True)
+    for model, condition, found in measured(frame, metrics):
+        right, coverage = found["accuracy"], found["coverage"]
         if right.value is None or coverage.value is None:
             continue
         rows.append(
@@ -131,23 +131,27 @@ def draw_accuracy_coverage(table: pd.DataFrame) -> go.Figure:
     )
 
 
-def letters_table(frame: pd.DataFrame) -> pd.DataFrame:
-    """How often each place in the list is chosen, and how often the right option stands there."""
+def letters_table(frame: pd.DataFrame, metrics: Sequence[Metric] | None = None) -> pd.DataFrame:
+    """How often each place is answered, and the key stands there; in the headline condition."""
     import pandas as pd
 
     rows: list[dict[str, Any]] = []
-    for (model,), found in groups(frame[frame["position"].notna()], "model"):
-        for position in range(1, int(found["options"].max()) + 1):
-            chosen = shares(found["position"] == position)
-            key = found["key_position"]
-            rows.append(
-                {
-                    "model": model,
-                    "position": _letter(position),
-                    **estimate_columns(rate(chosen, found["question_id"].to_numpy())),
-                    "key_share": float((key == position).sum() / max(1, key.notna().sum())),
-                }
-            )
+    headline = headline_condition(frame)
+    for model, condition, found in measured(frame, metrics):
+        if condition != headline:
+            continue
+        own = frame[(frame["model"] == model) & (frame["condition"] == condition)]
+        key = own["key_position"]
+        rows += [
+            {
+                "model": model,
+                "position": _letter(place),
+                **metric_columns(one),
+                "key_share": float((key == place).sum() / max(1, key.notna().sum())),
+            }
+            for place in range(1, int(own["options"].max()) + 1)
+            if (one := found[f"answers_at_{place}"]).value is not None
+        ]
     return pd.DataFrame(
         rows, columns=["model", "position", "value", "low", "high", "n", "key_share"]
     )
@@ -201,24 +205,26 @@ def draw_letters(table: pd.DataFrame) -> go.Figure:
     )
 
 
-PAIRS = {"in another order": "repeat", "asked again in the same order": "order"}
-"""Kind of pair -> what both answers have alike."""
+PAIRS = {
+    "in another order": "flip_rate",
+    "asked again in the same order": "repeat_flip_rate",
+}
+"""Kind of pair -> the metric of answers that differ."""
 
 
-def order_flips_table(frame: pd.DataFrame) -> pd.DataFrame:
+def order_flips_table(frame: pd.DataFrame, metrics: Sequence[Metric] | None = None) -> pd.DataFrame:
     """Pairs of answers to a question that differ: in two orders, and twice in one order.
 
     A row a model, condition and kind of pair; nothing of conditions that were asked in one order.
     """
     import pandas as pd
 
-    rows = []
-    for (model, condition), found in groups(frame, "model", "condition"):
-        for kind, alike in PAIRS.items():
-            share = rate_of(disagreements(found, ["question_id", alike]))
-            if share.value is not None and found["order"].nunique() > 1:
-                cell = {"model": model, "condition": condition, "pair": kind}
-                rows.append(cell | estimate_columns(share))
+    rows = [
+        {"model": model, "condition": condition, "pair": kind, **metric_columns(found[name])}
+        for model, condition, found in measured(frame, metrics)
+        for kind, name in PAIRS.items()
+        if "flip_rate" in found and name in found and found[name].value is not None
+    ]
     return pd.DataFrame(rows, columns=["model", "condition", "pair", "value", "low", "high", "n"])
 
 
@@ -236,33 +242,29 @@ def draw_order_flips(table: pd.DataFrame) -> go.Figure:
 HINT_MEASURES = {
     "hinted_answer": "answers the hinted option",
     "hint_follow": "moves to the hinted option",
-    "hint_acknowledged_strict": "and says that it was told",
+    "hint_acknowledged_strict": "and plainly says that it was told",
+    "hint_acknowledged_broad": "and may say that it was told",
 }
 
 
 def hints_table(frame: pd.DataFrame, metrics: Sequence[Metric] | None = None) -> pd.DataFrame:
-    """How often the hinted option is the answer, was moved to, and the hint is owned up to.
-
-    Args:
-        frame: of `bench.metrics.frame`.
-        metrics: of `bench.metrics.measure`, where they are known already.
-    """
+    """How often the hinted option is the answer, was moved to, and the hint is owned up to."""
     import pandas as pd
 
-    from starprobe.bench.metrics.hints import hint_metrics
-
     rows: list[dict[str, Any]] = []
-    for (model, condition), found in groups(frame[frame["hinted"].notna()], "model", "condition"):
-        followed = shares(found["answer"] == found["hinted"])
-        share = rate(followed, found["question_id"].to_numpy())
-        cell = {"model": model, "condition": condition, "measure": "hinted_answer"}
-        rows.append(cell | estimate_columns(share))
-    for metric in hint_metrics(frame) if metrics is None else metrics:
-        if metric.name in HINT_MEASURES and metric.value is not None:
-            cell = {"model": metric.model, "condition": metric.condition, "measure": metric.name}
-            rows.append(
-                cell | {name: getattr(metric, name) for name in ("value", "low", "high", "n")}
-            )
+    hinted = frame[frame["hinted"].notna()]
+    for model, condition, found in measured(frame, metrics):
+        own = hinted[(hinted["model"] == model) & (hinted["condition"] == condition)]
+        cell = {"model": model, "condition": condition}
+        if len(own):
+            followed = shares(own["answer"] == own["hinted"])
+            share = rate(followed, own["question"].to_numpy(), own["arranged"].to_numpy())
+            rows.append({**cell, "measure": "hinted_answer"} | estimate_columns(share))
+        rows += [
+            {**cell, "measure": name, **metric_columns(found[name])}
+            for name in HINT_MEASURES
+            if name in found and found[name].value is not None
+        ]
     columns = ["model", "condition", "measure", "value", "low", "high", "n"]
     return pd.DataFrame(rows, columns=columns)
 

@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from starprobe.bench.metrics.definitions import numbers
-from starprobe.bench.records import STYLES
-from starprobe.bench.statistics.intervals import rate
+from starprobe.bench.records import STYLES, Metric
 from starprobe.reports.figures.drawing import (
     STYLE_COLOURS,
     STYLE_PATTERNS,
     bars,
     colour_of,
-    estimate_columns,
     groups,
     in_order,
     layout,
+    measured,
+    metric_columns,
     percent,
     plain,
     share_axis,
-    shares,
     symbol_of,
 )
 from starprobe.reports.words import STYLE_WORDS, asks_for
@@ -36,21 +34,22 @@ SUBPLOTS = 4
 COVERAGE_BINS = ("none", "1–33 %", "34–66 %", "67–99 %", "all")
 
 
-def style_shares_table(frame: pd.DataFrame) -> pd.DataFrame:
+def style_shares_table(
+    frame: pd.DataFrame, metrics: Sequence[Metric] | None = None
+) -> pd.DataFrame:
     """Share of each style by model and condition, with its interval."""
     import pandas as pd
 
+    counts = frame.groupby(["model", "condition", "style"]).size()
     return pd.DataFrame(
         {
             "model": model,
             "condition": condition,
             "style": style,
-            "responses": int((rows["style"] == style).sum()),
-            **estimate_columns(
-                rate(shares(rows["style"] == style), rows["question_id"].to_numpy())
-            ),
+            "responses": int(counts.get((model, condition, style), 0)),
+            **metric_columns(found[f"style_{style}"]),
         }
-        for (model, condition), rows in groups(frame, "model", "condition")
+        for model, condition, found in measured(frame, metrics)
         for style in STYLES
     )
 
@@ -229,35 +228,36 @@ def _coverage_map(table: pd.DataFrame) -> go.Figure:
     )
 
 
+UNASKED = "plain"
 TOGETHER = 4
 """More conditions than this cannot be told apart on one line: each gets a line of its own."""
 
 
-def spontaneous_elicited_table(frame: pd.DataFrame, spontaneous: str = "plain") -> pd.DataFrame:
+def spontaneous_elicited_table(
+    frame: pd.DataFrame, metrics: Sequence[Metric] | None = None
+) -> pd.DataFrame:
     """Share of full breakdowns unasked and under each condition that asks for reasons."""
     import pandas as pd
 
-    rows = []
-    for (model, condition), found in groups(frame, "model", "condition"):
-        values = numbers(found, "full")
-        share = rate(values, found["question_id"].to_numpy())
-        if share.value is not None and (
-            condition == spontaneous or asks_for(condition, found) == "reasons"
-        ):
-            rows.append({"model": model, "condition": condition, **estimate_columns(share)})
+    rows = [
+        {"model": model, "condition": condition, **metric_columns(found["full_breakdown"])}
+        for model, condition, found in measured(frame, metrics)
+        if found["full_breakdown"].value is not None
+        and (condition == UNASKED or asks_for(condition, frame) == "reasons")
+    ]
     return pd.DataFrame(rows, columns=["model", "condition", "value", "low", "high", "n"])
 
 
-def spontaneous_elicited(frame: pd.DataFrame, spontaneous: str = "plain") -> go.Figure:
+def spontaneous_elicited(frame: pd.DataFrame) -> go.Figure:
     """Dumbbells: from what a model does unasked to what it does when asked."""
-    return draw_spontaneous_elicited(spontaneous_elicited_table(frame, spontaneous), spontaneous)
+    return draw_spontaneous_elicited(spontaneous_elicited_table(frame))
 
 
-def draw_spontaneous_elicited(table: pd.DataFrame, spontaneous: str = "plain") -> go.Figure:
+def draw_spontaneous_elicited(table: pd.DataFrame) -> go.Figure:
     """`spontaneous_elicited` from its table."""
     conditions, models = in_order(table, "condition"), in_order(table, "model")
     if len(conditions) > TOGETHER:
-        return _a_row_each(table, spontaneous)
+        return _a_row_each(table)
     figure = go.Figure()
     for model in models:
         rows = table[table["model"] == model]
@@ -276,7 +276,7 @@ def draw_spontaneous_elicited(table: pd.DataFrame, spontaneous: str = "plain") -
             y=[plain(model, 34) for model in rows["model"]],
             error_x=bars(rows["value"], rows["low"], rows["high"]),
             mode="markers",
-            name=plain(condition) + (" (unasked)" if condition == spontaneous else " (asked)"),
+            name=plain(condition) + (" (unasked)" if condition == UNASKED else " (asked)"),
             marker={"size": 13, "color": colour_of(place), "symbol": symbol_of(place)},
             customdata=[
                 [plain(r.model), percent(r.low), percent(r.high)] for r in rows.itertuples()
@@ -294,13 +294,13 @@ def draw_spontaneous_elicited(table: pd.DataFrame, spontaneous: str = "plain") -
     )
 
 
-def _a_row_each(table: pd.DataFrame, spontaneous: str) -> go.Figure:
+def _a_row_each(table: pd.DataFrame) -> go.Figure:
     """A line a model and condition, from what the model does unasked to what it does there."""
     figure = go.Figure()
     for place, model in enumerate(in_order(table, "model")):
         rows = table[table["model"] == model]
-        asked = rows[rows["condition"] != spontaneous]
-        unasked = rows.loc[rows["condition"] == spontaneous, "value"]
+        asked = rows[rows["condition"] != UNASKED]
+        unasked = rows.loc[rows["condition"] == UNASKED, "value"]
         names = [[plain(model, 34)] * len(asked), [plain(name) for name in asked["condition"]]]
         if len(unasked):
             figure.add_scatter(

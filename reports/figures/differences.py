@@ -7,9 +7,16 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
-from starprobe.bench.metrics.compare import PAIR_KEYS, paired_rows
-from starprobe.bench.records import STYLES
-from starprobe.reports.figures.drawing import STYLE_COLOURS, layout
+from starprobe.bench.metrics.compare import said
+from starprobe.bench.records import STYLES, Comparison
+from starprobe.reports.figures.drawing import (
+    STYLE_COLOURS,
+    bars,
+    colour_of,
+    layout,
+    plain,
+    symbol_of,
+)
 from starprobe.reports.words import STYLE_WORDS
 
 if TYPE_CHECKING:
@@ -17,11 +24,10 @@ if TYPE_CHECKING:
 
 
 def flow_table(before: pd.DataFrame, after: pd.DataFrame) -> pd.DataFrame:
-    """How many paired responses went from each style to each other."""
+    """How many responses went from each style to each other; the rows of both are pairs."""
     import pandas as pd
 
-    first, second = paired_rows(before, after, PAIR_KEYS)
-    pairs = pd.DataFrame({"before": first["style"].to_numpy(), "after": second["style"].to_numpy()})
+    pairs = pd.DataFrame({"before": before["style"].to_numpy(), "after": after["style"].to_numpy()})
     counted = pairs.groupby(["before", "after"], sort=False).size().rename("responses")
     table = counted.reset_index()
     for side in ("before", "after"):
@@ -62,6 +68,78 @@ def flow(before: pd.DataFrame, after: pd.DataFrame) -> go.Figure:
         )
     )
     return layout(figure, 380, margin={"l": 8, "r": 8, "t": 12, "b": 24})
+
+
+VERDICT_WORDS = {
+    "more": "more often",
+    "less": "less often",
+    "alike": "alike",
+    "undecided": "undecided",
+}
+
+
+def model_differences_table(rows: Sequence[Comparison]) -> pd.DataFrame:
+    """A row a pair of models: the difference of full breakdowns, asked for nothing."""
+    import pandas as pd
+
+    return pd.DataFrame(
+        [
+            {
+                "first": row.model_before,
+                "second": row.model_after,
+                "difference": row.difference,
+                "low": row.low,
+                "high": row.high,
+                "p": row.p,
+                "verdict": row.verdict,
+                "margin": row.margin,
+                "n": row.n,
+                "said": said(row),
+            }
+            for row in rows
+            if row.role == "primary" and row.difference is not None
+        ],
+        columns=[
+            *("first", "second", "difference", "low", "high", "p", "verdict", "margin", "n"),
+            "said",
+        ],
+    )
+
+
+def draw_model_differences(table: pd.DataFrame) -> go.Figure:
+    """A forest: each pair's difference with its interval over the margin of what counts as none."""
+    figure = go.Figure()
+    lines = [
+        f"{plain(two, 28)} against {plain(one, 28)}"
+        for one, two in zip(table["first"], table["second"], strict=True)
+    ]
+    shown = table.assign(line=lines)
+    for place, (verdict, words) in enumerate(VERDICT_WORDS.items()):
+        rows = shown[shown["verdict"] == verdict]
+        if len(rows):
+            figure.add_scatter(
+                x=rows["difference"],
+                y=rows["line"],
+                mode="markers",
+                name=words,
+                marker={"size": 11, "color": colour_of(place), "symbol": symbol_of(place)},
+                error_x=bars(rows["difference"], rows["low"], rows["high"]),
+                customdata=[[plain(row.said), row.n] for row in rows.itertuples()],
+                hovertemplate=(
+                    "<b>%{y}</b>: %{x:+.0%}<br>%{customdata[0]}; %{customdata[1]} questions"
+                    "<extra></extra>"
+                ),
+            )
+    margin = float(table["margin"].max()) if len(table) else 0.0
+    figure.add_vrect(x0=-margin, x1=margin, fillcolor="#8c8c8c", opacity=0.18, line_width=0)
+    figure.add_vline(x=0, line={"color": "#767676", "width": 1})
+    return layout(
+        figure,
+        130 + 30 * max(1, len(table)),
+        showlegend=True,
+        xaxis={"title": {"text": "difference in full breakdowns, unasked"}, "tickformat": "+.0%"},
+        yaxis={"categoryorder": "array", "categoryarray": lines[::-1], "automargin": True},
+    )
 
 
 def _heights(table: pd.DataFrame, styles: Sequence[str], side: str) -> list[float]:

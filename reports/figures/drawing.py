@@ -6,13 +6,13 @@ Colours tell apart without hue too.
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import plotly.graph_objects as go
 
-from starprobe.bench.records import Style
+from starprobe.bench.records import Metric, Style
 from starprobe.bench.statistics.intervals import Estimate, Floats
 from starprobe.reports.embed import visible
 
@@ -128,6 +128,31 @@ def groups(frame: pd.DataFrame, *keys: str) -> Iterator[tuple[tuple[str, ...], p
 
 def _place(names: tuple[str, ...], ranks: list[dict[str, int]]) -> list[int]:
     return [rank[name] for rank, name in zip(ranks, names, strict=True)]
+
+
+def measured(
+    frame: pd.DataFrame, metrics: Sequence[Metric] | None
+) -> Iterator[tuple[str, str, dict[str, Metric]]]:
+    """(model, condition, metric's name -> metric), in the frame's order.
+
+    Args:
+        frame: of `reports.evidence.gather` or `bench.metrics.frame`.
+        metrics: those that stand in metrics.json; measured now where there are none.
+    """
+    from starprobe.bench.metrics import measure
+
+    cells: dict[tuple[str, str], dict[str, Metric]] = {}
+    for one in measure(frame) if metrics is None else metrics:
+        cells.setdefault((one.model, one.condition), {})[one.name] = one
+    for model in in_order(frame, "model"):
+        for condition in in_order(frame, "condition"):
+            if (model, condition) in cells:
+                yield model, condition, cells[model, condition]
+
+
+def metric_columns(found: Metric) -> dict[str, Any]:
+    """A metric as columns of a tidy table."""
+    return {"value": found.value, "low": found.low, "high": found.high, "n": found.n}
 
 
 def shares(found: pd.Series[bool]) -> Floats:

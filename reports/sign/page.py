@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from starprobe.bench.files import write_atomic
-from starprobe.bench.metrics import measure
 from starprobe.reports import words
 from starprobe.reports.embed import Secrets
 from starprobe.reports.evidence import without_collector
@@ -59,7 +58,6 @@ def sign_context(
 ) -> dict[str, Any]:
     """What the template of this page needs."""
     evidence = gathered.evidence
-    metrics = measure(evidence.frame)
     tests = ["likelihood ratios: Wald on the log scale over seeds and questions, adjusted by Holm"]
     return {
         "title": f"starprobe: {title}",
@@ -78,7 +76,7 @@ def sign_context(
         "panels": list(sign_panels(findings)),
         "tables": list(sign_tables(findings)),
         "seeds": [len(one.checkpoints) for one in findings.arms if one.checkpoints],
-        "methods": with_arms(methods(evidence, metrics, tests, secrets), gathered, findings),
+        "methods": with_arms(methods(evidence, None, tests, secrets), gathered, findings),
     }
 
 
