@@ -17,6 +17,7 @@ from starprobe.bench.statistics.intervals import rate
 from starprobe.reports import figures, words
 from starprobe.reports.evidence import Evidence, gather
 from starprobe.reports.panels import check_panels, columns, panels
+from starprobe.reports.results import results_of
 from starprobe.reports.training import training_story
 from starprobe.star.folder import Training
 from tests.reports.makers import EAGER, MIXED, TERSE, make_run
@@ -123,19 +124,19 @@ def test_every_figure_draws_in_a_notebook(evidence: Evidence, run_folder: Path) 
 
 
 def test_a_figure_shows_only_where_its_data_are(tmp_path: Path, evidence: Evidence) -> None:
-    rich = {panel.id for panel in panels(evidence.frame)}
+    rich = {panel.id for panel in panels(evidence.frame, results_of(evidence))}
     assert {"order-flips", "spontaneous-elicited"} <= rich
     assert "hints" not in rich
     poor = gather([make_run(tmp_path / "run", (TERSE,), 5, ("plain",)).path])
-    shown = {panel.id for panel in panels(poor.frame)}
+    shown = {panel.id for panel in panels(poor.frame, results_of(poor))}
     assert not {"order-flips", "spontaneous-elicited", "hints"} & shown
-    assert list(check_panels(poor)) == []
+    assert list(check_panels(poor, results_of(poor))) == []
 
 
 def test_more_models_than_colours_are_said_to_be_left_out(tmp_path: Path) -> None:
     shapes = [TERSE._replace(name=f"scripted:{number}") for number in range(11)]
     evidence = gather([make_run(tmp_path / "run", shapes, 4, ("plain",)).path])
-    found = {panel.id: panel for panel in panels(evidence.frame)}
+    found = {panel.id: panel for panel in panels(evidence.frame, results_of(evidence))}
     assert "8 models with the most questions" in found["letters"].aid
     assert "8 models" not in found["style-shares"].aid
     assert found["letters"].table["model"].nunique() == 11
@@ -158,7 +159,8 @@ def test_judges_and_rewards_have_their_figures(tmp_path: Path) -> None:
         rows.append(Judgement(id=f"r{place}", kind="reward", judge="r", scores=scores, **common))
     with run.judgement_writer() as writer:
         writer.append(rows)
-    found = {panel.id: panel for panel in check_panels(gather([run.path]))}
+    evidence = gather([run.path])
+    found = {panel.id: panel for panel in check_panels(evidence, results_of(evidence))}
     assert set(found) == {"judge-agreement", "reward-length"}
     agreement = found["judge-agreement"].table.set_index("coefficient")["value"]
     assert agreement["raw"] == 1.0
@@ -186,7 +188,8 @@ def test_faithfulness_has_its_curve(tmp_path: Path) -> None:
                         }
                     ]
                 )
-    panel = next(iter(check_panels(gather([run.path]))))
+    evidence = gather([run.path])
+    panel = next(iter(check_panels(evidence, results_of(evidence))))
     assert panel.id == "faithfulness"
     shares = panel.table.set_index("read")["value"]
     assert shares[0.0] == pytest.approx(0.5)

@@ -86,7 +86,7 @@ def test_a_comparison_opens_with_the_change_and_its_test(compare_file: Path) -> 
     )
     tiles = html[html.index('class="tiles"') : html.index('class="standings"')]
     assert re.search(r"\+\d+ points", tiles)
-    assert "McNemar, exact, p &lt; 0.0001" in tiles
+    assert "more; p &lt; 0.0001, primary; 40 questions" in tiles
     assert 'data-figure="training-curve"' in html
 
 
