@@ -32,7 +32,7 @@ from starprobe.reports.evidence import (
     without_collector,
 )
 from starprobe.reports.methods import methods
-from starprobe.reports.page import facts, named, namer, render
+from starprobe.reports.page import checks, facts, named, namer, render
 from starprobe.reports.panels import Panel, check_panels, panels
 from starprobe.reports.results import Results, results_of
 from starprobe.reports.tables import answers_grid, comparison_table, flips_table, grid_table
@@ -272,6 +272,7 @@ def comparison_context(
             flips_table(*paired),
         ],
         "pairs": tuple(side["row"].tolist() for side in paired),
+        "checks": checks(results, secrets),
         "training": story,
         "panels": [
             flow_panel(*paired, condition, compared.names),

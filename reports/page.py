@@ -23,7 +23,7 @@ from starprobe.reports.methods import methods
 from starprobe.reports.panels import Panel, check_panels, embedded, panels
 from starprobe.reports.results import Results, results_of
 from starprobe.reports.seed import then_and_now
-from starprobe.reports.tables import Table, comparison_table, link, metrics_table
+from starprobe.reports.tables import Table, checked_table, comparison_table, link, metrics_table
 from starprobe.reports.words import STYLE_MEANING, STYLE_WORDS
 
 if TYPE_CHECKING:
@@ -105,6 +105,7 @@ def report_context(evidence: Evidence, secrets: Secrets) -> dict[str, Any]:
             ("methods", "Methods"),
         ],
         "groups": grouped(standings, results),
+        "checks": checks(results, secrets),
         "compact": len(standings) > RANKED_FROM,
         "then": then,
         "panels": [*panels(frame, results), *check_panels(evidence, results)],
@@ -141,6 +142,18 @@ def grouped(
     return found
 
 
+def checks(results: Results, secrets: Secrets) -> list[tuple[str, str, Any]]:
+    """(run, verdict, sentences) on the reader, once for runs of which the same is to be said."""
+    several = len(results.checks) > 1
+    return [
+        (
+            path.name if several else "",
+            *words.reader_check(check, "DIR" if secrets.active else str(path)),
+        )
+        for path, check in results.checks
+    ]
+
+
 MANY = 8
 """From more models than this on, only what was declared beforehand is listed by pairs."""
 
@@ -153,6 +166,9 @@ def tables_of(results: Results, name: Any) -> Iterator[Table]:
         yield comparison_table(
             pairs, "Model against model", name, id="models", sides=("first", "second"), pairs="both"
         )
+    labelled = checked_table(results, name)
+    if labelled.rows:
+        yield labelled
     if results.contrasts:
         several = len({row.model_before for row in results.contrasts}) > 1
         yield comparison_table(

@@ -9,10 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TypeVar
 
 from pydantic import ValidationError
 
+from starprobe.bench.annotations.checked import CheckedDifference, CheckedMetric, ReaderCheck
+from starprobe.bench.annotations.unlike import Unlabelled
 from starprobe.bench.metrics.contrasts import between_models, standings
 from starprobe.bench.metrics.measure import split
 from starprobe.bench.records import Comparison, Metric, NotApplicable, Standing
@@ -20,7 +23,8 @@ from starprobe.bench.results import METRICS_FORMAT, Judged, MetricsFile, measure
 from starprobe.bench.run_folder import Run
 from starprobe.reports.evidence import Evidence
 
-Named = TypeVar("Named", Metric, NotApplicable, Standing)
+Named = TypeVar("Named", Metric, NotApplicable, Standing, CheckedMetric, Unlabelled)
+Pair = TypeVar("Pair", Comparison, CheckedDifference)
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,8 @@ class Results:
     faithfulness: tuple[Metric, ...]
     judged: tuple[tuple[str, Judged], ...]
     """(folder's name, what judges made of its responses)."""
+    checks: tuple[tuple[Path, ReaderCheck], ...]
+    """(run folder, what labels say of the reader there)."""
 
     def of(self, model: str, condition: str) -> dict[str, Metric]:
         """The metrics of a model in a condition, by name."""
@@ -69,7 +75,16 @@ class Results:
             standings=_renamed(self.standings, names),
             left_out=_renamed(self.left_out, names),
             faithfulness=_renamed(self.faithfulness, names),
+            checks=tuple((path, _check(check, names)) for path, check in self.checks),
         )
+
+    def checked(self, model: str, condition: str, name: str) -> CheckedMetric | None:
+        """What labels have this metric at; None where nobody labelled."""
+        for _, check in self.checks:
+            for one in check.metrics:
+                if (one.model, one.condition, one.metric) == (model, condition, name):
+                    return one
+        return None
 
 
 def results_of(evidence: Evidence) -> Results:
@@ -82,13 +97,17 @@ def results_of(evidence: Evidence) -> Results:
     parts = [
         _shown(found, evidence.reader, _names(evidence, place)) for place, found in enumerate(files)
     ]
-    judged = [
-        (run.path.name, found.judged)
-        for run, found in zip(evidence.runs, files, strict=True)
-        if found.judged is not None
-    ]
+    runs = list(zip(evidence.runs, files, strict=True))
+    judged = tuple(
+        (run.path.name, found.judged) for run, found in runs if found.judged is not None
+    )
+    checks = tuple(
+        (run.path, _check(found.reader_check, _names(evidence, place)))
+        for place, (run, found) in enumerate(runs)
+        if found.reader_check is not None
+    )
     if len(parts) == 1:
-        return replace(parts[0], judged=tuple(judged))
+        return replace(parts[0], judged=judged, checks=checks)
     kept = split(evidence.frame)[0]
     return Results(
         metrics=tuple(row for part in parts for row in part.metrics),
@@ -98,7 +117,8 @@ def results_of(evidence: Evidence) -> Results:
         standings=tuple(standings(kept)),
         left_out=tuple(row for part in parts for row in part.left_out),
         faithfulness=tuple(row for part in parts for row in part.faithfulness),
-        judged=tuple(judged),
+        judged=judged,
+        checks=checks,
     )
 
 
@@ -146,7 +166,19 @@ def _shown(found: MetricsFile, reader: str, names: Mapping[str, str]) -> Results
         left_out=found.not_applicable,
         faithfulness=found.faithfulness,
         judged=(),
+        checks=(),
     ).renamed(names)
+
+
+def _check(found: ReaderCheck, names: Mapping[str, str]) -> ReaderCheck:
+    """Under the names shown."""
+    return found.model_copy(
+        update={
+            "metrics": _renamed(found.metrics, names),
+            "unlabelled": _renamed(found.unlabelled, names),
+            "differences": _both(found.differences, names),
+        }
+    )
 
 
 def _joined(parts: Iterable[Mapping[str, tuple[Metric, ...]]]) -> dict[str, tuple[Metric, ...]]:
@@ -161,7 +193,7 @@ def _renamed(rows: Sequence[Named], names: Mapping[str, str]) -> tuple[Named, ..
     return tuple(row.model_copy(update={"model": names.get(row.model, row.model)}) for row in rows)
 
 
-def _both(rows: Sequence[Comparison], names: Mapping[str, str]) -> tuple[Comparison, ...]:
+def _both(rows: Sequence[Pair], names: Mapping[str, str]) -> tuple[Pair, ...]:
     return tuple(
         row.model_copy(
             update={

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 from starprobe.bench.metrics.compare import said
 from starprobe.bench.metrics.definitions import BY_NAME
 from starprobe.bench.records import STYLES, Comparison, Metric
+from starprobe.reports.results import Results
 from starprobe.reports.words import OUTCOME_WORDS, STYLE_WORDS, is_share, percent, signed
 
 if TYPE_CHECKING:
@@ -151,6 +152,35 @@ def _compared(c: Comparison) -> list[Cell]:
         Cell(c.test),
         Cell(says),
     ]
+
+
+def checked_table(results: Results, hide: Hide) -> Table:
+    """Each figure as read and as the labels of a sample have it."""
+    rows = [
+        Row(
+            [
+                Cell(hide(one.model)),
+                Cell(one.condition),
+                Cell(one.metric.replace("_", " ")),
+                number(one.metric, one.read),
+                number(one.metric, one.value),
+                number(one.metric, one.low),
+                number(one.metric, one.high),
+                Cell(one.labels, one.labels),
+                Cell(f"{one.n:,}", one.n),
+            ]
+        )
+        for _, check in results.checks
+        for one in check.metrics
+    ]
+    columns = [("model", ""), ("condition", ""), ("metric", ""), ("as read", "n")]
+    columns += [("as labelled", "n"), ("low", "n"), ("high", "n"), ("labels", "n")]
+    columns += [("questions", "n")]
+    caption = (
+        "As labelled: estimated from a sample of known probabilities, by its design, with 95 % "
+        "intervals; it holds whatever the reader’s errors are."
+    )
+    return Table("checked", "As read and as labelled", caption, columns, rows)
 
 
 def difference(name: str, value: float | None) -> Cell:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from starprobe.bench.annotations.checked import CheckedMetric, ReaderCheck
 from starprobe.bench.metrics.compare import said
 from starprobe.bench.records import STYLES, Comparison, Metric, Outcome, Style
 from starprobe.bench.records import Standing as Rank
@@ -140,12 +141,61 @@ def standing(results: Results, frame: pd.DataFrame, model: str, condition: str) 
     how = ", unasked" if asks_for(condition, rows) == "nothing" else ""
     kind = "the" if condition == "imported" else condition
     sentence = f"gives a reason for every option in {with_interval(full)} of {kind} questions{how}"
+    checked = results.checked(model, condition, "full_breakdown")
     more = [
+        *([_checked(checked)] if checked is not None else []),
         *_asked(results, own, condition),
         *_right(results.by_set(model, condition, "accuracy"), accuracy, full.n),
     ]
     examples = tuple(_examples(rows, model, condition))
     return Standing(model, full, accuracy, shares, verdict(full), sentence, tuple(more), examples)
+
+
+def _checked(found: CheckedMetric) -> str:
+    found_at = Estimate(found.value, found.low, found.high, found.n, "")
+    return f"as labelled: {with_interval(found_at)}, {found.labels} labels"
+
+
+TRANSFER = {
+    "PASS": "The reader’s error here is within",
+    "FAIL": "The reader’s error here is beyond",
+    "INCONCLUSIVE": "Too few labels to say whether the reader’s error here is within",
+}
+
+
+def reader_check(check: ReaderCheck, folder: str) -> tuple[str, str]:
+    """(verdict, sentences): whether the reader can be believed on these responses."""
+    first = check.transfer[0]
+    if first.verdict != "NOT CHECKED":
+        by = ", ".join(check.by) + (" (a model)" if check.machine else "")
+        error = ""
+        if first.error is not None and first.low is not None and first.high is not None:
+            error = (
+                f": it says “every option” {100 * first.error:+.0f} points too often "
+                f"({100 * first.low:+.0f} to {100 * first.high:+.0f})"
+            )
+        return (
+            first.verdict,
+            f"{TRANSFER[first.verdict]} {100 * check.margin:.0f} points{error}; {first.labels} "
+            f"labels by {by}.",
+        )
+    total = sum(row.responses for row in check.unlabelled)
+    hints = []
+    unsure = [row for row in check.unlabelled if row.grey is not None]
+    if unsure:
+        grey = sum((row.grey or 0) * row.responses for row in unsure)
+        share = grey / sum(row.responses for row in unsure)
+        hints.append(f"{percent(share)} were read with a probability between 0.1 and 0.9")
+    if total:
+        unlike = sum(row.unlike * row.responses for row in check.unlabelled) / total
+        hints.append(f"{percent(unlike)} are unlike the texts that the reader was fitted on")
+    told = f" Of these responses {', '.join(hints)}." if hints else ""
+    return (
+        first.verdict,
+        f"Every number is as read by {check.reader}, which nobody has checked on these responses."
+        f"{told} To check it (50 responses, about 15 minutes): starprobe annotate {folder} --n 50 "
+        f"--page label.html",
+    )
 
 
 def estimate_of(found: Metric) -> Estimate:
