@@ -120,7 +120,8 @@ def compare_sides(
         if conditions:
             sides = [side.assign(condition=f"{names[0]} -> {names[1]}") for side in sides]
     first, second = sides
-    rows = compare_frames(first, second)
+    own = [side.assign(question_id=side["source_question"]) for side in (first, second)]
+    rows = compare_frames(own[0], own[1])
     rows += _by_set(first, second, rows)
     return Compared(evidence, results_of(evidence), first, second, names, rows)
 

@@ -252,6 +252,7 @@ def _frame(found: Sequence[Found], labels: Mapping[str, str]) -> pd.DataFrame:
     """The columns of `bench.metrics.frame`, names as shown, and where each row came from."""
     table = tabulate(row(*one.exchange, one.question) for one in found)
     return table.assign(
+        source_question=table["question_id"],
         question_id=[labels[one.question] for one in found],
         source_model=table["model"],
         model=[one.model for one in found],

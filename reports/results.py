@@ -98,9 +98,7 @@ def results_of(evidence: Evidence) -> Results:
         _shown(found, evidence.reader, _names(evidence, place)) for place, found in enumerate(files)
     ]
     runs = list(zip(evidence.runs, files, strict=True))
-    judged = tuple(
-        (run.path.name, found.judged) for run, found in runs if found.judged is not None
-    )
+    judged = tuple((run.path.name, found.judged) for run, found in runs if found.judged is not None)
     checks = tuple(
         (run.path, _check(found.reader_check, _names(evidence, place)))
         for place, (run, found) in enumerate(runs)

@@ -302,7 +302,7 @@ def check_same(frame: pd.DataFrame) -> None:
     Raises:
         InputError: which id.
     """
-    stems = frame.groupby(["question_id", "condition"], sort=False)["stem"].nunique()
+    stems = frame.groupby(["source_question", "condition"], sort=False)["stem"].nunique()
     several = stems[stems > 1]
     if len(several):
         name = several.index[0][0]

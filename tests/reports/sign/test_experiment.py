@@ -141,6 +141,7 @@ def test_seeds_come_one_after_another_so_that_early_parts_compare() -> None:
 def test_a_part_that_is_not_of_the_experiment_is_an_error(tmp_path: Path) -> None:
     write_json(tmp_path / "experiment.json", load_experiment("smollm2"))
     assert find(tmp_path, "star_paper/seed_1").star is not None
-    assert find(tmp_path, "base").asked.models == ("smollm2",)
+    (model,) = find(tmp_path, "base").asked.models
+    assert model.endswith("smollm2")
     with pytest.raises(InputError, match="no part 'star_paper/seed_9'"):
         find(tmp_path, "star_paper/seed_9")
