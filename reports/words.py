@@ -170,10 +170,8 @@ def reader_check(check: ReaderCheck, folder: str) -> tuple[str, str]:
         by = ", ".join(check.by) + (" (a model)" if check.machine else "")
         error = ""
         if first.error is not None and first.low is not None and first.high is not None:
-            error = (
-                f": it says “every option” {100 * first.error:+.0f} points too often "
-                f"({100 * first.low:+.0f} to {100 * first.high:+.0f})"
-            )
+            value, low, high = (round(100 * end) for end in (first.error, first.low, first.high))
+            error = f": it says “every option” {value} points too often ({low} to {high})"
         return (
             first.verdict,
             f"{TRANSFER[first.verdict]} {100 * check.margin:.0f} points{error}; {first.labels} "
