@@ -14,12 +14,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ProcessPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeVar
 
 from starprobe.bench.files import Appender, read_jsonl
 from starprobe.bench.readers import DEFAULT_READER, Reader, Reading, load_reader, read_one
 from starprobe.bench.records import MULTI, FinishReason, Response, Treatment, Verdict
 from starprobe.bench.run_folder import Run, file_name
+from starprobe.bench.shards import Shard
 from starprobe.probes.errors import FolderError, InputError
 from starprobe.probes.loading import parse_question
 from starprobe.probes.schema import Prompt, Question, ShownOption
@@ -286,6 +287,7 @@ def classify_file(
     reader: str = DEFAULT_READER,
     workers: int = 1,
     tick: Callable[[int], None] | None = None,
+    shard: Shard | None = None,
 ) -> int:
     """Reads every line of a file; gives the number of verdicts in `out`.
 
@@ -298,6 +300,7 @@ def classify_file(
         reader: the reader's name.
         workers: processes; a judge always reads in one.
         tick: is told how many verdicts have been written.
+        shard: only this part of the file is read.
 
     Raises:
         InputError: a line that cannot be read, or no reader of this name.
@@ -307,7 +310,7 @@ def classify_file(
     if source.resolve() == out.resolve():
         raise InputError(f"{out} is the input itself; name another file with -o")
     done, last = _done(out, loaded.name)
-    readings = _rest(read_lines(source), done, last, out)
+    readings = _rest(read_lines(source, shard), done, last, out)
     found = read_in_order(readings, reader if loaded.parallel else loaded, workers)
     with Appender(out) as appender:
         for batch in chunks((verdict for verdict in found if verdict is not None), CHUNK):
@@ -318,25 +321,40 @@ def classify_file(
     return done
 
 
-def read_lines(source: Path) -> Iterator[Reading]:
-    """The readings of a file, one by one.
+def read_lines(source: Path, shard: Shard | None = None) -> Iterator[Reading]:
+    """The readings of a file, or of one part of it, one by one.
 
     Raises:
         InputError: naming the line and the field.
     """
     try:
-        file = source.open(encoding="utf-8-sig")
+        start, end = (shard or Shard(1, 1)).span(source.stat().st_size)
+        file = source.open("rb")
     except OSError as error:
         raise InputError(f"{source}: cannot be read: {error.strerror}") from None
     with file:
-        try:
-            for number, line in enumerate(file, 1):
-                if line.strip():
-                    reading = reading_of_row(line, f"{source}, line {number}")
-                    if reading is not None:
-                        yield reading
-        except UnicodeDecodeError as error:
-            raise InputError(f"{source}: is not UTF-8 text (byte {error.start})") from None
+        number = _seek_line(file, start)
+        while file.tell() < end and (line := file.readline()):
+            number += 1
+            at = f"line {number}" if start == 0 else f"the line before byte {file.tell()}"
+            where = f"{source}, {at}"
+            try:
+                text = line.decode("utf-8-sig" if number == 1 else "utf-8")
+            except UnicodeDecodeError as error:
+                place = file.tell() - len(line) + error.start
+                raise InputError(f"{source}: is not UTF-8 text (byte {place})") from None
+            if text.strip():
+                reading = reading_of_row(text, where)
+                if reading is not None:
+                    yield reading
+
+
+def _seek_line(file: BinaryIO, start: int) -> int:
+    """Goes to the first line that begins at or behind `start`; 0."""
+    if start:
+        file.seek(start - 1)
+        file.readline()
+    return 0
 
 
 def reading_of_row(line: str, where: str) -> Reading | None:

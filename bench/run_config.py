@@ -15,6 +15,7 @@ from starprobe.bench.models.base import BackendOptions, Request
 from starprobe.bench.models.keys import redact
 from starprobe.bench.records import ModelInfo, Response, RunInfo, Sampling
 from starprobe.bench.run_folder import hardware, versions
+from starprobe.bench.shards import parse_shard
 from starprobe.probes.errors import InputError
 from starprobe.probes.loading import join_sets, load_probe_set
 from starprobe.probes.rendering import left_out, render_set
@@ -53,6 +54,8 @@ class RunConfig(Record):
     options: BackendOptions = BackendOptions()
     budget: float | None = None
     """US dollars that the run's responses may cost together."""
+    shard: str | None = None
+    """Only this part of the prompts, as `3/8`: others ask the others."""
     cache: bool = True
     """Whether a response that was paid for in another run is taken from there."""
 
@@ -109,7 +112,8 @@ def asked_of(config: RunConfig, info: ModelInfo, prompts: Iterable[Prompt]) -> I
     """
     terms = _terms_by_id(config)
     base = info.details.get("chat_template") is False
-    for prompt in prompts:
+    shard = parse_shard(config.shard)
+    for prompt in shard.share(prompts) if shard else prompts:
         own = terms.get(prompt.id) or Terms(prompt)
         repeats = own.base if base else own.chat
         for repeat in range(max(config.repeats, repeats) if repeats else 0):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 GROUPS = {
     "Begin": ("demo", "ask", "read"),
     "Ask models": ("run", "battery", "probes", "prompts", "models", "plan", "tasks"),
-    "Bring in and read": ("import", "classify", "annotate", "judge", "faithfulness"),
+    "Bring in and read": ("import", "classify", "merge", "annotate", "judge", "faithfulness"),
     "See and compare": ("metrics", "report", "compare", "sign"),
     "Train": ("train", "export"),
 }

@@ -101,6 +101,12 @@ Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")]
 Concurrency = Annotated[int, typer.Option(min=1, help="Requests at once to a server.")]
 Timeout = Annotated[float, typer.Option(min=0.1, help="Seconds for one try.")]
 Retries = Annotated[int, typer.Option(min=0, help="More tries on passing faults.")]
+ShardOf = Annotated[
+    str | None,
+    typer.Option(
+        "--shard", metavar="I/N", help="Do only the I-th of N parts; `starprobe merge` joins them."
+    ),
+]
 AnyFailure = Annotated[
     bool, typer.Option("--fail-on-any", help="Exit with 1 if even one request failed.")
 ]

@@ -1,4 +1,4 @@
-"""`starprobe classify` and `starprobe read`: responses in, verdicts out."""
+"""`starprobe classify`, `read` and `merge`: responses in, verdicts out, parts made whole."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from starprobe.bench.cli.common import Reader
+from starprobe.bench.cli.common import Reader, ShardOf
+from starprobe.probes.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,10 +19,11 @@ if TYPE_CHECKING:
 
 
 def register(app: typer.Typer) -> None:
-    """Adds both."""
+    """Adds the three."""
     app.command("classify", epilog="Example: starprobe classify answers.jsonl -o verdicts.jsonl")(
         classify
     )
+    app.command("merge", epilog="Example: starprobe merge parts -o verdicts.jsonl")(merge)
     app.command(
         "read",
         epilog='Example: pbpaste | starprobe read "What carries a small dog?" --option pool '
@@ -41,12 +43,13 @@ def classify(
     workers: Annotated[
         int, typer.Option(min=0, help="Processes that read; 0 is one for each processor.")
     ] = 0,
+    shard: ShardOf = None,
 ) -> None:
     """Read responses option by option: what is reasoned about, for or against, and the answer.
 
     A run folder gets a file verdicts.NAME.jsonl. A file needs `id`, `question`, `options` and
     `response` on every line, and gives one verdict a line. Running it again goes on where it
-    stopped.
+    stopped. With --shard, -o is a folder for the parts.
     """
     from rich.console import Console
 
@@ -59,9 +62,13 @@ def classify(
     if path.is_dir():
         from starprobe.bench.read import classify_run
 
+        if shard is not None:
+            raise InputError("--shard cuts a file into parts; a run is cut by `starprobe run`")
         console.print(f"Written: {classify_run(path, name, count)}")
-        return
-    _file(path, out or path.with_suffix(".verdicts.jsonl"), name, count, console)
+        return None
+    if shard is not None:
+        return _part(path, out, name, count, shard)
+    return _file(path, out or path.with_suffix(".verdicts.jsonl"), name, count, console)
 
 
 def _file(path: Path, out: Path, reader: str, workers: int, console: Console) -> None:
@@ -72,6 +79,29 @@ def _file(path: Path, out: Path, reader: str, workers: int, console: Console) ->
             path, out, reader, workers, lambda n: status.update(f"{n:,} responses read")
         )
     console.print(f"Written: {out} ({done:,} verdicts)")
+
+
+def _part(path: Path, out: Path | None, reader: str, workers: int, said: str) -> None:
+    from starprobe.bench.read import classify_file
+    from starprobe.bench.shards import finish, parse_shard
+
+    shard = parse_shard(said)
+    if out is None or shard is None:
+        raise InputError("--shard needs -o DIR, the folder of the parts")
+    part = out / f"{shard.name}.jsonl"
+    done = classify_file(path, part, reader, workers, shard=shard)
+    finish(part, shard, f"{path.name}, {path.stat().st_size} bytes, read by {reader}")
+    typer.echo(f"Written: {part} ({done:,} verdicts)", err=True)
+
+
+def merge(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of the parts.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="A file, or a run folder.")],
+) -> None:
+    """Join the parts of `classify --shard` into one file, or of `run --shard` into one run."""
+    from starprobe.bench.shards import merge as join
+
+    typer.echo(f"Written: {out} ({join(folder, out):,} rows)", err=True)
 
 
 def read(
@@ -87,7 +117,6 @@ def read(
 
     from starprobe.bench.read import classify as read_one
     from starprobe.bench.readers import DEFAULT_READER
-    from starprobe.probes.errors import InputError
 
     if answer is not None:
         try:

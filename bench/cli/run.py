@@ -19,6 +19,7 @@ from starprobe.bench.cli.common import (
     Reader,
     Retries,
     Seed,
+    ShardOf,
     Suite,
     Temperature,
     Timeout,
@@ -98,6 +99,7 @@ def run(
     cache: Annotated[
         bool, typer.Option(help="Take what another run has paid for from there.")
     ] = True,
+    shard: ShardOf = None,
     fail_on_any: AnyFailure = False,
 ) -> None:
     """Ask every model every question under every condition."""
@@ -135,6 +137,7 @@ def run(
         options=options,
         budget=budget,
         cache=cache,
+        shard=shard,
     )
     if dry_run:
         return _say_plan(config, Console(highlight=False, soft_wrap=True))
@@ -151,11 +154,14 @@ def _run(config: RunConfig, out: Path, reader: str | None, any_failure: bool) ->
     from starprobe.bench.readers import DEFAULT_READER
     from starprobe.bench.results import measure_run
     from starprobe.bench.run_config import not_asked
+    from starprobe.bench.shards import finish, parse_shard
     from starprobe.bench.tables import headline
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     for line in not_asked(config):
         console.print(line, markup=False)
+    shard = parse_shard(config.shard)
+    out = out / shard.name if shard else out
     folder = ask(config, out, console)
     found = run_endings(folder)
     if any(one.answered for one in found):
@@ -164,6 +170,8 @@ def _run(config: RunConfig, out: Path, reader: str | None, any_failure: bool) ->
         shown = Console()
         shown.print(headline(measure_run(folder.path, name), shown.width))
     failed = say_endings(found, console, any_failure)
+    if shard and not failed:
+        finish(out, shard, f"questions {folder.info.probe_hash}")
     if any(one.answered for one in found):
         console.print(
             f"The run is in {out}. Its numbers: starprobe metrics {out}; as a page: "
