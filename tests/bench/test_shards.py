@@ -1,4 +1,4 @@
-"""Parts made apart and joined are what one process would have made; what is not whole is refused."""
+"""Parts made apart and joined are what one process makes; what is not whole is refused."""
 
 from __future__ import annotations
 
