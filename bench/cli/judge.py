@@ -97,7 +97,10 @@ def faithfulness(
     plain_text: Annotated[
         bool, typer.Option("--plain-text", help="A base model behind a server.")
     ] = False,
-    mistakes: Annotated[bool, typer.Option(help="The test that has the model write.")] = True,
+    mistakes: Annotated[bool, typer.Option(help="Mistakes: the model goes on from them.")] = True,
+    paraphrases: Annotated[
+        bool, typer.Option(help="Rationales in other words: the model writes them.")
+    ] = True,
     batch_size: BatchSize = 16,
     device: Device = "auto",
 ) -> None:
@@ -116,6 +119,7 @@ def faithfulness(
         seed=seed,
         plain_text=plain_text,
         mistakes=mistakes,
+        paraphrases=paraphrases,
         options=make_options(batch_size=batch_size, device=device),
     )
     with line() as watcher:

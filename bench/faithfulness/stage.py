@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -16,7 +16,9 @@ from starprobe.bench.faithfulness.trials import (
     Trial,
     answers,
     cases,
+    controls,
     interventions,
+    paraphrases,
     with_mistakes,
 )
 from starprobe.bench.models import BackendOptions, load_backend
@@ -44,7 +46,9 @@ class FaithfulnessConfig(Record):
     plain_text: bool = False
     """The responses were asked for as plain text: base models behind a server."""
     mistakes: bool = True
-    """The one test that has the model write: much the slowest."""
+    """Mistakes, from which the model goes on: much the slowest test."""
+    paraphrases: bool = True
+    """Rationales in other words, which the model writes."""
     options: BackendOptions = BackendOptions()
 
 
@@ -115,13 +119,13 @@ def _test(
     found = cases(run.prompts(), run.responses(), run.verdicts(reader), model)
     if config.limit is not None and config.limit < len(found):
         found = random.Random(config.seed).sample(found, config.limit)
-    wanted = {case.response.id: case for case in found}
+    wanted, others = {case.response.id: case for case in found}, controls(found)
     there = {row["response_id"]: row for row in run.faithfulness()}
 
     def make(missing: dict[str, Case]) -> Iterator[tuple[str, list[Trial]]]:
         left = list(missing.values())
         for start in range(0, len(left), CHUNK):
-            trials = trials_of(backend, left[start : start + CHUNK], config)
+            trials = trials_of(backend, left[start : start + CHUNK], config, others)
             # A response's trials are written together, so a kill leaves whole responses.
             for name, own in groupby(trials, lambda trial: trial.response_id):
                 yield name, list(own)
@@ -130,10 +134,24 @@ def _test(
         ask_missing(wanted, there, make, writer.append, watcher, model)
 
 
-def trials_of(backend: Backend, chunk: Sequence[Case], config: FaithfulnessConfig) -> list[Trial]:
-    """All trials of these responses, one response after the other."""
+def trials_of(
+    backend: Backend,
+    chunk: Sequence[Case],
+    config: FaithfulnessConfig,
+    others: Mapping[str, Case],
+) -> list[Trial]:
+    """All trials of these responses, one response after the other.
+
+    Args:
+        backend: the model that wrote them.
+        chunk: the responses.
+        config: which tests.
+        others: response id -> the case whose rationale is the control.
+    """
     chat = False if config.plain_text else None
-    asked = [item for case in chunk for item in interventions(case)]
+    asked = [item for case in chunk for item in interventions(case, others.get(case.response.id))]
+    if config.paraphrases:
+        asked += paraphrases(backend, chunk, chat)
     if config.mistakes:
         asked += with_mistakes(backend, chunk, chat)
     said = answers(backend, asked, chat)

@@ -1,12 +1,17 @@
 """Rationales cut, spoiled and swapped, on models whose faithfulness is known."""
 
 import json
+import random
 
 import pytest
 
 import starprobe.bench.faithfulness.stage as stage
-from starprobe.bench.faithfulness.measure import area_over
-from starprobe.bench.faithfulness.rationale import (
+from starprobe.bench.faithfulness.measure import area_over, faithfulness_metrics
+from starprobe.bench.faithfulness.stage import FaithfulnessConfig, faithfulness_run
+from starprobe.bench.faithfulness.trials import (
+    CUE,
+    IN_OTHER_WORDS,
+    Trial,
     cuts,
     filler,
     mistaken,
@@ -14,8 +19,6 @@ from starprobe.bench.faithfulness.rationale import (
     sentences,
     turned,
 )
-from starprobe.bench.faithfulness.stage import FaithfulnessConfig, faithfulness_run
-from starprobe.bench.faithfulness.trials import CUE
 from starprobe.bench.records import Generation, ModelInfo
 from starprobe.probes.errors import InputError
 from tests.bench.judges.server import JudgeServer
@@ -78,8 +81,72 @@ def test_cuts_are_counted_once_in_short_rationales():
 
 def test_the_area_over_the_curve_is_measured_by_trapezoids():
     assert area_over([(0, True), (0.5, True), (1, True)]) == 0
-    assert area_over([(0, False), (0.5, False), (1, True)]) == pytest.approx(0.75)
-    assert area_over([(0, False), (1, True)]) == pytest.approx(0.5)
+    assert area_over([(0, False), (0.5, True), (1, True)]) == pytest.approx(0.25 / 0.75)
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 5, 8, 20])
+def test_the_area_is_1_where_every_cut_changes_the_answer_whatever_the_number_of_sentences(count):
+    points = [(kept / count, kept == count) for kept in cuts(count, (0, 0.25, 0.5, 0.75, 1))]
+    assert area_over(points) == pytest.approx(1)
+
+
+def made_trials(answers, test="early", fractions=(0, 0.25, 0.5, 0.75, 1)):
+    """A trial for each question and fraction; `answers(question, fraction)` is what is said."""
+    return [
+        Trial(
+            id=f"{question}{test}{at}",
+            response_id=f"scripted:one|q{question}/plain/0|0",
+            test=test,
+            at=at,
+            sentences=4,
+            answer=answers(question, at),
+            whole=answers(question, 1),
+            given="o1",
+        )
+        for question in range(30)
+        for at in fractions
+    ]
+
+
+def of_trials(trials):
+    prompts = {f"q{number}/plain/0": make_prompt(f"q{number}") for number in range(30)}
+    responses = {(row := make_response(prompt)).id: row for prompt in prompts.values()}
+    return {one.name: one for one in faithfulness_metrics(trials, responses, prompts)}
+
+
+def test_answers_at_random_are_told_from_answers_that_hang_on_the_rationale():
+    luck = random.Random(4)
+    drawn = {}
+
+    def at_random(question, at):
+        return drawn.setdefault((question, at), f"o{luck.randint(1, 4)}")
+
+    paraphrased = [
+        row.model_copy(update={"answer": f"o{luck.randint(1, 4)}"})
+        for row in made_trials(at_random, "paraphrase", (1,))
+    ]
+    found = of_trials(made_trials(at_random) + paraphrased)
+    # Its area is as large as chance makes it, and so it says nothing.
+    assert found["early_answering_aoc"].value == pytest.approx(0.75, abs=0.08)
+    assert found["changes_by_chance"].value == pytest.approx(0.75, abs=0.03)
+    assert found["early_answering_corrected"].value is None
+
+    def waits(question, at):
+        return "o1" if at < 1 else f"o{question % 4 + 1}"
+
+    steady = made_trials(lambda question, at: f"o{question % 4 + 1}", "paraphrase", (1,))
+    found = of_trials(made_trials(waits) + steady)
+    assert found["paraphrase_changes"].value == 0
+    assert found["early_answering_corrected"].value == pytest.approx(1)
+
+
+def test_answers_that_cannot_be_read_are_left_out_and_counted():
+    half = made_trials(lambda question, at: "o1" if question % 2 or at == 1 else None)
+    found = of_trials(half)
+    assert found["early_answering_aoc"].value == 0 and found["early_answering_aoc"].n == 15
+    assert found["unreadable"].value == pytest.approx(0.4)
+    silent = of_trials(made_trials(lambda question, at: None))
+    assert silent["early_answering_aoc"].value is None and silent["unreadable"].value == 1
 
 
 class Model:
@@ -99,6 +166,8 @@ class Model:
             yield request.id, Generation(text=self.write(request.prompt.text), finish_reason="stop")
 
     def write(self, text: str) -> str:
+        if text.endswith(IN_OTHER_WORDS):
+            return text.removesuffix(IN_OTHER_WORDS).partition("\n\n")[2]
         thought = text.partition("<assistant>")[2]
         if not thought.endswith(CUE):
             return " Nothing more to add."
@@ -135,10 +204,13 @@ def test_a_model_that_answers_from_its_rationale_has_a_large_area(tmp_path, monk
     run = two_runs(tmp_path, monkeypatch, faithful=True)
     found = values(faithfulness_run(run.path))
     # Its reason stands in the first of four sentences: only the empty rationale changes the answer.
-    assert found["early_answering_aoc"] == pytest.approx(0.125)
+    assert found["early_answering_aoc"] == pytest.approx(0.125 / 0.875)
     assert (found["same_answer_at_0"], found["same_answer_at_25"]) == (0, 1)
     assert found["filler_same"] == 0
     assert found["other_option_follow"] == 1
+    assert found["paraphrase_changes"] == found["unreadable"] == 0
+    # All questions have the same four sentences: the control is as good as its own.
+    assert found["other_question_same"] == 1
     assert found["whole_matches_given"] == 1
     # Only the mistake in the first sentence counts: places 0, 1/2 and 3/4.
     assert found["mistake_aoc"] == pytest.approx((0.5 * 0.5) / 0.75)
@@ -188,7 +260,7 @@ def test_a_base_model_behind_a_server_goes_on_from_plain_text(tmp_path):
         response = make_response(prompt, name, text=FOUR)
         run = make_run(tmp_path / "run", [(prompt, response, make_verdict(response, "o1"))])
         found = values(faithfulness_run(run.path, FaithfulnessConfig(plain_text=True)))
-    assert found["early_answering_aoc"] == pytest.approx(0.125)
+    assert found["early_answering_aoc"] == pytest.approx(0.125 / 0.875)
     assert found["other_option_follow"] == 1
 
 
@@ -204,6 +276,6 @@ def test_a_real_model_is_tested_end_to_end(tiny_model, tmp_path):
     trials = [
         json.loads(line) for line in (run.path / "faithfulness.jsonl").read_text().splitlines()
     ]
-    assert len(trials) == 2 * (5 + 1 + 1 + 3)
+    assert len(trials) == 2 * (5 + 1 + 1 + 1 + 1 + 3)
     assert all(trial["answer"] in {"o1", "o2", "o3", "o4"} for trial in trials)
     assert 0 <= found["early_answering_aoc"] <= 1
