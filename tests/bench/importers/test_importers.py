@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from starprobe.bench.importers import import_outputs
+from starprobe.bench.models.thinking import split_reasoning
 from starprobe.bench.read import classify_run
 from starprobe.bench.run_folder import Run
 from starprobe.probes.errors import FolderError, InputError
@@ -394,7 +395,8 @@ def test_real_responses_of_forty_models_are_imported(tmp_path: Path) -> None:
     rows, prompts = made.run.responses(), made.run.prompts()
     for line in lines:
         prompt = prompts[rows[line["id"]].prompt_id]
-        assert rows[line["id"]].text == line["response"]
+        told = split_reasoning(line["response"])
+        assert (rows[line["id"]].text, rows[line["id"]].reasoning) == told
         assert [(o.label, o.text) for o in prompt.shown] == [
             (o["label"], o["text"]) for o in line["options"]
         ]
