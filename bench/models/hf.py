@@ -65,6 +65,7 @@ class HfBackend:
         self.model.to(self.device).eval()
         ends = getattr(self.model.generation_config, "eos_token_id", None)
         self.codec = Codec(self.tokenizer, ends, options.system)
+        self._fingerprint = fingerprint(self.source)
         self._sent: list[dict[str, Any]] = []
 
     def info(self) -> ModelInfo:
@@ -72,7 +73,7 @@ class HfBackend:
         config = self._loaded().config
         return ModelInfo(
             name=self.name,
-            revision=getattr(config, "_commit_hash", None) or fingerprint(self.source),
+            revision=getattr(config, "_commit_hash", None) or self._fingerprint,
             details={
                 "engine": "transformers",
                 "architecture": (config.architectures or [type(self.model).__name__])[0],

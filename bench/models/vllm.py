@@ -94,6 +94,7 @@ class VllmBackend:
         self.codec = Codec(self.llm.get_tokenizer(), _named_ends(base), options.system)
         self._config = self.llm.llm_engine.model_config
         self._count = 0
+        self._fingerprint = fingerprint(self.source)
         self._sent: list[dict[str, Any]] = []
 
     def info(self) -> ModelInfo:
@@ -101,7 +102,7 @@ class VllmBackend:
         commit = getattr(self._config.hf_config, "_commit_hash", None)
         return ModelInfo(
             name=self.name,
-            revision=fingerprint(self.source) or commit,
+            revision=self._fingerprint or commit,
             details={
                 "engine": f"vllm {version_of_vllm()}",
                 "dtype": str(self._config.dtype).removeprefix("torch."),

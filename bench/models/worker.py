@@ -146,13 +146,14 @@ class Workers:
         self._info = ModelInfo.model_validate(told["ready"])
         self._workers = list(workers)
         self._why = "was closed"
+        self._asked = False
+        """Since the model last said how it was asked."""
 
     def info(self) -> ModelInfo:
         """Of the model, as the first worker says."""
-        if self._workers:
-            answers = list(self._together([{"info": True}]))
-            if answers:
-                self._info = ModelInfo.model_validate(answers[0]["ready"])
+        if self._workers and self._asked:
+            for answer in self._together([{"info": True}]):
+                self._info, self._asked = ModelInfo.model_validate(answer["ready"]), False
         return self._info
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[str, Generation]]:
@@ -160,7 +161,7 @@ class Workers:
         if not self._workers:
             raise RuntimeError(f"{self._info.name} {self._why}")
         owed = {request.id: request for request in requests}
-        finished = False
+        finished, self._asked = False, True
         try:
             while owed and self._workers:
                 parts = dealt(list(owed.values()), len(self._workers))

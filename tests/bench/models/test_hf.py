@@ -110,7 +110,7 @@ def test_padding_after_a_stop_string_is_not_counted(backend) -> None:
     codec = backend.codec
     said = prompt_ids(backend.tokenizer, "word END")
     filled = [*said, *[backend.tokenizer.pad_token_id] * 5]
-    assert codec.finish(filled, Sampling(stop=("END",))) == ("word ", len(said), "stop")
+    assert codec.finish(filled, Sampling(stop=("END",)))[:3] == ("word ", len(said), "stop")
 
 
 def test_a_base_model_stops_where_it_asks_a_question_of_its_own(
