@@ -35,6 +35,7 @@ from starprobe.bench.models.keys import (
 )
 from starprobe.bench.models.loop import Gate, loop_thread
 from starprobe.bench.models.names import Provider
+from starprobe.bench.models.thinking import split_reasoning
 from starprobe.bench.models.transport import Endpoint, Fault, open_client, post, server_message
 from starprobe.bench.records import Generation, ModelInfo, ResponseError, Sampling
 from starprobe.probes.errors import MissingError
@@ -249,6 +250,7 @@ class _Round:
         self.over: ResponseError | None = None
         """What ended it for all."""
         self._told_until = 0.0
+        self._told_cut = False
 
     async def answer(self, request: Request) -> Generation:
         """The generation for one request; never raises but for a cancellation."""
@@ -312,6 +314,13 @@ class _Round:
         text, reasoning = generation.text, generation.reasoning
         if any(key in text or (reasoning and key in reasoning) for key in self.keys):
             text, reasoning = redact(text, self.keys), redact(reasoning or "", self.keys) or None
+        cut = generation.finish_reason == "length" and not split_reasoning(text).text
+        if cut and not self._told_cut:
+            self._told_cut = True
+            self.backend.on_learning(
+                "a response was cut before its answer began: all its tokens went into thinking; "
+                "raise --max-tokens"
+            )
         return generation.model_copy(
             update={"latency_s": latency, "usage": usage, "text": text, "reasoning": reasoning}
         )

@@ -413,3 +413,76 @@ def test_another_package_brings_a_backend_by_an_entry_point(
     assert parse_model("parrot:ada") == ("parrot", "ada", None)
     ((_, row),) = generate(load_backend("parrot:ada"), [request("hello")])
     assert row.text == "ada hello"
+
+
+def test_an_answer_cut_before_it_began_is_told_with_its_cure() -> None:
+    body = whole("openai", "", "so much to think")
+    body["choices"][0]["finish_reason"] = "length"
+    told: list[str] = []
+    with serving(lambda asked, number: (200, body)) as service:
+        backend = load_backend(f"openai:m@{service.url}", QUICK)
+        assert isinstance(backend, HttpBackend)
+        backend.on_learning = told.append
+        rows = dict(generate(backend, [request(f"q{n}") for n in range(4)]))
+        backend.close()
+    assert {row.finish_reason for row in rows.values()} == {"length"}
+    assert len(told) == 1
+    assert "raise --max-tokens" in told[0]
+
+
+def error(message: str, **more: object) -> dict[str, Any]:
+    return {"error": {"message": message, **more}}
+
+
+MOCKS: list[tuple[str, str, Any, int, str]] = [
+    ("a wrong key", "openai:x", lambda a, n: (401, error("Incorrect API key")), 1, "HTTP 401"),
+    ("no such model", "ollama:x", lambda a, n: (404, error("model not found")), 1, "HTTP 404"),
+    ("no money", "openai:x", lambda a, n: (429, error("quota", code="insufficient_quota")), 1,
+     "quota"),
+    ("retired", "openai:x", lambda a, n: (410, error("gone")), 1, "retired"),
+    ("a filter", "openai:x", lambda a, n: (400, error("blocked", code="content_filter")), 0, ""),
+    ("overloaded once", "anthropic:claude-x",
+     lambda a, n: (529, error("Overloaded")) if n == 1 else (200, whole("anthropic", TEXT)), 0, ""),
+    ("slow down once", "openai:x",
+     lambda a, n: (429, error("slow"), {"retry-after": "0"}) if n == 1
+     else (200, whole("openai", TEXT)), 0, ""),
+    ("a list that refuses the seed", "openai:x",
+     lambda a, n: (400, GEMINI_LIST) if "seed" in a.body else (200, whole("openai", TEXT)), 0, ""),
+    ("streams only", "openai:x",
+     lambda a, n: (200, streamed("openai", TEXT, THOUGHT)) if a.body.get("stream")
+     else (400, error("stream must be set to true")), 0, ""),
+    ("the Responses API only", "openai:x",
+     lambda a, n: (200, whole("responses", TEXT, THOUGHT)) if a.path.endswith("/responses")
+     else (404, RESPONSES_ONLY), 0, ""),
+    ("a bug in the service", "openai:x", lambda a, n: (400, error("nonsense")), 1, "nonsense"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("model", "answer", "code", "says"), [row[1:] for row in MOCKS], ids=[row[0] for row in MOCKS]
+)
+def test_a_run_ends_as_its_services_let_it(
+    tmp_path: Path, model: str, answer: Any, code: int, says: str
+) -> None:
+    from typer.testing import CliRunner
+
+    from starprobe.cli import app
+
+    with serving(answer) as service:
+        words = ["run", f"{model}@{service.url}", "--limit", "2", "--out", str(tmp_path / "run")]
+        done = CliRunner().invoke(app, [*words, "--concurrency", "1"])
+    assert done.exit_code == code, done.output
+    assert says in done.output
+    assert ("There is no response to read" in done.output) is (code == 1)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:9/v1", "http://no-such-host.invalid/v1"])
+def test_a_run_that_reaches_nobody_fails_and_says_so(tmp_path: Path, url: str) -> None:
+    from typer.testing import CliRunner
+
+    from starprobe.cli import app
+
+    words = ["run", f"openai:x@{url}", "--limit", "2", "--out", str(tmp_path / "run")]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 1
+    assert "cannot reach" in done.output
