@@ -1,4 +1,4 @@
-"""What a reader is: text and shown options in, verdicts out; loading one by its name.
+"""What a reader is: text and shown options in, verdicts out.
 
 A reader of your own is a class with the attributes and methods of `Reader`. It is given readings in
 any number, batches them as it likes and gives the verdicts in the same order, None where it could
@@ -18,13 +18,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from importlib import import_module, resources
-from importlib.metadata import entry_points
+from importlib import resources
 from importlib.util import find_spec
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol
 
 from starprobe.bench.records import FinishReason, Outcome, Style, Treatment, TreatmentCode, Verdict
-from starprobe.probes.errors import InputError, UserError
+from starprobe.probes.errors import UserError
 from starprobe.probes.schema import ShownOption
 
 GROUP = "starprobe.readers"
@@ -91,50 +90,6 @@ def default_reader() -> str:
 
 
 DEFAULT_READER = default_reader()
-
-
-def load_reader(name: str = DEFAULT_READER) -> Reader:
-    """The reader of this name, loaded.
-
-    Args:
-        name: one of `READERS`; `MODULE:NAME` for one of your own; or the name of an entry point in
-            the group `starprobe.readers`.
-
-    Raises:
-        InputError: there is no reader of this name.
-        MissingError: it needs a package, a model or a key that is not there.
-    """
-    if "+judge:" in name:
-        from starprobe.bench.readers.cascade import CascadeReader
-
-        first, _, model = name.partition("+judge:")
-        return CascadeReader(load_reader(first), load_reader(f"judge:{model}"))
-    if name == "rules":
-        from starprobe.bench.readers.rules import RulesReader
-
-        return RulesReader()
-    if name == "neural":
-        return _own("starprobe.bench.readers.neural", "NeuralReader", name)
-    if name.startswith("judge:") and len(name) > len("judge:"):
-        from starprobe.bench.readers.judge import JudgeReader
-
-        return JudgeReader(name.removeprefix("judge:"))
-    for point in entry_points(group=GROUP, name=name):
-        return cast(Reader, point.load()())
-    module, _, attribute = name.partition(":")
-    if attribute:
-        return _own(module, attribute, name)
-    raise InputError(f"no reader is called {name!r}: use one of {', '.join(READERS)}")
-
-
-def _own(module: str, attribute: str, name: str) -> Reader:
-    try:
-        made = getattr(import_module(module), attribute)()
-    except UserError:
-        raise
-    except (ImportError, AttributeError, TypeError, ValueError) as error:
-        raise InputError(f"reader {name!r} cannot be loaded: {error}") from None
-    return cast(Reader, made)
 
 
 def read_one(reader: Reader, reading: Reading) -> Verdict:
