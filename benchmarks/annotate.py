@@ -14,6 +14,7 @@ missed, a partial one taken for a full one, and for coverage an option more or l
 from __future__ import annotations
 
 import argparse
+import hashlib
 from itertools import product
 from pathlib import Path
 from typing import NamedTuple
@@ -24,7 +25,7 @@ from rich.table import Table
 
 from starprobe.bench.annotations.draw import FLOOR, SPREAD
 from starprobe.bench.annotations.unlike import training_texts
-from starprobe.bench.readers.annotated import data_hash, load_annotated
+from starprobe.bench.readers.annotated import load_annotated
 from starprobe.bench.statistics.intervals import wilson
 from starprobe.bench.statistics.labelled import (
     Side,
@@ -102,13 +103,12 @@ def sides(rng: np.random.Generator, made: Made, labels: int) -> tuple[Side, Side
     for rows, count in zip(members, counts, strict=True):
         drawn = rng.choice(rows, count, replace=False)
         for found, said, label in zip(strata, values, truth, strict=True):
-            found.append(
-                Stratum(
-                    len(rows), float(said[rows].mean()), said[drawn], label[drawn], np.ones(count)
-                )
-            )
+            share, mean = len(rows) / len(made.read), float(said[rows].mean())
+            found.append(Stratum(len(rows), share, mean, said[drawn], label[drawn], np.ones(count)))
+    shares = np.full(len(made.read), 1 / len(made.read))
     full, coverage = (
-        Side(tuple(found), said, made.question) for found, said in zip(strata, values, strict=True)
+        Side(tuple(found), said, made.question, shares)
+        for found, said in zip(strata, values, strict=True)
     )
     return full, coverage
 
@@ -225,7 +225,8 @@ def main() -> None:
     if options.what == "texts":
         rows = load_annotated(options.labels, options.responses)
         texts = ((row.reading.text, len(row.reading.shown)) for row in rows)
-        found = training_texts(texts, data_hash(options.labels, options.responses))
+        content = options.labels.read_bytes() + options.responses.read_bytes()
+        found = training_texts(texts, hashlib.sha256(content).hexdigest()[:16])
         print(found.model_dump_json(indent=2))
         return
     console = Console(width=130, highlight=False)

@@ -117,6 +117,7 @@ def compare(
         typer.echo(json.dumps([row.model_dump(mode="json") for row in compared.rows], indent=2))
     else:
         _print_compared(compared, trained=training is not None)
+        _print_checked(compared)
     _say(write_compared(compared, out, training, anonymize=anonymize), stderr=as_json)
     for row in failed:
         typer.echo(f"failed: {row.metric} in {row.condition}: {row.verdict}", err=True)
@@ -259,6 +260,27 @@ def battery(
     )
     if failed:
         raise typer.Exit(1)
+
+
+def _print_checked(compared: Compared) -> None:
+    """The differences checked by labels, or that a side has none."""
+    from rich.console import Console
+
+    from starprobe.bench.annotations.checked import compare_checked
+    from starprobe.bench.annotations.show import difference_table
+
+    runs = compared.evidence.runs
+    found = compare_checked((runs[0], compared.first), (runs[-1], compared.second))
+    console = Console(highlight=False)
+    if found:
+        console.print(difference_table(found))
+        return
+    missing = next((run for run in runs if not run.annotation_names()), runs[0])
+    console.print(
+        f"NOT CHECKED: the differences are as read; starprobe annotate {missing.path} checks them",
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 def _say(path: Path, stderr: bool = False) -> None:

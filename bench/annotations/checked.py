@@ -21,6 +21,7 @@ from starprobe.bench.readers.annotated import code_of, treatment_of
 from starprobe.bench.readers.base import codes_of, coverage_of
 from starprobe.bench.records import MULTI, STYLES, Annotation, Verdict
 from starprobe.bench.run_folder import Run
+from starprobe.bench.statistics.intervals import Floats
 from starprobe.bench.statistics.labelled import (
     CheckedShare,
     Side,
@@ -221,10 +222,15 @@ def as_verdict(annotation: Annotation, prompt: Prompt) -> Verdict:
 
 
 def side(table: pd.DataFrame, definition: Definition, labels: Labels) -> Side:
-    """The rows of a reader's frame with what is labelled of them, for one metric."""
+    """The rows of a reader's frame with what is labelled of them, for one metric.
+
+    Every question weighs alike, and of a question every order of its options.
+    """
     values = definition.values(table)
     kept = ~np.isnan(values) & table["coverage"].notna().to_numpy()
-    table, values = table[kept], values[kept]
+    # Paired rows are indexed by what pairs them, and grouped here by the same names.
+    table, values = table[kept].reset_index(drop=True), values[kept]
+    shares = _shares(table)
     known = _labelled(definition, labels)
     ids = table["response_id"].to_numpy()
     label = np.array([known.get(one, np.nan) for one in ids], dtype=np.float64)
@@ -238,14 +244,25 @@ def side(table: pd.DataFrame, definition: Definition, labels: Labels) -> Side:
         seen = rows & ~np.isnan(label) & (weight > 0)
         strata.append(
             Stratum(
-                int(rows.sum()),
-                float(values[rows].mean()),
-                values[seen],
-                label[seen],
-                weight[seen],
+                size=int(rows.sum()),
+                share=float(shares[rows].sum()),
+                said=float(np.average(values[rows], weights=shares[rows])),
+                read=values[seen],
+                labels=label[seen],
+                weights=weight[seen] * shares[seen],
             )
         )
-    return Side(tuple(strata), values, table["question_id"].to_numpy())
+    return Side(tuple(strata), values, table["question"].to_numpy(), shares)
+
+
+def _shares(table: pd.DataFrame) -> Floats:
+    """The weight of each row in a mean over cells, their questions, and those's orders."""
+    cells = ["model", "condition"]
+    asked = table.groupby(cells, sort=False)["question"].transform("nunique")
+    orders = table.groupby([*cells, "question"], sort=False)["arranged"].transform("nunique")
+    repeats = table.groupby([*cells, "question", "arranged"], sort=False)["model"].transform("size")
+    shares = 1 / (asked * orders * repeats).to_numpy(dtype=np.float64)
+    return np.asarray(shares / shares.sum(), dtype=np.float64)
 
 
 def _labelled(definition: Definition, labels: Labels) -> dict[str, float]:

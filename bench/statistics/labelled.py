@@ -32,13 +32,15 @@ class Stratum(NamedTuple):
     """
 
     size: int
+    share: float
+    """Their weight in the figure; that of all strata is 1."""
     said: float
-    """The reader's mean over all of them."""
+    """The reader's mean over all of them, weighted as in the figure."""
     read: Floats
     """The reader's values of the labelled ones."""
     labels: Floats
     weights: Floats
-    """One over the probability with which each was drawn, in any unit."""
+    """Weight in the figure over the probability of being drawn and labelled, in any unit."""
 
 
 class Side(NamedTuple):
@@ -47,8 +49,16 @@ class Side(NamedTuple):
     strata: tuple[Stratum, ...]
     said: Floats
     """The reader's value of each response."""
-    clusters: NDArray[Any]
+    questions: NDArray[Any]
     """Its question."""
+    shares: Floats
+    """Its weight in the figure, 1 in all: where every question weighs alike, that of a response is
+    the less the more there are to its question."""
+
+    @property
+    def read(self) -> float:
+        """The figure as read."""
+        return float(self.shares @ self.said)
 
 
 class Limits(NamedTuple):
@@ -89,7 +99,7 @@ def checked_share(side: Side, level: float = LEVEL) -> CheckedShare | None:
     if not len(side.said) or not labels:
         return None
     change = errors(side.strata, level)
-    read = float(side.said.mean())
+    read = side.read
     value = _share(read + change.value)
     below, above = _of_questions(side, value, level)
     return CheckedShare(
@@ -99,7 +109,7 @@ def checked_share(side: Side, level: float = LEVEL) -> CheckedShare | None:
         min(1.0, value + sqrt(above**2 + change.above**2)),
         Limits(-change.value, change.above, change.below),
         labels,
-        len(np.unique(side.clusters)),
+        len(np.unique(side.questions)),
     )
 
 
@@ -114,32 +124,30 @@ def checked_change(before: Side, after: Side, level: float = LEVEL) -> CheckedCh
     parts = []
     for side in (before, after):
         change = errors(side.strata, level)
-        value = _share(float(side.said.mean()) + change.value)
+        value = _share(side.read + change.value)
         parts.append((value, change, _of_questions(side, value, level)))
     (p, of_p, (p_below, p_above)), (q, of_q, (q_below, q_above)) = parts
     r = _correlation(before, after)
     down = _cross(q_below, p_above, r) + of_q.below**2 + of_p.above**2
     up = _cross(q_above, p_below, r) + of_q.above**2 + of_p.below**2
     return CheckedChange(
-        float(after.said.mean() - before.said.mean()),
+        after.read - before.read,
         q - p,
         max(-1.0, q - p - sqrt(down)),
         min(1.0, q - p + sqrt(up)),
         labels,
-        len(np.unique(before.clusters)),
+        len(np.unique(before.questions)),
     )
 
 
 def errors(strata: Sequence[Stratum], level: float = LEVEL) -> Limits:
     """Label minus verdict, averaged over all responses of the strata."""
-    total = sum(stratum.size for stratum in strata)
     value = below = above = 0.0
     for stratum in strata:
-        share = stratum.size / total
         found = _stratum_errors(stratum, level)
-        value += share * found.value
-        below += (share * found.below) ** 2
-        above += (share * found.above) ** 2
+        value += stratum.share * found.value
+        below += (stratum.share * found.below) ** 2
+        above += (stratum.share * found.above) ** 2
     return Limits(value, sqrt(below), sqrt(above))
 
 
@@ -204,41 +212,24 @@ def _share(value: float) -> float:
     return round(value) if min(value, 1 - value) < 1e-12 else value
 
 
-class Sums(NamedTuple):
-    """Totals and sizes of each question."""
-
-    total: Floats
-    size: Floats
-
-    @property
-    def mean(self) -> float:
-        """The mean over all values, not over questions."""
-        return float(self.total.sum() / self.size.sum())
-
-
-def sums_by_cluster(values: Floats, clusters: NDArray[Any]) -> Sums:
-    """Totals and sizes by question."""
-    _, codes = np.unique(np.asarray(clusters), return_inverse=True)
-    totals = np.bincount(codes, weights=values).astype(np.float64)
-    return Sums(totals, np.bincount(codes).astype(np.float64))
-
-
 def _labels(side: Side) -> int:
     return sum(len(stratum.labels) for stratum in side.strata)
 
 
 def _of_questions(side: Side, value: float, level: float) -> tuple[float, float]:
-    """How far the limits stand off for having asked these questions and no others."""
+    """How far the limits stand off for having asked these questions and no others.
+
+    Wilson's, for as many answers as the questions are worth, with Student's quantile.
+    """
     from scipy import stats
 
-    sums = sums_by_cluster(side.said, side.clusters)
-    questions, answers = len(sums.size), len(side.said)
+    questions = len(np.unique(side.questions))
     trials = float(questions)
     spread = value * (1 - value)
     if spread > 0:
         gain = spread / max(_label_variance(side, value), 1e-9)
-        trials = max(1.0, gain * answers / _design_effect(side, sums.total, sums.size))
-    if questions > 1 and answers > questions:
+        trials = max(1.0, gain * questions / _share_between(side))
+    if questions > 1:
         t = stats.t.ppf((1 + level) / 2, questions - 1)
         level = float(2 * stats.norm.cdf(t) - 1)
     low, high = wilson(value * trials, trials, level)
@@ -253,31 +244,36 @@ def _label_variance(side: Side, value: float) -> float:
     labels = [stratum.labels for stratum in side.strata]
     if all(np.all((part == 0) | (part == 1)) for part in (*labels, side.said)):
         return value * (1 - value)
-    squares = total = 0.0
+    squares = 0.0
     for stratum in side.strata:
         known = stratum.labels if len(stratum.labels) else np.array([stratum.said])
         weights = stratum.weights if len(stratum.labels) else np.ones(1)
-        squares += stratum.size * float(weights @ known**2) / float(weights.sum())
-        total += stratum.size
-    return max(squares / total - value**2, float(side.said.var()))
+        squares += stratum.share * float(weights @ known**2) / float(weights.sum())
+    return max(squares - value**2, float(side.shares @ (side.said - side.read) ** 2))
 
 
-def _design_effect(side: Side, totals: Floats, sizes: Floats) -> float:
-    """By how much the answers to one question agreeing makes the variance larger.
+def _share_between(side: Side) -> float:
+    """Variance of a question's mean, as a share of that of a response; 1 with one response each.
 
-    Measured on the verdicts and disattenuated, because errors of the reader hide agreement
-    (Spearman 1904, Am. J. Psychol. 15:72).
+    Measured on the verdicts and disattenuated, because errors of the reader hide how far the
+    responses to a question agree (Spearman 1904, Am. J. Psychol. 15:72).
     """
-    most = float((sizes**2).sum() / sizes.sum())
-    if most <= 1:
+    means, weights, counts = _by_question(side.said, side)
+    alone = float(weights @ (1 / counts) / weights.sum())
+    spread = float(side.shares @ (side.said - side.read) ** 2)
+    if alone >= 1 or spread <= 0 or len(means) < 2:
         return 1.0
-    mean, spread, questions = float(side.said.mean()), float(side.said.var()), len(sizes)
-    if spread <= 0 or questions < 2:
-        return most
-    residuals = totals - mean * sizes
-    clustered = questions / (questions - 1) * float(residuals @ residuals) / len(side.said)
-    effect = 1 + (clustered / spread - 1) / _squared_correlation(side)
-    return min(most, max(1.0, effect))
+    between = float(np.var(means, ddof=1)) / spread
+    agreeing = max(0.0, (between - alone) / (1 - alone)) / _squared_correlation(side)
+    return alone + (1 - alone) * min(1.0, agreeing)
+
+
+def _by_question(values: Floats, side: Side) -> tuple[Floats, Floats, Floats]:
+    """Means, weights and numbers of responses of the questions, in the order of their names."""
+    _, codes, counts = np.unique(side.questions, return_inverse=True, return_counts=True)
+    weights = np.bincount(codes, weights=side.shares).astype(np.float64)
+    totals = np.bincount(codes, weights=side.shares * values)
+    return totals / weights, weights, counts.astype(np.float64)
 
 
 def _squared_correlation(side: Side) -> float:
@@ -286,7 +282,7 @@ def _squared_correlation(side: Side) -> float:
     read = np.concatenate([stratum.read for stratum in known])
     labels = np.concatenate([stratum.labels for stratum in known])
     weights = np.concatenate(
-        [stratum.size * stratum.weights / stratum.weights.sum() for stratum in known]
+        [stratum.share * stratum.weights / stratum.weights.sum() for stratum in known]
     )
     table = np.cov(read, labels, aweights=weights, ddof=0)
     if table[0, 0] <= 0 or table[1, 1] <= 0:
@@ -295,9 +291,9 @@ def _squared_correlation(side: Side) -> float:
 
 
 def _correlation(before: Side, after: Side) -> float:
-    one = sums_by_cluster(before.said, before.clusters)
-    two = sums_by_cluster(after.said, after.clusters)
-    x, y = one.total - one.mean * one.size, two.total - two.mean * two.size
+    """Of the questions' means before and after."""
+    x, y = (_by_question(side.said, side)[0] for side in (before, after))
+    x, y = x - x.mean(), y - y.mean()
     spread = sqrt(float(x @ x) * float(y @ y))
     return float(x @ y) / spread if spread > 0 else 0.0
 

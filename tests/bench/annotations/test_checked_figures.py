@@ -62,12 +62,12 @@ def test_each_response_of_a_stratum_is_drawn_as_often_as_its_probability_says(
     run, _ = erring_run(tmp_path / "run", (EAGER,), 30)
     seen: Counter[str] = Counter()
     said: dict[str, float] = {}
-    for seed in range(300):
+    for seed in range(120):
         (run.path / "sample.jsonl").unlink(missing_ok=True)
         for row in draw(run, 12, seed=seed):
             seen[row.id] += 1
             said[row.id] = row.probability
-    worst = max(abs(seen[one] / 300 - p) / np.sqrt(p * (1 - p) / 300) for one, p in said.items())
+    worst = max(abs(seen[one] / 120 - p) / np.sqrt(p * (1 - p) / 120) for one, p in said.items())
     assert len(said) == 30 and worst < 4
 
 
@@ -112,10 +112,9 @@ def test_the_raw_share_would_not_have_held() -> None:
 
 def one_side(read: list[float], labels: list[float], unlabelled: int = 0) -> Side:
     said = np.array(read + [0.0] * unlabelled)
-    stratum = Stratum(
-        len(said), float(said.mean()), np.array(read), np.array(labels), np.ones(len(read))
-    )
-    return Side((stratum,), said, np.arange(len(said)))
+    mean, ones = float(said.mean()), np.ones(len(read))
+    stratum = Stratum(len(said), 1.0, mean, np.array(read), np.array(labels), ones)
+    return Side((stratum,), said, np.arange(len(said)), np.full(len(said), 1 / len(said)))
 
 
 def test_when_all_is_labelled_the_labels_are_the_figure() -> None:
@@ -133,10 +132,10 @@ def test_no_error_seen_is_no_proof_of_none_and_no_labels_are_no_figure() -> None
 
 
 def test_a_stratum_without_labels_could_be_anything() -> None:
-    labelled = Stratum(50, 0.0, np.zeros(25), np.zeros(25), np.ones(25))
-    blank = Stratum(50, 1.0, np.zeros(0), np.zeros(0), np.zeros(0))
+    labelled = Stratum(50, 0.5, 0.0, np.zeros(25), np.zeros(25), np.ones(25))
+    blank = Stratum(50, 0.5, 1.0, np.zeros(0), np.zeros(0), np.zeros(0))
     said = np.repeat([0.0, 1.0], 50)
-    found = checked_share(Side((labelled, blank), said, np.arange(100)))
+    found = checked_share(Side((labelled, blank), said, np.arange(100), np.full(100, 0.01)))
     assert found is not None and found.low < 0.02 and found.high > 0.5
 
 
@@ -183,6 +182,32 @@ def test_metrics_json_holds_what_was_read_and_what_the_labels_say(tmp_path: Path
     with_reader = next(one for one in check.agreement if one.one == "rules")
     assert with_reader.other == "ann" and with_reader.every_option is not None
     assert with_reader.every_option < 1
+
+
+def test_what_is_checked_is_the_figure_that_metrics_shows(tmp_path: Path) -> None:
+    run, truth = erring_run(tmp_path / "run", (EAGER, TERSE), 20, 0.4)
+    # One question asked over and over: it must not weigh more.
+    first = next(iter(run.responses().values()))
+    verdict = run.verdicts("rules")[first.id]
+    with run.response_writer() as writer:
+        writer.append(
+            first.model_copy(update={"id": f"again{i}", "repeat": i + 1}) for i in range(15)
+        )
+    again = [verdict.model_copy(update={"id": f"again{i}"}) for i in range(15)]
+    run.write_verdicts("rules", [*run.verdicts("rules").values(), *again])
+    truth |= {one.id: one for one in again}
+    sample = shown(run, draw(run, 55))
+    take_in(run, write_rows(tmp_path / "l.jsonl", (label_row(s, truth) for s in sample)), "ann")
+    found = measure_run(run.path)
+    assert found.reader_check is not None and found.reader_check.labels == 55
+    read = {(m.name, m.model): m.value for m in found.readers["rules"]}
+    for row in found.reader_check.metrics:
+        assert row.read == pytest.approx(read[row.metric, row.model]), row.metric
+    # All is labelled: the checked figure is that of the truth.
+    run.write_verdicts("rules", truth.values())
+    true = {(m.name, m.model): m.value for m in measure_run(run.path).readers["rules"]}
+    for row in found.reader_check.metrics:
+        assert row.value == pytest.approx(true[row.metric, row.model]), row.metric
 
 
 def test_a_paired_difference_is_checked_by_the_labels_of_both_runs(tmp_path: Path) -> None:
