@@ -203,15 +203,22 @@ class EvaluationSettings(Record):
     """Questions that are held out: to choose the best iteration, and to report on it."""
 
     validation: int = Field(
-        60,
+        300,
         ge=0,
         description="Questions held out of training to choose the best iteration, 30 % at most; 0 "
         "takes the last iteration.",
     )
+    smallest_gain: float = Field(
+        0.02,
+        ge=0,
+        le=1,
+        description="The smallest gain in validation accuracy that is worth a further iteration.",
+    )
     patience: int = Field(
         2,
         ge=1,
-        description="Iterations without a better validation accuracy before the loop stops.",
+        description="Iterations in a row for which that gain is ruled out (upper limit of the "
+        "paired 95 % interval) before the loop stops.",
     )
     test: str = Field(
         "",
@@ -369,8 +376,21 @@ def values(config: StarConfig) -> dict[str, Any]:
 def described() -> Iterator[tuple[str, str, str]]:
     """(full name, default, what it means) of every setting."""
     for name, field in settings().items():
-        default = "" if field.is_required() else json.dumps(field.default, default=list)
+        default = "" if field.is_required() else json.dumps(field.get_default(), default=list)
         yield name, default, field.description or ""
+
+
+def settings_page() -> str:
+    """Every setting as Markdown, a table a group: what docs/training.md shows."""
+    lines: list[str] = []
+    for group in ("", *GROUPS):
+        about = f"`{group}`: {(GROUPS[group].__doc__ or '').strip()}" if group else "At the top."
+        lines += ["", about, "", "| setting | default | what it means |", "| --- | --- | --- |"]
+        for name, default, text in described():
+            if name.rpartition(".")[0] == group:
+                shown = f"`{default}`" if default else ""
+                lines.append(f"| `{name}` | {shown} | {text} |".replace("|  |", "| |"))
+    return "\n".join(lines).strip() + "\n"
 
 
 @cache
@@ -389,8 +409,8 @@ def make_config(
     """A preset with single settings changed.
 
     Args:
-        model: BACKEND:NAME of the base model.
-        questions: a built-in set or a file.
+        model: BACKEND:NAME of the base model; what stands in `overrides` wins.
+        questions: a built-in set or a file; what stands in `overrides` wins.
         preset: one of `presets()`.
         overrides: in groups (`{"training": {"lora_r": 8}}`), or by full name (`training.lora_r`);
             `lora_r` alone does, as no two groups have a setting of the same name.

@@ -114,6 +114,13 @@ def ask_of(work: Work, iteration: Iteration) -> list[Sample]:
     return iteration.test()
 
 
+def gain_over(
+    before: Sequence[Sample], after: Sequence[Sample], names: tuple[str, str]
+) -> Comparison | None:
+    """How much more is right, paired by question; None where nothing is held out."""
+    return next((one for one in compared(before, after, names) if one.metric == "accuracy"), None)
+
+
 def compared(
     before: Sequence[Sample], after: Sequence[Sample], names: tuple[str, str]
 ) -> tuple[Comparison, ...]:

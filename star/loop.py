@@ -15,12 +15,27 @@ from starprobe.bench.models import load_backend
 from starprobe.bench.progress import Counting, Silent
 from starprobe.probes.errors import InputError
 from starprobe.star.config import StarConfig
-from starprobe.star.evaluate import check_forgetting, look_ahead, take_test, validate
+from starprobe.star.evaluate import (
+    check_forgetting,
+    gain_over,
+    look_ahead,
+    take_test,
+    validate,
+)
 from starprobe.star.export import card, merge
-from starprobe.star.folder import Iteration, Phases, Training
+from starprobe.star.folder import Iteration, Phases, Splits, Training
 from starprobe.star.judging import judging_numbers, rehearse
 from starprobe.star.launch import finetuned
-from starprobe.star.measure import best_of, counts, sampling_numbers, why_stop
+from starprobe.star.measure import (
+    alarms,
+    best_of,
+    counts,
+    few_questions,
+    sampling_numbers,
+    why_stop,
+)
+from starprobe.star.prompts import exemplars
+from starprobe.star.questions import splits_of
 from starprobe.star.records import IterationMetrics, Job, Sample, TrainingStats, TrainRow
 from starprobe.star.rows import (
     balanced,
@@ -31,6 +46,7 @@ from starprobe.star.rows import (
     train_rows,
 )
 from starprobe.star.sample import gather
+from starprobe.star.verify import load_verifier
 from starprobe.star.work import BackendLoader, Models, Work, base_weights
 
 
@@ -101,7 +117,11 @@ def train(
         UserError: what the user can cure, before anything is lost.
     """
     base_weights(config.model)
+    begun = (Path(out) / "config.json").exists()
+    ready = None if begun else looked_ahead(config)
     training = Training.create(out, config)
+    if ready is not None and training.splits() is None:
+        training.write_splits(ready)
     with only_writer(training.path):
         for iteration in training.started():
             iteration.check()
@@ -111,6 +131,20 @@ def train(
         finally:
             loop.work.models.close()
     return training
+
+
+def looked_ahead(config: StarConfig) -> Splits:
+    """All that a training is given is read before it claims a folder; gives its questions.
+
+    Raises:
+        UserError: a question, set, worked example, verifier or task that is not as it should be.
+    """
+    splits = splits_of(config)
+    exemplars(config.sampling.examples)
+    for name in config.selection.verify:
+        load_verifier(name)
+    look_ahead(config)
+    return splits
 
 
 PHASES = {
@@ -137,7 +171,13 @@ class Loop:
         """Every iteration that is not done, until the last one or the gate."""
         if self.training.best is None:
             look_ahead(self.config)
+        removed = self.work.splits.removed
+        if removed and not self.training.iteration(0).done:
+            self.work.watcher.say(f"{len(removed)} questions left out: see questions.json")
         rehearse(self.work)
+        few = few_questions(len(self.work.splits.validation))
+        if few and self.config.iterations > 1 and not self.training.iteration(0).done:
+            self.work.watcher.say(few)
         self.measure_base()
         if self.config.method == "base":
             self.training.write_best(0)
@@ -191,6 +231,9 @@ class Loop:
         stats = fit(self.work, iteration, phases)
         numbers = validate(self.work, iteration, iteration.adapter, phases)
         before = self.work.solved_in(number - 1) if number > 1 else None
+        done = self.training.iterations()
+        best = self.training.iteration(best_of(done))
+        names = (best.path.name, iteration.path.name)
         hinted = sum(row.source == "rationalized" for row in rows)
         metrics = IterationMetrics(
             iteration=number,
@@ -199,6 +242,7 @@ class Loop:
             judging=judging_numbers(samples, list(iteration.judgements().values())),
             rationalized=len(rationalized),
             rationalized_reasons=counts(rationalized),
+            gain=gain_over(best.validation(), iteration.validation(), names),
             train_rows=len(rows),
             rationalized_rows=hinted,
             rationalized_share=hinted / len(rows),
@@ -206,7 +250,10 @@ class Loop:
             seconds=phases.seconds,
             tokens=phases.tokens,
         )
-        iteration.write("metrics.json", metrics)
+        found = tuple(alarms([*done, metrics]))
+        for line in found:
+            self.work.watcher.say(f"iteration {number}: {line}")
+        iteration.write("metrics.json", metrics.model_copy(update={"alarms": found}))
         iteration.finish()
         self.training.write_best(best_of(self.training.iterations()))
         return True

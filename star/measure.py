@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from starprobe.bench.records import MULTI
+from starprobe.bench.records import MULTI, Comparison
 from starprobe.bench.statistics.intervals import wilson
 from starprobe.probes.schema import Question
 from starprobe.star.config import StarConfig
@@ -207,15 +207,76 @@ def best_of(done: Sequence[IterationMetrics]) -> int:
     return max(trained, key=lambda one: (accuracy_of(one) or 0.0, -one.iteration)).iteration
 
 
+FEW = 300
+"""Fewer validation questions than that cannot tell a gain of a few points."""
+DISCORDANT = 0.15
+"""Questions that one of two rounds alone has right, of all: what is seen between rounds."""
+
+
 def why_stop(done: Sequence[IterationMetrics], config: StarConfig) -> str | None:
-    """Why no further iteration is worth it; None to go on."""
-    trained = [metrics for metrics in done if metrics.iteration > 0]
-    if not trained or accuracy_of(trained[-1]) is None:
-        return None
-    since = trained[-1].iteration - best_of(done)
-    if since < config.evaluation.patience:
+    """Why no further iteration is worth it; None to go on.
+
+    An iteration counts as no better only where a gain over the best before it can be ruled out:
+    the upper limit of its paired 95 % interval is below `smallest_gain`. That nothing was shown
+    stops nothing.
+    """
+    least, flat = config.evaluation.smallest_gain, 0
+    for one in reversed([metrics for metrics in done if metrics.iteration > 0]):
+        upper = upper_limit(one.gain)
+        if upper is None or upper >= least:
+            break
+        flat += 1
+    if flat < config.evaluation.patience:
         return None
     return (
-        f"no better validation accuracy for {since} iterations: the loop stops with iteration "
-        f"{best_of(done)}"
+        f"a gain of {100 * least:g} points is ruled out for {flat} iterations: the loop stops, the "
+        f"best is iteration {best_of(done)}"
+    )
+
+
+def upper_limit(gain: Comparison | None) -> float | None:
+    """The most that a gain may be; None where there is none.
+
+    Where no question changed, the interval is a point; 3 / n is what it leaves possible then.
+    """
+    if gain is None or gain.high is None:
+        return None
+    changed = (gain.before_only or 0) + (gain.after_only or 0)
+    return gain.high if changed else max(gain.high, 3 / gain.pairs)
+
+
+def alarms(done: Sequence[IterationMetrics]) -> list[str]:
+    """What went wrong in the last iteration while its accuracy may look fine.
+
+    The chance of any right sample (pass@k) fell against the iteration before, by more than twice
+    its standard error; or fewer responses give an answer than the base gave.
+    """
+    if len(done) < 2:
+        return []
+    *_, before, now = done
+    found = []
+    if before.pass_at_k is not None and now.pass_at_k is not None and now.questions:
+        middle = (before.pass_at_k + now.pass_at_k) / 2
+        error = math.sqrt(2 * middle * (1 - middle) / now.questions)
+        if before.pass_at_k - now.pass_at_k > 2 * error:
+            found.append(
+                f"pass@k fell from {100 * before.pass_at_k:.0f} to {100 * now.pass_at_k:.0f} %: "
+                f"the model explores less"
+            )
+    first, last = done[0].answered, now.answered
+    low, high = first.low if first else None, last.high if last else None
+    if low is not None and high is not None and high < low:
+        found.append("fewer validation responses give an answer than those of the base")
+    return found
+
+
+def few_questions(held: int) -> str | None:
+    """What too few validation questions cannot tell; None where they are enough, or none."""
+    if not 0 < held < FEW:
+        return None
+    margin = 1.96 * math.sqrt(DISCORDANT / held)
+    return (
+        f"{held} validation questions: two rounds that differ by less than about "
+        f"{100 * margin:.0f} points cannot be told apart; {FEW} or more can tell "
+        f"{100 * 1.96 * math.sqrt(DISCORDANT / FEW):.0f}"
     )

@@ -309,7 +309,10 @@ def completion(prompt: str, text: str) -> str:
 def ask_validation(
     question: Question, config: StarConfig, index: int, mark: str = "v"
 ) -> tuple[Generated, Request]:
-    """A question asked plainly and greedily, its options rotated from question to question.
+    """A question asked greedily, its options in another order from question to question.
+
+    Plainly; behind the worked examples where they are in the training text too: what is measured
+    is the prompt that was trained.
 
     Args:
         question: of the validation or of the test.
@@ -317,8 +320,10 @@ def ask_validation(
         index: of the question among those asked.
         mark: ends the id, behind `#`.
     """
-    order = index % max(1, len(question.options))
-    prompt = render(question, PLAIN, order)
+    if config.training.few_shot_in_training and config.method == "star":
+        prompt = training_prompt(question, config, order_of(question, config, index))
+    else:
+        prompt = render(question, PLAIN, index % max(1, len(question.options)))
     sampling = Sampling(max_tokens=config.sampling.max_tokens, stop=STOP)
     row = _row(prompt, f"{question.id}#{mark}", 0, "sampled", 0)
     return row, Request(id=row.id, prompt=prompt, sampling=sampling)

@@ -62,6 +62,18 @@ def split(
     )
 
 
+def splits_of(config: StarConfig) -> Splits:
+    """Which questions of a configuration are trained on, held out, and left out.
+
+    Raises:
+        InputError: a set that is not there or does not hold what it should.
+    """
+    test = held_back(config)
+    barred = [load_probe_set(name) for name in config.evaluation.decontaminate]
+    barred += [test] if test else []
+    return split(load_probe_set(config.questions), barred, config, test)
+
+
 def keyed(questions: Iterable[Question]) -> frozenset[str]:
     """The ids of those whose answer is known: an option, or a text where there are none."""
     return frozenset(

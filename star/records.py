@@ -273,8 +273,10 @@ class IterationMetrics(Answered):
     """Phase -> wall-clock seconds; sampling, rationalizing, training, validating."""
     tokens: dict[str, int] = Field(default_factory=dict)
     """Phase -> tokens generated or trained on."""
-    note: str = ""
-    """Why the loop stopped here, where it did."""
+    gain: Comparison | None = None
+    """Validation accuracy against the best iteration before (0 is the base), paired by question."""
+    alarms: tuple[str, ...] = ()
+    """What got worse beside the accuracy."""
 
 
 class Job(Record):

@@ -92,6 +92,7 @@ def tables(done: Sequence[IterationMetrics], tested: Exam | None) -> Iterator[Ta
         by_iteration("Rows and training", done, ROWS),
         by_iteration("Minutes (tokens), by phase", done, costs(done)),
         by_iteration("Validation; shares with 95 % intervals", done, VALIDATION),
+        by_iteration("What got worse", done, ALARMS),
         by_iteration("Letters: chosen (right ones shown there)", done, LETTERS),
         examined(tested) if tested else None,
     )
@@ -127,6 +128,13 @@ def interval(share: Interval | None) -> str:
         return ""
     low, high = share.low or 0.0, share.high or 0.0
     return f"{100 * share.value:.0f} ({100 * low:.0f}-{100 * high:.0f})"
+
+
+def gained(row: Comparison | None) -> str:
+    """A paired difference in points with its interval."""
+    if row is None or row.difference is None or row.low is None or row.high is None:
+        return ""
+    return f"{100 * row.difference:+.0f} ({100 * row.low:+.0f} to {100 * row.high:+.0f})"
 
 
 def number(value: float | None, digits: int = 0) -> str:
@@ -207,6 +215,7 @@ ROWS: dict[str, Cell] = {
 }
 VALIDATION: dict[str, Cell] = {
     "right %": lambda one: interval(one.accuracy),
+    "gain over the best before, points": lambda one: gained(one.gain),
     "by the last number %": lambda one: interval(one.flexible),
     "answered %": lambda one: interval(one.answered),
     "all options %": lambda one: interval(one.option_by_option),
@@ -215,6 +224,7 @@ VALIDATION: dict[str, Cell] = {
     "cut %": lambda one: percent(one.cut),
     "tokens": lambda one: number(one.length),
 }
+ALARMS: dict[str, Cell] = {"alarms": lambda one: "; ".join(one.alarms)}
 LETTERS: dict[str, Cell] = {
     "sampling": lambda one: _histogram(one.sample_letters, one.sample_gold),
     "validation": lambda one: _histogram(one.letters, one.gold),
@@ -264,7 +274,7 @@ def examined(tested: Exam) -> Table:
     """The test: the base, the chosen iteration, and others that were asked for reporting only."""
     from rich.table import Table
 
-    names = [name for name in VALIDATION if name != "closing %"]
+    names = [name for name in VALIDATION if name != "closing %" and not name.startswith("gain")]
     rows = [
         [VALIDATION[name](IterationMetrics(**one.model_dump())) for name in names]
         for one in tested.scored

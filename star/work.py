@@ -24,7 +24,7 @@ from starprobe.probes.schema import ProbeSet, Question
 from starprobe.star.config import StarConfig
 from starprobe.star.folder import Iteration, Splits, Training
 from starprobe.star.measure import solved_questions
-from starprobe.star.questions import held_back, split
+from starprobe.star.questions import held_back, splits_of
 from starprobe.star.read import Read, read
 from starprobe.star.records import Generated
 from starprobe.star.verify import load_verifier
@@ -145,14 +145,10 @@ class Work:
         Raises:
             FolderError: the questions changed since.
         """
-        stored, test = self.training.splits(), self.test
+        stored, _ = self.training.splits(), self.test
         if stored is None:
-            barred = [load_probe_set(name) for name in self.config.evaluation.decontaminate]
-            barred += [test] if test else []
-            stored = split(self._probe_set, barred, self.config, test)
+            stored = splits_of(self.config)
             self.training.write_splits(stored)
-            if stored.removed:
-                self.watcher.say(f"{len(stored.removed)} questions left out: see questions.json")
         elif stored.hash != self._probe_set.hash:
             raise FolderError(
                 f"{self.config.questions} is not what {self.training.path} was begun with (hash "

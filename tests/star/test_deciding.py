@@ -10,13 +10,17 @@ from starprobe.bench.records import Usage
 from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Option, ProbeSet, Question
 from starprobe.star.config import make_config
+from starprobe.star.evaluate import gain_over
 from starprobe.star.measure import (
+    alarms,
     best_of,
     distinct,
+    few_questions,
     majority_right,
     pass_at_k,
     sampling_numbers,
     share,
+    upper_limit,
     why_stop,
 )
 from starprobe.star.questions import contaminated, split
@@ -70,12 +74,44 @@ def test_the_best_iteration_has_the_highest_validation_accuracy_the_earlier_of_e
     assert best_of([metrics(0, 0.3)]) == 0
 
 
-def test_the_loop_stops_when_patience_is_over() -> None:
-    done = [metrics(0, 0.1), metrics(1, 0.5), metrics(2, 0.4)]
-    assert why_stop(done, CONFIG) is None
-    assert "iteration 1" in str(why_stop([*done, metrics(3, 0.5)], CONFIG))
-    assert why_stop([*done, metrics(3, 0.6)], CONFIG) is None
+def gained(iteration: int, before: list[bool], after: list[bool]) -> IterationMetrics:
+    rows = [
+        [sample(f"q{i}", correct=right) for i, right in enumerate(side)] for side in (before, after)
+    ]
+    gain = gain_over(rows[0], rows[1], ("before", "after"))
+    return metrics(iteration, sum(after) / len(after)).model_copy(update={"gain": gain})
+
+
+def test_the_loop_stops_only_where_a_gain_is_ruled_out_for_all_of_its_patience() -> None:
+    few = gained(1, [True] * 20 + [False] * 20, [True] * 20 + [False] * 20)
+    assert few.gain is not None and few.gain.high == 0 and upper_limit(few.gain) == 3 / 40
+    assert why_stop([metrics(0, 0.5), few, few, few], CONFIG) is None
+    many = [True] * 400 + [False] * 400
+    worse = gained(2, many, [False] * 40 + many[40:])
+    assert worse.gain is not None and worse.gain.high is not None and worse.gain.high < 0.02
+    assert why_stop([metrics(0, 0.5), worse], CONFIG) is None
+    assert "a gain of 2 points is ruled out for 2 iterations" in str(
+        why_stop([metrics(0, 0.5), worse, worse], CONFIG)
+    )
+    assert why_stop([metrics(0, 0.5), worse, worse, few], CONFIG) is None
     assert why_stop([metrics(1, None), metrics(2, None), metrics(3, None)], CONFIG) is None
+
+
+def test_too_few_validation_questions_are_said_with_what_they_cannot_tell() -> None:
+    assert "by less than about 10 points" in str(few_questions(60))
+    assert few_questions(300) is None and few_questions(0) is None
+
+
+def test_a_fall_of_pass_at_k_and_of_answers_is_an_alarm() -> None:
+    def one(number: int, rate: float, answered: int) -> IterationMetrics:
+        return IterationMetrics(
+            iteration=number, questions=200, pass_at_k=rate, answered=share(answered, 100)
+        )
+
+    assert alarms([one(0, 0.8, 95), one(1, 0.79, 94)]) == []
+    found = alarms([one(0, 0.8, 95), one(1, 0.8, 95), one(2, 0.6, 60)])
+    assert "pass@k fell from 80 to 60 %" in found[0] and "fewer" in found[1]
+    assert alarms([one(0, 0.8, 95)]) == []
 
 
 def test_pass_at_k_is_the_chance_of_one_right_among_k() -> None:
