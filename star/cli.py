@@ -1,7 +1,9 @@
-"""`starprobe train`: runs the loop, shows a configuration, or tells what happened to a question."""
+"""`starprobe train` and `starprobe export`: the loop, its settings and cost, its weights."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,31 +17,54 @@ if TYPE_CHECKING:
 
 EPILOG = (
     "Example: starprobe train --model smollm2 --questions numbers:train --preset rest "
-    "--set iterations=2 --out trained"
+    "--set iterations=2 --out trained. Presets: starprobe train --presets; every setting with "
+    "what it means: starprobe train --settings."
 )
+EXPORT = "Example: starprobe export trained --to merged -o my-model"
 
 
 def register(app: typer.Typer) -> None:
-    """Adds `train`."""
+    """Adds `train` and `export`."""
     app.command("train", epilog=EPILOG)(train)
+    app.command("export", epilog=EXPORT)(export)
 
 
 def train(
-    model: Annotated[str, typer.Option(help="smollm2, hf:NAME or hf:FOLDER.")] = "smollm2",
+    model: Annotated[
+        str | None, typer.Option(help="smollm2 (the default), hf:NAME or hf:FOLDER.")
+    ] = None,
     questions: Annotated[
-        str, typer.Option(help="A built-in set or a JSONL file, with answers.")
-    ] = "numbers:train",
+        str | None,
+        typer.Option(help="A built-in set (numbers:train, the default) or a file, with answers."),
+    ] = None,
     preset: Annotated[
-        str, typer.Option(help="rest, paper, ada, irpo, supervised, direct, base, demo.")
-    ] = "rest",
+        str | None, typer.Option(help="A starting point, see --presets; rest by default.")
+    ] = None,
+    config_file: Annotated[
+        Path | None,
+        typer.Option("--config", help="Settings from a TOML or JSON file, a config.json too."),
+    ] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="May be given again.")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="One setting; may be given again."),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="The training folder; the same again resumes.")
     ] = None,
+    dry_run: Annotated[
+        bool,
+        typer.Option(
+            "--dry-run", help="Tell questions, first prompt, tokens, minutes and memory, and stop."
+        ),
+    ] = False,
     show_config: Annotated[
-        bool, typer.Option("--show-config", help="Print every setting and stop.")
+        bool, typer.Option("--show-config", help="Print the configuration as JSON and stop.")
+    ] = False,
+    list_settings: Annotated[
+        bool, typer.Option("--settings", help="Print every setting with what it means and stop.")
+    ] = False,
+    list_presets: Annotated[
+        bool, typer.Option("--presets", help="Print the presets with what they are and stop.")
     ] = False,
     explain: Annotated[
         tuple[Path, str] | None,
@@ -47,23 +72,80 @@ def train(
     ] = None,
 ) -> None:
     """Teach a model with STaR: sample, check, rationalize, filter, fine-tune, repeat."""
-    from starprobe.star.config import make_config, parse_settings
+    from starprobe.star.config import described, presets
     from starprobe.star.launch import launched
 
     if explain is not None:
         return _explain(*explain)
+    if list_settings:
+        return _table((f"{name} = {default}", text) for name, default, text in described())
+    if list_presets:
+        return _table((name, str(values["about"])) for name, values in presets().items())
     processes = launched()
     if processes == 0:
         return None
-    given = parse_settings(settings or [])
-    if processes is not None:
-        given |= {"processes": processes}
-    config = make_config(model, questions, preset, given)
+    named = {"model": model, "questions": questions, "preset": preset}
+    config = _config(named, config_file, settings or [], processes)
     if show_config:
-        return _show(config)
+        return typer.echo(json.dumps(config.model_dump(mode="json"), indent=2))
+    if dry_run:
+        return _dry_run(config)
     if out is None:
         raise InputError("train needs --out DIR, the folder that the training goes into")
     return _train(config, out)
+
+
+def export(
+    training: Annotated[Path, typer.Argument(help="A training folder.")],
+    to: Annotated[str, typer.Option(help="merged, gguf, ollama, or hub:USER/NAME.")],
+    iteration: Annotated[
+        int | None, typer.Option(min=1, help="Whose weights; the chosen ones by default.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="The folder or file to write.")
+    ] = None,
+) -> None:
+    """Give trained weights on: merged, as GGUF, for Ollama, or to the Hugging Face hub."""
+    from starprobe.star.export import export as run
+    from starprobe.star.folder import Training
+
+    typer.echo(run(Training(training), to, iteration, out))
+
+
+def _config(
+    named: Mapping[str, str | None],
+    file: Path | None,
+    settings: Sequence[str],
+    processes: int | None,
+) -> StarConfig:
+    """The preset, then the file, then single settings; what has an option of its own wins."""
+    from starprobe.star.config import DEFAULT_PRESET, make_config, parse_settings, read_config
+
+    given = read_config(file) if file else {}
+    preset = str(named["preset"] or given.pop("preset", DEFAULT_PRESET))
+    given |= parse_settings(settings)
+    given |= {key: value for key, value in named.items() if value and key != "preset"}
+    if processes is not None:
+        given |= {"machine.processes": processes}
+    given = {"model": "smollm2", "questions": "numbers:train"} | given
+    return make_config(str(given["model"]), str(given["questions"]), preset, given)
+
+
+def _table(rows: Iterable[tuple[str, str]]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    for name, text in rows:
+        table.add_row(name, text)
+    Console(highlight=False, markup=False).print(table)
+
+
+def _dry_run(config: StarConfig) -> None:
+    from starprobe.star.dry_run import told
+
+    for line in told(config):
+        typer.echo(line)
 
 
 def _train(config: StarConfig, out: Path) -> None:
@@ -96,12 +178,6 @@ def _report(training: Training) -> None:
             f"or worked examples; {training.path}/questions.json names them"
         )
     console.print(f"Best: iteration {training.best}. To ask it: starprobe run {training.model}")
-
-
-def _show(config: StarConfig) -> None:
-    import json
-
-    typer.echo(json.dumps(config.model_dump(mode="json"), indent=2))
 
 
 def _explain(folder: Path, question: str) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import gc
+import json
 import os
 import random
 import shutil
@@ -19,6 +20,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from starprobe.bench.files import write_json
+from starprobe.bench.models.weights import fingerprint
 from starprobe.bench.progress import Watcher
 from starprobe.probes.errors import InputError, MissingError
 from starprobe.star.config import StarConfig
@@ -390,10 +393,29 @@ def save(trainer: Any, tokenizer: Any, job: Job) -> None:
         # The arguments are pickled and name folders of this machine; nobody needs them.
         (made / "training_args.bin").unlink(missing_ok=True)
         tokenizer.save_pretrained(str(made))
+        name_base(made, job.base, getattr(trainer.model.config, "_commit_hash", None))
         if job.config.training.tuning == "full" and not on_cpu(job.config):
             halve(made)
         replace_folder(made, target)
     trainer.accelerator.wait_for_everyone()
+
+
+def name_base(folder: Path, base: str, revision: str | None) -> None:
+    """Names an adapter's base so that it is found from any folder, and tells which one it was.
+
+    A hub name with its revision; a folder by its whole path, with a hash of its weights in
+    base.json, so that another copy can be held against it.
+    """
+    file = folder / "adapter_config.json"
+    if not file.exists():
+        return
+    local = Path(base).is_dir()
+    named = str(Path(base).resolve()) if local else base
+    config = json.loads(file.read_text(encoding="utf-8"))
+    config |= {"base_model_name_or_path": named, "revision": None if local else revision}
+    write_json(file, config)
+    told = {"base": named, "revision": revision, "weights": fingerprint(base)}
+    write_json(folder / "base.json", told)
 
 
 def halve(folder: Path) -> None:
