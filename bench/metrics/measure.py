@@ -73,7 +73,7 @@ def measure(frame: pd.DataFrame) -> list[Metric]:
 
 def measure_sets(frame: pd.DataFrame) -> dict[str, list[Metric]]:
     """Question set -> its headline metrics, where the frame holds several sets."""
-    names = [str(name) for name in frame["probes"].drop_duplicates()]
+    names = sorted(str(name) for name in frame["probes"].drop_duplicates())
     if len(names) < 2:
         return {}
     wanted = [BY_NAME[name] for name in HEADLINES]

@@ -148,6 +148,46 @@ def _fewest(gained: float, lost: float, alpha: float, power: float) -> int:
     return start + last_short + 1
 
 
+def smallest_difference(
+    questions: int, before: float, correlation: float = 0.0, power: float = 0.8, family: int = 1
+) -> float | None:
+    """The smallest rise from a share that so many questions find: exact McNemar, one response each.
+
+    Args:
+        questions: of a set.
+        before: the share to rise from.
+        correlation: of before and after on a question; as much of it as the two shares can have.
+        power: with which chance it is found.
+        family: tests made together (Holm's first step).
+
+    Returns:
+        Shares, rounded up to half a point; None where even a rise to 1 is not found.
+    """
+    step = 0.005
+    for number in range(1, round((1 - before) / step) + 1):
+        after = before + number * step
+        possible = _possible_correlation(before, after)
+        gained, lost = discordant_shares(before, after, min(correlation, possible))
+        if mcnemar_power(questions, gained, lost, 0.05 / family) >= power:
+            return number * step
+    return None
+
+
+def _possible_correlation(before: float, after: float) -> float:
+    """The largest correlation that two shares can have."""
+    spread = sqrt(before * (1 - before) * after * (1 - after))
+    return 1.0 if spread <= 0 else min(1.0, (min(before, after) - before * after) / spread)
+
+
+def detectable_words(questions: int) -> str:
+    """The smallest rises that a set of so many questions finds, in words for a table.
+
+    From 0 % (a behaviour that is not there) and from 50 %, as percentage points: `9 | 19`.
+    """
+    found = [smallest_difference(questions, share) for share in (0.0, 0.5)]
+    return " | ".join("-" if rise is None else f"{100 * rise:.3g}" for rise in found)
+
+
 def questions_for_width(share: float, half_width: float, level: float = LEVEL) -> int:
     """The fewest questions, one response each, whose Wilson interval is that narrow.
 

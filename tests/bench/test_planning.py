@@ -7,10 +7,12 @@ from starprobe.bench.statistics.intervals import wilson
 from starprobe.bench.statistics.paired import mcnemar
 from starprobe.bench.statistics.power import (
     Design,
+    detectable_words,
     discordant_shares,
     mcnemar_power,
     plan,
     questions_for_width,
+    smallest_difference,
 )
 from starprobe.probes.errors import InputError
 
@@ -68,3 +70,15 @@ def test_the_width_is_reached_by_that_many_questions_and_not_by_fewer():
     needed = questions_for_width(0.3, 0.05)
     halves = [(high - low) / 2 for low, high in (wilson(0.3 * n, n) for n in (needed - 1, needed))]
     assert halves[0] > 0.05 >= halves[1]
+
+
+def test_the_smallest_difference_is_found_four_times_in_five_and_no_smaller_one_is():
+    for questions, before in ((97, 0.0), (52, 0.5), (23, 0.2)):
+        rise = smallest_difference(questions, before)
+        for size, reached in ((rise, True), (rise - 0.005, False)):
+            gained, lost = discordant_shares(before, before + size, 0.0)
+            power = mcnemar_power(questions, gained, lost, 0.05)
+            assert (power >= 0.8) == reached
+    assert smallest_difference(97, 0.0, family=12) > smallest_difference(97, 0.0)
+    assert smallest_difference(5, 0.5) is None
+    assert detectable_words(97) == "8.5 | 21"
