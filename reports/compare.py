@@ -6,6 +6,7 @@ The two sides are runs, or two models or two conditions of one run.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -69,14 +70,18 @@ class Compared:
         return "plain" if "plain" in there else there[0]
 
     @property
-    def headline(self) -> Comparison | None:
-        """The comparison that the heading speaks of; None for several pairs of models."""
-        found = [
+    def headlines(self) -> list[Comparison]:
+        """The comparisons that the heading speaks of: one, or one for each pair of models."""
+        return [
             row
             for row in self.rows
             if row.metric == PRIMARY and row.condition == self.condition and not row.probes
         ]
-        return found[0] if len(found) == 1 else None
+
+    @property
+    def headline(self) -> Comparison | None:
+        """The comparison that the heading speaks of; None for several pairs of models."""
+        return self.headlines[0] if len(self.headlines) == 1 else None
 
 
 def compare_sides(
@@ -265,7 +270,7 @@ def comparison_context(
         "lede": _lede(compared, pairs, name),
         "facts": facts(evidence),
         "sections": _sections(training=story is not None),
-        "tiles": list(tiles(compared)),
+        "tiles": [one._replace(title=named(one.title, secrets)) for one in tiles(compared)],
         "standings": [one for one in standings if one is not None],
         "tables": [
             comparison_table(compared.rows, title, name, sides=compared.names, pairs=shown),
@@ -287,6 +292,8 @@ def comparison_context(
 def headline(compared: Compared, *, trained: bool = False) -> str:
     """The verdict on the primary outcome in one sentence."""
     c = compared.headline
+    if c is None and compared.headlines:
+        return _of_several(compared)
     if c is None or c.before is None or c.after is None or c.verdict is None:
         return "What is different"
     share, one, two = words.percent, *compared.names
@@ -308,6 +315,22 @@ def headline(compared: Compared, *, trained: bool = False) -> str:
             f"{100 * (c.margin or 0):.0f} points"
         )
     return f"Whether {_lower(who)} breaks down every option more or less often is undecided"
+
+
+def _of_several(compared: Compared) -> str:
+    """How many models do it more, less, alike, in one sentence."""
+    rows = compared.headlines
+    counts = Counter(row.verdict or "undecided" for row in rows)
+    often = {"more": "more often", "less": "less often"}
+    parts = [
+        f"{often.get(word, word)} in {counts[word]}"
+        for word in ("more", "less", "alike", "undecided")
+        if counts[word]
+    ]
+    one, two = compared.names
+    what = "Now" if compared.names == SIDES else f"{two} against {one}"
+    joined = ", ".join(parts)
+    return f"{what} every option is broken down {joined} of {len(rows)} models"
 
 
 def _lower(who: str) -> str:
@@ -389,16 +412,18 @@ def tiles(compared: Compared) -> Iterator[Tile]:
     """Breakdowns over all questions, accuracy for each set apart, coverage over all."""
     rows = [row for row in compared.rows if row.condition == compared.condition]
     several = any(row.probes for row in rows)
+    pairs = len({(row.model_before, row.model_after) for row in rows})
     for metric in TILES:
         for c in rows:
-            if c.metric != metric or c.difference is None:
+            if c.metric != metric or c.difference is None or (pairs > 1 and metric != PRIMARY):
                 continue
             if several and (metric == "accuracy") == (not c.probes):
                 continue
             sides = ((compared.first, c.model_before), (compared.second, c.model_after))
             before, after = (estimate(BY_NAME[metric], _part(*side, c)) for side in sides)
             made = tile(c, before, after, moved=compared.names == SIDES)
-            yield made._replace(title=f"{made.title}: {c.probes}") if c.probes else made
+            about = c.probes or (c.model_after if pairs > 1 else "")
+            yield made._replace(title=f"{made.title}: {about}") if about else made
 
 
 def _part(rows: pd.DataFrame, model: str, c: Comparison) -> pd.DataFrame:

@@ -79,6 +79,9 @@ def test_two_models_and_two_conditions_of_a_run_can_be_compared(tmp_path: Path) 
     assert set(found) == {"scripted:eager", "scripted:terse"}
     assert found["scripted:terse"].condition == "plain -> scratchpad"
     assert found["scripted:terse"].n == 30
+    assert re.match(
+        r"scratchpad against plain every option is .* of 2 models", headline(conditions)
+    )
     page = write_comparison(
         run, out=tmp_path / "m.html", models=("scripted:eager", "scripted:terse")
     )
