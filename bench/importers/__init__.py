@@ -6,6 +6,7 @@ import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from starprobe.bench.importers import (
     conversations,
@@ -20,6 +21,7 @@ from starprobe.bench.importers.join import BESIDE, Known, joined, own_row, own_s
 from starprobe.bench.importers.preview import Preview, preview
 from starprobe.bench.importers.run_folder import Made, write_run
 from starprobe.bench.importers.sample import Choice, Sample
+from starprobe.bench.models.thinking import split_reasoning
 from starprobe.probes.errors import InputError
 from starprobe.probes.intake.files import (
     STDIN,
@@ -42,6 +44,8 @@ __all__ = [
 ]
 _PASSED_OVER = ("results_", "manifest.json.out", "user.json", "users.json", "projects.json")
 """Files beside responses that hold none: of lm-eval, of Bedrock, of chat exports."""
+_QUESTIONS = {"questions", "question", "probes"}
+"""What the file of the questions in a folder is called."""
 
 
 def import_outputs(
@@ -134,20 +138,49 @@ def read_outputs(
         InputError: naming what was found and what is missing.
     """
     notes = notes if notes is not None else []
+    files = _files(_paths(path))
+    beside = [one for one in files if one.name.partition(".")[0].lower() in _QUESTIONS]
+    if questions is None and len(beside) == 1 and len(files) > 1:
+        questions = str(beside[0])
+        files.remove(beside[0])
     known = Known(questions)
     samples: list[Sample] = []
-    for one in _files(_paths(path)):
+    for one in files:
         if one != STDIN:
             known.beside(one)
-        for sample in _read(one, mapping or {}, known, as_json, notes):
-            named = sample.model or model or _stem(one)
-            samples.append(sample.model_copy(update={"model": named}))
+        found = list(_read(one, mapping or {}, known, as_json, notes))
+        samples += _named(found, model, one, notes)
     if not samples:
         raise InputError(f"{', '.join(map(str, _paths(path)))}: holds no responses")
-    found = list(joined(_without_instructions(samples), known, notes))
+    samples = _without_instructions([_bare(sample) for sample in samples])
+    found = list(joined(samples, known, notes))
     if condition is None:
         return found
     return [one if one.asked else one.model_copy(update={"condition": condition}) for one in found]
+
+
+def _named(
+    found: list[Sample], model: str | None, path: Path, notes: list[str]
+) -> list[Sample]:
+    """The samples of a file with the models' names; without any, they are the file's own.
+
+    Raises:
+        InputError: some rows name a model and others none.
+    """
+    said = {sample.model for sample in found if sample.model}
+    nameless = [sample for sample in found if not sample.model]
+    if said and nameless and model is None:
+        # A failed request of a batch does not say whom it asked.
+        bad = next((sample for sample in nameless if sample.error is None), None)
+        if bad is not None:
+            raise InputError(f"{bad.where}: names no model, as other rows do; or give --model NAME")
+        if len(said) > 1:
+            notes.append(f"{path}: {len(nameless)} failures name no model and are left out")
+            return [sample for sample in found if sample.model]
+    name = model or (next(iter(said)) if len(said) == 1 else _stem(path))
+    return [
+        sample if sample.model else sample.model_copy(update={"model": name}) for sample in found
+    ]
 
 
 def _read(
@@ -165,10 +198,48 @@ def _read(
         if inspect_logs.fits(content.value):
             return inspect_logs.samples_of_json(content.value, content.name)
         rows = harnesses.promptfoo_rows(content.value, content.name)
-        if rows is None and (exchanges.fits(content.value) or conversations.fits(content.value)):
+        if rows is None and _is_one(content.value):
             rows = [(content.name, content.value)]
-        content = Content(content.name, rows or rows_of(content))
+        content = Content(content.name, rows or _by_model(content) or rows_of(content))
     return _rows(rows_of(content), content.name, mapping, as_json, notes)
+
+
+def _is_one(value: Mapping[str, Any]) -> bool:
+    """Whether an object is itself one response, and no list of them."""
+    if conversations.fits(value):
+        return True
+    if not exchanges.fits(value):
+        return False
+    return not any(
+        isinstance(one, list) and one and isinstance(one[0], dict) and exchanges.fits(one[0])
+        for one in value.values()
+    )
+
+
+def _by_model(content: Content) -> list[Row] | None:
+    """The rows of an object that holds a list of them under each model's name."""
+    value = content.value or {}
+    if not value or not all(
+        tables.MODELS.search(name) and isinstance(rows, list) for name, rows in value.items()
+    ):
+        return None
+    return [
+        (f"{content.name}, {name}, entry {number}", {"model": name} | row)
+        for name, rows in value.items()
+        for number, row in enumerate(rows, start=1)
+        if isinstance(row, dict)
+    ]
+
+
+def _bare(sample: Sample) -> Sample:
+    """The sample without the prompt that its response repeats, and with its thinking apart."""
+    text = sample.response
+    if sample.prompt and text.startswith(sample.prompt) and len(text) > len(sample.prompt):
+        text = text[len(sample.prompt) :].strip()
+    parts = split_reasoning(text)
+    if sample.reasoning is not None or parts.reasoning is None:
+        return sample.model_copy(update={"response": text}) if text != sample.response else sample
+    return sample.model_copy(update={"response": parts.text, "reasoning": parts.reasoning})
 
 
 def _rows(

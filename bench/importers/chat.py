@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from starprobe.bench.models.thinking import content_parts, join, message_parts
 from starprobe.bench.records import FinishReason, Usage
 from starprobe.probes.errors import InputError
+from starprobe.probes.intake.options import parsed
 
 _FINISH: dict[str, FinishReason] = {
     "stop": "stop", "end_turn": "stop", "eos": "stop", "eos_token": "stop", "stop_sequence": "stop",
@@ -84,6 +85,8 @@ def request(body: Any) -> Request | None:
         if body.get(name):
             turns.append(("system", _any_text(body[name])))
     asked = next((body[n] for n in ("messages", "input", "contents") if body.get(n)), None)
+    if isinstance(asked, str) and isinstance(inside := parsed(asked), list):
+        asked = inside  # Turns that a table holds as JSON.
     if isinstance(asked, str):
         turns.append(("user", asked))
     elif isinstance(asked, Sequence) and asked and all(isinstance(one, Mapping) for one in asked):

@@ -6,11 +6,12 @@ chat, in turns without options beside others that have some, is left out and cou
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from starprobe.bench.importers.chat import model_name, turns_of
-from starprobe.bench.importers.sample import Sample, Stated, stated
+from starprobe.bench.importers.sample import Sample, Stated, completed, stated
 from starprobe.bench.importers.tables import NAMES
 from starprobe.bench.models.thinking import content_parts, join, split_reasoning
 from starprobe.probes.errors import InputError
@@ -65,10 +66,11 @@ def samples(rows: Sequence[Row], notes: list[str]) -> Iterator[Sample]:
     Raises:
         InputError: a row that is no conversation.
     """
-    said, turned = [], []
-    for where, row in rows:
-        said.append(_about(row, where))
-        turned.append(_turns(row, where))
+    turned = _without_examples(rows, [_turns(row, where) for where, row in rows], notes)
+    said = []
+    for (where, row), turns in zip(rows, turned, strict=True):
+        only = turns[0].asked if len(turns) == 1 else None
+        said.append(completed(_about(row, where), only))
     labels = key_labels([(where, _rest(row)) for where, row in rows], said)
     left = 0
     found: list[tuple[Sample, bool]] = []
@@ -88,7 +90,7 @@ def samples(rows: Sequence[Row], notes: list[str]) -> Iterator[Sample]:
 
 
 def _stated(turn: Turn) -> Stated:
-    return stated(Described(None), None, turn.asked)
+    return stated(completed(Described(None), turn.asked), None, turn.asked)
 
 
 def _sample(where: str, row: Mapping[str, Any], turn: Turn, shown: Stated, model: str) -> Sample:
@@ -145,17 +147,32 @@ def _turns(row: Mapping[str, Any], where: str) -> list[Turn]:
         pairs.append(Turn(turns[index - 1][1], text, thought, model, system))
     if not pairs:
         raise InputError(f"{where}: no turn of a model follows one of a user ({field!r})")
-    own = low(field) == "messages"
-    return _examples_before(pairs, system) if own and len(pairs) > 1 else pairs
+    return pairs
 
 
-def _examples_before(pairs: Sequence[Turn], system: str) -> list[Turn]:
-    """The last turn that asks something with options: those before it may be worked examples."""
-    with_options = [index for index, pair in enumerate(pairs) if _stated(pair).options]
-    last = with_options[-1] if with_options else len(pairs) - 1
-    shown = [text for pair in pairs[:last] for text in (pair.asked, pair.said)]
-    before = "\n\n".join(part for part in (system, *shown) if part)
-    return [pairs[last]._replace(before=before)]
+def _without_examples(
+    rows: Sequence[Row], turned: Sequence[list[Turn]], notes: list[str]
+) -> list[list[Turn]]:
+    """The turns without those that stand in several conversations: worked examples."""
+    if len(rows) < 2 or "mapping" in rows[0][1] or "chat_messages" in rows[0][1]:
+        return list(turned)
+    met = Counter(pair for turns in turned for pair in {(one.asked, one.said) for one in turns[:-1]})
+    shared = {pair for pair, count in met.items() if count > 1}
+    result, examples = [], 0
+    for turns in turned:
+        shown = [one for one in turns[:-1] if (one.asked, one.said) in shared]
+        before = "\n\n".join(text for one in shown for text in (one.asked, one.said))
+        examples += bool(shown)
+        result.append(
+            [
+                one._replace(before="\n\n".join(filter(None, (one.before, before))))
+                for one in turns
+                if one not in shown
+            ]
+        )
+    if examples:
+        notes.append(f"{examples} conversations begin with worked examples, which are no responses")
+    return result
 
 
 def _parts(turn: Mapping[str, Any], text: str) -> tuple[str, str | None]:

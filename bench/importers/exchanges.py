@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from starprobe.bench.importers.chat import Reply, Request, replies, request
-from starprobe.bench.importers.sample import Sample, stated
+from starprobe.bench.importers.sample import Sample, completed, stated
 from starprobe.probes.errors import InputError
 from starprobe.probes.intake.files import Row
 from starprobe.probes.intake.options import is_empty, low
@@ -46,11 +46,14 @@ def samples(rows: Sequence[Row]) -> Iterator[Sample]:
     Raises:
         InputError: a row that is not like the others.
     """
-    said = [_described(row, where) for where, row in rows]
+    requests = [_request(row) for _, row in rows]
+    said = [
+        completed(_described(row, where), asked.last if asked else None)
+        for (where, row), asked in zip(rows, requests, strict=True)
+    ]
     labels = key_labels([(where, _outside(row)) for where, row in rows], said)
-    for (where, row), about, (label, _) in zip(rows, said, labels, strict=True):
+    for (where, row), asked, about, (label, _) in zip(rows, requests, said, labels, strict=True):
         found = _bodies(row, where)
-        asked = _request(row)
         failed = _failed(row) if not found else None
         if not found and failed is None:
             raise InputError(f"{where}: holds no response, as the rows before it do")
@@ -123,7 +126,8 @@ def _bodies(value: Any, where: str, depth: int = 0) -> list[list[Reply]]:
 
 def _request(row: Mapping[str, Any], depth: int = 0) -> Request | None:
     """The request in a row: the row itself, or an object in it."""
-    if replies(row, "row") is None and (found := request(row)) is not None:
+    asks = row if replies(row, "row") is None else {n: row[n] for n in ("prompt",) if n in row}
+    if (found := request(asks)) is not None:
         return found
     if depth >= DEEPEST:
         return None

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from starprobe.bench.importers.chat import replies, request, usage_of
-from starprobe.bench.importers.sample import Sample, name_of, stated, text_of
+from starprobe.bench.importers.sample import Sample, completed, name_of, stated, text_of
 from starprobe.probes.errors import InputError
 from starprobe.probes.intake.files import Row
 from starprobe.probes.intake.options import parsed
@@ -46,8 +46,9 @@ def _lm_eval(rows: Sequence[Row], name: str) -> Iterator[Sample]:
     said, asked = [], []
     for where, row in kept.values():
         doc = row["doc"] if isinstance(row["doc"], Mapping) else {}
-        said.append(describe({n: v for n, v in doc.items() if n != "prompt"}, where))
         asked.append(_first_text(row["arguments"]))
+        about = describe({n: v for n, v in doc.items() if n != "prompt"}, where)
+        said.append(completed(about, asked[-1]))
     labels = key_labels([(where, _with_target(row)) for where, row in kept.values()], said)
     for (where, row), about, prompt, (label, _) in zip(
         kept.values(), said, asked, labels, strict=True
@@ -161,7 +162,10 @@ def _promptfoo(rows: Sequence[Row], name: str) -> Iterator[Sample]:
         _object(row.get("vars")) or _object(_object(row.get("testCase")).get("vars"))
         for _, row in rows
     ]
-    said = [describe(given, where) for given, (where, _) in zip(variables, rows, strict=True)]
+    said = [
+        completed(describe(given, where), _promptfoo_prompt(row.get("prompt"))[1])
+        for given, (where, row) in zip(variables, rows, strict=True)
+    ]
     labels = key_labels(
         [(where, given) for given, (where, _) in zip(variables, rows, strict=True)], said
     )
@@ -223,6 +227,7 @@ def _every_eval_ever(rows: Iterable[Row], name: str) -> Iterator[Sample]:
     for where, row in rows:
         given = row["input"]
         about = describe({"question": given.get("raw"), "options": given.get("choices")}, where)
+        about = completed(about, given.get("formatted"))
         (label, _) = key_labels([(where, {"answer": given.get("reference")})], [about])[0]
         shown = stated(about, label, given.get("formatted"))
         latency = (row.get("performance") or {}).get("latency_ms")

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from starprobe.bench.importers.chat import finish_of, usage_of
-from starprobe.bench.importers.sample import Sample, stated
+from starprobe.bench.importers.sample import Sample, completed, stated
 from starprobe.bench.models.thinking import content_parts
 from starprobe.probes.errors import InputError, MissingError
 from starprobe.probes.intake.options import choices, label_of
@@ -69,12 +69,15 @@ def _samples(
         said = sample.get("choices")
         options = choices(said, name) if said else ()
         about = Described(None, options)
-        label = label_of(sample.get("target"), options) if options else _target(sample)
         # The solver writes the options into the user's turn, in the order that the model saw.
         stem = _prompt(_resolve(sample.get("input"), attached))
         inside = options_in_text(prompt) and not options_in_text(stem)
         said_by = about._replace(stem=stem) if options else about
-        shown = stated(said_by, label, prompt if options or inside else stem)
+        sent = prompt if options or inside else stem
+        said_by = completed(said_by, sent)
+        target = sample.get("target")
+        label = label_of(target, said_by.choices) if said_by.choices else _target(sample)
+        shown = stated(said_by, label, sent)
         error = sample.get("error")
         yield Sample(
             where=f"{name}, sample {sample.get('id')}",

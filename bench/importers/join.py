@@ -6,6 +6,7 @@ response has answered exactly that prompt: condition, order, hint and twin are k
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -28,6 +29,7 @@ BESIDE = ".prompts.jsonl"
 _OURS = re.compile(r"^(?P<question>.+)\|(?P<condition>[^|]+)\|(?P<order>\d+)(?:s(?P<seed>-?\d+))?$")
 _REPEAT = re.compile(r"^(?P<id>.+)#(?P<repeat>\d+)$", re.DOTALL)
 _ESCAPED = re.compile(r"_([0-9a-f]{2})")
+HASHED = "prompt-"
 LONGEST = 64
 """Characters of an id that every batch API takes."""
 
@@ -40,20 +42,22 @@ def custom_id(prompt_id: str, repeat: int = 0) -> str:
 def plain_id(name: str) -> str:
     """An id in letters, digits, hyphens and underscores alone; `named_by` undoes it.
 
-    Raises:
-        InputError: it is longer than a batch API takes.
+    One that would be longer than batch APIs take is a hash, which the prompts beside it explain.
     """
-    made = "".join(
+    made = _escaped(name)
+    if len(made) <= LONGEST:
+        return made
+    match = _REPEAT.match(name)
+    bare, repeat = (match["id"], f"#{match['repeat']}") if match else (name, "")
+    return HASHED + hashlib.sha256(bare.encode()).hexdigest()[:40] + _escaped(repeat)
+
+
+def _escaped(name: str) -> str:
+    return "".join(
         one if one.isascii() and (one.isalnum() or one == "-") else
         "".join(f"_{byte:02x}" for byte in one.encode())
         for one in name
     )  # fmt: skip
-    if len(made) > LONGEST:
-        raise InputError(
-            f"the id {name!r} is longer than the {LONGEST} characters that this service takes, "
-            f"written as {made!r}; give its question a shorter id"
-        )
-    return made
 
 
 def named_by(name: str) -> list[tuple[str, int]]:
@@ -93,12 +97,13 @@ class Known:
         self.set_of: dict[str, str] = {}
         self._by_content: dict[str, list[Question]] = {}
         self._by_stem: dict[str, list[Question]] = {}
+        self._hashed: dict[str, Prompt] = {}
         self._complete = False
         if given is None:
             return
         prompts = _prompts_in(Path(given)) if Path(given).is_file() else []
         if prompts:
-            self.prompts |= {prompt.id: prompt for prompt in prompts}
+            self._take(prompts)
         else:
             self.add(given)
 
@@ -115,7 +120,12 @@ class Known:
         """Takes in the prompts of exported files that lie beside what is imported."""
         folder = path if path.is_dir() else path.parent
         for file in sorted(folder.glob(f"*{BESIDE}")):
-            self.prompts |= {prompt.id: prompt for prompt in _prompts_in(file)}
+            self._take(_prompts_in(file))
+
+    def _take(self, prompts: Iterable[Prompt]) -> None:
+        for prompt in prompts:
+            self.prompts[prompt.id] = prompt
+            self._hashed[plain_id(prompt.id)] = prompt
 
     def prompt(self, name: str, where: str) -> tuple[Prompt, int] | None:
         """The (prompt, repeat) of ours that an id names; None where it names none.
@@ -126,6 +136,13 @@ class Known:
         for prompt_id, repeat in named_by(name):
             if prompt_id in self.prompts:
                 return self.prompts[prompt_id], repeat
+            if prompt_id in self._hashed:
+                return self._hashed[prompt_id], repeat
+            if re.fullmatch(HASHED + r"[0-9a-f]{40}", prompt_id):
+                raise InputError(
+                    f"{where}: the id {name!r} is explained by the file *{BESIDE} that was written "
+                    f"with the prompts; put it beside, or name it: --questions FILE"
+                )
             match = _OURS.match(prompt_id)
             if match is None:
                 continue

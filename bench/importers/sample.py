@@ -7,14 +7,23 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from starprobe.bench.models.thinking import content_parts
 from starprobe.bench.records import FinishReason, Usage
 from starprobe.probes.errors import InputError
-from starprobe.probes.intake.options import label_of
 from starprobe.probes.intake.options_text import Choice, lists_in_text, options_in_text
 from starprobe.probes.intake.questions import Described
 from starprobe.probes.schema import Prompt, Question, Record
 
-__all__ = ["Choice", "Sample", "Stated", "check_json", "name_of", "stated", "text_of"]
+__all__ = [
+    "Choice",
+    "Sample",
+    "Stated",
+    "check_json",
+    "completed",
+    "name_of",
+    "stated",
+    "text_of",
+]
 
 
 class Sample(Record):
@@ -70,6 +79,14 @@ class Stated(NamedTuple):
     """Whether the stem was cut out of a prompt, which may begin with an instruction."""
 
 
+def completed(said: Described, prompt: str | None) -> Described:
+    """What a row says, with the options of its prompt where the row has none."""
+    inside = options_in_text(prompt) if prompt and not said.choices else None
+    if inside is None or (said.stem and not _holds(inside.stem, said.stem)):
+        return said
+    return said._replace(choices=inside.options)
+
+
 def stated(said: Described, label: str | None, prompt: str | None) -> Stated:
     """Stem and options as the model saw them, and the label of the right one there.
 
@@ -77,17 +94,12 @@ def stated(said: Described, label: str | None, prompt: str | None) -> Stated:
 
     Args:
         said: what the row's fields say.
-        label: the key, as a label of the row's options or, where it has none, of the prompt's.
+        label: the key, as a label of the row's options; without options, the answer.
         prompt: the text that was sent, or its last turn.
     """
     inside = options_in_text(prompt) if prompt else None
     if not said.choices:
-        if inside is None or (said.stem and not _holds(inside.stem, said.stem)):
-            stem = said.stem or (prompt or "").strip()
-            return Stated(stem, (), label, said.stem is None)
-        return Stated(
-            said.stem or inside.stem, inside.options, _in(label, inside.options), said.stem is None
-        )
+        return Stated(said.stem or (prompt or "").strip(), (), label, said.stem is None)
     right = said.right
     if right is None and label is not None:
         right = next((one.text for one in said.choices if one.label == label), None)
@@ -110,11 +122,6 @@ def _bare(text: str) -> str:
     return re.sub(r"\W+", " ", text).strip().lower() or text.strip()
 
 
-def _in(label: str | None, options: Sequence[Choice]) -> str | None:
-    """The label of these options that a key means, which was read without knowing them."""
-    return label_of(label, options) if label is not None else None
-
-
 def text_of(value: Any, where: str, field: str, as_json: bool = False) -> str | None:
     """The response in a field; None where there is none.
 
@@ -131,6 +138,8 @@ def text_of(value: Any, where: str, field: str, as_json: bool = False) -> str | 
         return None
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
+    if isinstance(value, Mapping) and value.get("role") == "assistant" and value.get("content"):
+        value = content_parts(value["content"]).text
     if not isinstance(value, str):
         if isinstance(value, int | float) and not isinstance(value, bool):
             return str(value)

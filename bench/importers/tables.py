@@ -12,7 +12,7 @@ from statistics import median
 from typing import Any
 
 from starprobe.bench.importers.chat import finish_of, request, usage_of
-from starprobe.bench.importers.sample import Sample, check_json, name_of, stated, text_of
+from starprobe.bench.importers.sample import Sample, check_json, completed, name_of, stated, text_of
 from starprobe.probes.errors import InputError
 from starprobe.probes.intake.files import Row
 from starprobe.probes.intake.options import is_empty, low, parsed
@@ -26,7 +26,9 @@ NAMES: dict[str, tuple[str, ...]] = {
         "completions", "generations", "cot", "result", "prediction", "text",
     ),
     "question": STEMS,
-    "prompt": ("prompt", "full_prompt", "formatted_prompt", "prompt_text", "request", "messages"),
+    "prompt": (
+        "prompt", "full_prompt", "formatted_prompt", "prompt_text", "request", "messages", "inputs",
+    ),
     "options": ("options",),
     "answer": ANSWERS,
     "model": ("model", "model_name", "model_id", "provider", "llm", "engine", "system_name"),
@@ -56,6 +58,10 @@ _AROUND = re.compile(
     r"^(?P<b>.+?)[\s_:\-(\[/]+(?:response|output|answer|completion|reply|generation)s?[)\]]?$",
     re.IGNORECASE,
 )
+_BRACKETED = re.compile(r"^\[(?P<model>[^\]]+)\]")
+"""What promptfoo puts before its columns of outputs in a CSV."""
+_MARKED = re.compile(r"^\[(?:PASS|FAIL)\][^\n]*\n---\n|^\[(?:PASS|FAIL)\](?: \([\d.]+\))?\s*")
+"""What it puts before each output."""
 _ABOUT = re.compile(
     r"(?:correct|score|latency|tokens?|cost|rating|time|seconds|grade|label|style|accuracy|choice|"
     r"letter|parsed|extracted|verdict|finish|finish_reason|stop_reason|length|error|"
@@ -95,6 +101,9 @@ def with_mapping(rows: Sequence[Row], mapping: Mapping[str, str]) -> list[Row]:
                 new.pop(part, None)
         for ours in taken:
             for name in [name for name in new if low(name) == ours]:
+                del new[name]
+        if "answer" in taken:
+            for name in [name for name in new if low(name) in ANSWERS]:
                 del new[name]
         result.append((where, new | taken))
     lost = next((ours for ours in mapping if ours not in found), None)
@@ -147,9 +156,12 @@ def samples(rows: Sequence[Row], name: str, as_json: bool = False) -> Iterator[S
         InputError: naming the fields found and those missing, or what is not understood.
     """
     names = list(dict.fromkeys(one for _, row in rows for one in row))
-    fields = _fields(names)
+    fields = _fields(names, rows)
     prompts = [_prompt(row, fields) for _, row in rows]
-    said = [_described(row, where, fields) for where, row in rows]
+    said = [
+        completed(_described(row, where, fields), prompt)
+        for (where, row), prompt in zip(rows, prompts, strict=True)
+    ]
     labels = key_labels(rows, said)
     used = {*fields.values(), *(one for about in said for one in about.used)}
     used |= {field for _, field in labels if field}
@@ -185,9 +197,14 @@ def samples(rows: Sequence[Row], name: str, as_json: bool = False) -> Iterator[S
     yield from found
 
 
-def _fields(names: Sequence[str]) -> dict[str, str]:
+def _fields(names: Sequence[str], rows: Sequence[Row]) -> dict[str, str]:
     """Field of ours -> the column, for those that are no part of the question."""
     by_low = {low(name): name for name in reversed(names)}
+
+    def values(name: str) -> Iterator[Any]:
+        found = (row.get(by_low[name]) for _, row in rows)
+        return (one for one in found if not isinstance(one, str))
+
     found: dict[str, str] = {}
     taken: set[str] = set()
     order = (
@@ -208,6 +225,8 @@ def _fields(names: Sequence[str]) -> dict[str, str]:
                 break
     if "id" in by_low:
         found["id"] = by_low["id"]
+    if "prompt" not in found and "input" in by_low and any(_request(v) for v in values("input")):
+        found["prompt"] = by_low["input"]
     return found
 
 
@@ -254,6 +273,9 @@ def _ids(row: Mapping[str, Any], names: Sequence[str]) -> tuple[str, ...]:
 def _long(
     row: Mapping[str, Any], fields: Mapping[str, str], base: Sample, as_json: bool
 ) -> Iterator[Sample]:
+    failure = _get(row, fields, "error")
+    if fields["response"] not in row and failure is None:
+        raise InputError(f"{base.where}: has no field {fields['response']!r}, as other rows have")
     value = row.get(fields["response"])
     if isinstance(value, str) and fields["response"].lower() in {
         "responses",
@@ -264,7 +286,6 @@ def _long(
         value = parsed(value) or value
     several = isinstance(value, list) and len(value) > 1
     model = name_of(_get(row, fields, "model"), base.where)
-    failure = _get(row, fields, "error")
     if isinstance(value, Mapping) and not several:
         # A response for each of several columns, or of several models.
         columns = {str(name): str(name) for name in value}
@@ -301,6 +322,7 @@ def _wide(
         value = row.get(column)
         if not is_empty(value):
             text = text_of(value, base.where, column, as_json) or ""
+            text = _MARKED.sub("", text) if _BRACKETED.match(column) else text
             yield base.model_copy(update={"response": text, "model": model})
 
 
@@ -318,8 +340,12 @@ def _models(
         written = bool(values) and all(isinstance(one, str) for one in values)
         around = _AROUND.match(column.strip())
         model = (around["a"] or around["b"]).strip() if around else column.strip()
-        named = bool(MODELS.search(model)) and not _ABOUT.search(model)
-        if written and (named or (around and not _ABOUT.search(model) and _long_texts(values))):
+        bracketed = _BRACKETED.match(model)
+        model = bracketed["model"] if bracketed else model
+        about = bool(_ABOUT.search(model))
+        named = bool(MODELS.search(model) or bracketed) and not about
+        alias = around is not None and len(model) > 2 and not about
+        if written and (named or (alias and _long_texts(values))):
             found[column] = model
         elif written and _long_texts(values):
             texts.append(column)

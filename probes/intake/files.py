@@ -28,6 +28,8 @@ SUFFIXES = (
 """Files that a folder is searched for."""
 EXPORTS = ("conversations.json",)
 """What is read of a zip that a chat service sends."""
+SHARED = ("model", "model_name", "model_id")
+"""What an object may say once of all its rows."""
 Row = tuple[str, dict[str, Any]]
 """Where it stands, and its fields."""
 
@@ -88,7 +90,10 @@ def rows_of(content: Content) -> list[Row]:
         lists = {"data": lists["data"]}
     if len(lists) == 1:
         (rows,) = lists.values()
-        return list(_entries(rows, content.name))
+        said = {name: value[name] for name in SHARED if isinstance(value.get(name), str)}
+        return [(where, said | row) for where, row in _entries(rows, content.name)]
+    if len(value) > 1 and all(isinstance(one, dict) for one in value.values()):
+        return [(f"{content.name}, {name!r}", {"id": name} | one) for name, one in value.items()]
     if not lists and len(value) > 1:
         return [(content.name, value)]
     raise InputError(

@@ -31,6 +31,10 @@ _LOOKS_LIKE = re.compile(
     r"incorrect_answers?|wrong_answers?|answer_options|mc\d?_targets?)(?:_|\d|$)"
 )
 _OWN_LABEL = re.compile(r"^\(?([A-Za-z]|\d{1,2})[.):]\s+(\S.*)$", re.DOTALL)
+_NUMPY = re.compile(r"array\((\[.*?\])(?:,\s*dtype=[\w.<>']+)?\)", re.DOTALL)
+_STRING = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
+_UNPARTED = re.compile(rf"\[\s*{_STRING}(?:\s+{_STRING})+\s*\]")
+_STRING_ENDS = re.compile(rf"({_STRING})(?=\s+['\"])")
 _KEY = re.compile(
     r"^\(?(?:option\s+|answer\s*:?\s+)?\(?([A-Za-z]|\d{1,2})\)?[.):]*$", re.IGNORECASE
 )
@@ -188,8 +192,11 @@ def parsed(text: str) -> Any:
         return json.loads(text)
     except (ValueError, RecursionError):
         pass
-    try:  # A Python list written by str(), as pandas leaves it in a CSV.
-        return ast.literal_eval(text.strip())
+    # What str() makes of lists and of numpy's arrays, as pandas leaves it in a CSV.
+    bare = _NUMPY.sub(r"\1", text.strip())
+    bare = _UNPARTED.sub(lambda found: _STRING_ENDS.sub(r"\1, ", found[0]), bare)
+    try:
+        return ast.literal_eval(bare)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return None
 

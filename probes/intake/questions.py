@@ -27,10 +27,10 @@ PASSAGES = ("passage", "article", "context", "story")
 """What a question is about, where that stands in a field of its own."""
 IDS = ("id", "question_id", "qid", "example_id", "uid", "ind", "idx")
 ANSWERS = (
-    "answer", "answer_key", "correct_answer", "correct", "gold", "gold_answer", "target", "label",
-    "ground_truth", "reference", "reference_answer", "expected", "expected_output", "ideal",
-    "correct_option", "correct_label", "right_answer", "answer_index", "answer_idx", "gold_index",
-    "correct_index", "cop", "solution", "key",
+    "answer_key", "correct_answer", "gold", "gold_answer", "gold_label", "ground_truth",
+    "correct_option", "correct_label", "right_answer", "reference_answer", "correct", "answer",
+    "target", "label", "reference", "expected", "expected_output", "expected_answer", "ideal",
+    "answer_index", "answer_idx", "gold_index", "correct_index", "cop", "solution", "key",
 )  # fmt: skip
 OWN = ("id", "question", "options", "answer")
 """The fields of our own lines."""

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from starprobe.bench.importers import import_outputs
-from starprobe.bench.models.thinking import split_reasoning
 from starprobe.bench.read import classify_run
 from starprobe.bench.run_folder import Run
 from starprobe.probes.errors import FolderError, InputError
@@ -383,22 +382,3 @@ def test_a_run_that_was_imported_can_be_measured(tmp_path: Path) -> None:
     run = import_outputs(path, tmp_path / "run").run
     classify_run(run, "rules")
     assert measure_run(run.path)
-
-
-def test_real_responses_of_forty_models_are_imported(tmp_path: Path) -> None:
-    path = Path(__file__).parents[3].parent / "shared/annotation/responses.jsonl"
-    if not path.exists():
-        pytest.skip("the annotated responses are not beside the checkout")
-    made = import_outputs(path, tmp_path / "run")
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
-    assert made.responses == len(lines)
-    rows, prompts = made.run.responses(), made.run.prompts()
-    for line in lines:
-        prompt = prompts[rows[line["id"]].prompt_id]
-        told = split_reasoning(line["response"])
-        assert (rows[line["id"]].text, rows[line["id"]].reasoning) == told
-        assert [(o.label, o.text) for o in prompt.shown] == [
-            (o["label"], o["text"]) for o in line["options"]
-        ]
-        if line.get("answer") in prompt.labels:
-            assert prompt.answer_id == prompt.labels[line["answer"]]
