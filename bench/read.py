@@ -295,7 +295,8 @@ def classify_file(
     the first lines of the same file, it goes on behind them.
 
     Args:
-        source: JSONL: `id`, `question`, `options`, `response`.
+        source: JSONL: `id`, `question`, `options`, `response`; or any file that `starprobe import`
+            reads, whose responses are named by their own ids.
         out: JSONL of verdicts, in labels.
         reader: the reader's name.
         workers: processes; a judge always reads in one.
@@ -322,11 +323,16 @@ def classify_file(
 
 
 def read_lines(source: Path, shard: Shard | None = None) -> Iterator[Reading]:
-    """The readings of a file, or of one part of it, one by one.
+    """The readings of a file, or of one part of it: our own lines, or what `import` reads.
 
     Raises:
         InputError: naming the line and the field.
     """
+    if not _is_own(source):
+        from starprobe.bench.importers import readings
+
+        yield from (shard or Shard(1, 1)).share(readings(source))
+        return
     try:
         start, end = (shard or Shard(1, 1)).span(source.stat().st_size)
         file = source.open("rb")
@@ -355,6 +361,19 @@ def _seek_line(file: BinaryIO, start: int) -> int:
         file.seek(start - 1)
         file.readline()
     return 0
+
+
+def _is_own(source: Path) -> bool:
+    """Whether a file holds our own lines, which are read as they come, however many there are."""
+    if source.suffix not in {".jsonl", ".ndjson"} or not source.is_file():
+        return False
+    with source.open("rb") as file:
+        first = next((line for line in file if line.strip()), b"{}")
+    try:
+        row = json.loads(first.decode("utf-8-sig"))
+    except (ValueError, RecursionError):
+        return True  # It is told what is wrong with the line.
+    return not isinstance(row, dict) or {"id", "question", "options"} <= set(row)
 
 
 def reading_of_row(line: str, where: str) -> Reading | None:

@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
 
 
 def classify(
-    path: Annotated[Path, typer.Argument(metavar="DIR|FILE.jsonl", help="A run, or responses.")],
+    path: Annotated[Path, typer.Argument(metavar="DIR|FILE", help="A run, or responses.")],
     reader: Reader = None,
     classifier: Annotated[
         str | None, typer.Option(hidden=True, help="What --reader was called.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +23,7 @@ from starprobe.bench.importers.preview import Preview, preview
 from starprobe.bench.importers.run_folder import Made, write_run
 from starprobe.bench.importers.sample import Choice, Sample
 from starprobe.bench.models.thinking import split_reasoning
+from starprobe.bench.readers import Reading
 from starprobe.probes.errors import InputError
 from starprobe.probes.intake.files import (
     STDIN,
@@ -32,6 +34,7 @@ from starprobe.probes.intake.files import (
     read_content,
     rows_of,
 )
+from starprobe.probes.schema import ShownOption
 
 __all__ = [
     "Choice",
@@ -41,6 +44,7 @@ __all__ = [
     "import_outputs",
     "preview_outputs",
     "read_outputs",
+    "readings",
 ]
 _PASSED_OVER = ("results_", "manifest.json.out", "user.json", "users.json", "projects.json")
 """Files beside responses that hold none: of lm-eval, of Bedrock, of chat exports."""
@@ -140,9 +144,10 @@ def read_outputs(
     notes = notes if notes is not None else []
     files = _files(_paths(path))
     beside = [one for one in files if one.name.partition(".")[0].lower() in _QUESTIONS]
-    if questions is None and len(beside) == 1 and len(files) > 1:
-        questions = str(beside[0])
+    if len(beside) == 1 and len(files) > 1:
+        questions = questions or str(beside[0])
         files.remove(beside[0])
+        notes.append(f"the questions are those of {questions}")
     known = Known(questions)
     samples: list[Sample] = []
     for one in files:
@@ -159,9 +164,27 @@ def read_outputs(
     return [one if one.asked else one.model_copy(update={"condition": condition}) for one in found]
 
 
-def _named(
-    found: list[Sample], model: str | None, path: Path, notes: list[str]
-) -> list[Sample]:
+def readings(path: Path | str, questions: str | None = None) -> Iterator[Reading]:
+    """The responses of a file as a reader reads them, under their own ids where those are unique.
+
+    Raises:
+        InputError: as `import_outputs`.
+    """
+    samples = [one for one in read_outputs(path, questions=questions) if one.error is None]
+    names = [one.id or next(iter(one.names), "") for one in samples]
+    several = {name for name, count in Counter(names).items() if count > 1 or not name}
+    for number, (sample, name) in enumerate(zip(samples, names, strict=True), start=1):
+        if name in several:
+            name = f"{name}|{sample.model}|{number}" if name else f"{sample.model}|{number}"
+        text = f"{sample.reasoning}\n\n{sample.response}" if sample.reasoning else sample.response
+        shown = tuple(
+            ShownOption(label=one.label, option_id=f"o{index}", text=one.text)
+            for index, one in enumerate(sample.options, start=1)
+        )
+        yield Reading(name, text, sample.question, shown, sample.finish_reason)
+
+
+def _named(found: list[Sample], model: str | None, path: Path, notes: list[str]) -> list[Sample]:
     """The samples of a file with the models' names; without any, they are the file's own.
 
     Raises:
@@ -298,7 +321,7 @@ def _paths(path: Path | str | Sequence[Path | str]) -> list[Path]:
 
 
 def _stem(path: Path) -> str:
-    return "model" if path == STDIN else Path(path.name.removesuffix(".gz")).stem
+    return "model" if path == STDIN else re.sub(r"(\.\w{2,7})?(\.gz|\.out)?$", "", path.name)
 
 
 def _name(paths: Sequence[Path]) -> str:

@@ -156,7 +156,9 @@ def _without_examples(
     """The turns without those that stand in several conversations: worked examples."""
     if len(rows) < 2 or "mapping" in rows[0][1] or "chat_messages" in rows[0][1]:
         return list(turned)
-    met = Counter(pair for turns in turned for pair in {(one.asked, one.said) for one in turns[:-1]})
+    met = Counter(
+        pair for turns in turned for pair in {(one.asked, one.said) for one in turns[:-1]}
+    )
     shared = {pair for pair, count in met.items() if count > 1}
     result, examples = [], 0
     for turns in turned:

@@ -23,7 +23,7 @@ from starprobe.probes.errors import InputError, MissingError
 STDIN = Path("-")
 SUFFIXES = (
     ".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".arrow", ".xlsx", ".xlsm", ".eval",
-    ".gz", ".zip",
+    ".gz", ".zip", ".out",
 )  # fmt: skip
 """Files that a folder is searched for."""
 EXPORTS = ("conversations.json",)
@@ -62,7 +62,7 @@ def read_content(path: Path) -> Content:
         data = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    return _content(str(path), path.name.lower(), data)
+    return _content(str(path), path.name.lower().removesuffix(".out"), data)
 
 
 def is_saved_dataset(path: Path) -> bool:

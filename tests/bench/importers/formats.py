@@ -51,8 +51,12 @@ def cases() -> Iterator[Case]:
         for number, ((task, *texts), key) in enumerate(zip(THINGS, KEYS, strict=True)):
             options = dict(zip("ABCD", texts, strict=True))
             said = "\n".join(
-                f"- **{label}) {text}**: this {'works' if label == key else 'does not work'} "
-                f"because it is {'made' if label == key else 'not made'} to {task}."
+                f"- **{label}) {text}**: this "
+                + (
+                    f"works, since a {text} stays firm and lasts for years."
+                    if label == key
+                    else f"does not work, since a {text} falls apart in seconds."
+                )
                 for label, text in options.items()
             )
             full = f"Let me look at each option:\n\n{said}\n\nSo the answer is {key}."
@@ -522,6 +526,128 @@ def _turned_by_id(at: Path) -> Path:
         (at / "chats" / one.model).mkdir(parents=True, exist_ok=True)
         (at / "chats" / one.model / f"{one.id}.md").write_text(one.response)
     return at / "chats"
+
+
+def row_format(
+    name: str, row: Callable[[Case], Any], *, one_model: bool = False, questions: bool = False
+) -> None:
+    """Registers a format that is JSON lines of one row a response."""
+
+    def write(at: Path) -> Path:
+        if one_model:
+            return per_model(at / "models", ".jsonl", row)
+        return lines(at / "rows.jsonl", map(row, CASES))
+
+    format_(name, questions)(write)
+
+
+def few_shot(one: Case) -> list[dict[str, str]]:
+    """A conversation that begins with a worked example."""
+    return [{"role": "user", "content": "What is wet?\nA. sea\nB. sand"},
+            {"role": "assistant", "content": "Sand is dry. A."}, *turns(one)[1:]]  # fmt: skip
+
+
+row_format(
+    "text generation that repeats its prompt",
+    lambda one: {"inputs": one.prompt, "generated_text": f"{one.prompt}\n{one.response}"},
+    one_model=True,
+)
+row_format(
+    "vLLM's request outputs",
+    lambda one: {"request_id": "1", "prompt": one.prompt,
+                 "outputs": [{"index": 0, "text": one.response, "finish_reason": "stop"}]},
+    one_model=True,
+)  # fmt: skip
+row_format(
+    "a trace with turns in and a turn out",
+    lambda one: {"model": one.model, "input": asked(one)["messages"], "expected": one.key,
+                 "output": {"role": "assistant", "content": one.response}},
+)  # fmt: skip
+row_format("messages that begin with a worked example",
+           lambda one: {"model": one.model, "messages": few_shot(one)})  # fmt: skip
+row_format(
+    "messages that end with the question, and a response",
+    lambda one: {"model": one.model, "messages": few_shot(one)[:-1], "response": one.response},
+)
+row_format(
+    "an instruction before the question and steps after it",
+    lambda one: {"model": one.model, "completion": one.response,
+                 "prompt": f"Choose one of the options.\n\n{one.prompt}\n\n1. Think.\n2. Answer."},
+)  # fmt: skip
+row_format(
+    "keys that count from 1",
+    lambda one: {"model": one.model, "prompt": one.prompt, "response": one.response,
+                 "label": str(one.index + 1)},
+)  # fmt: skip
+row_format(
+    "an extracted answer beside the key",
+    lambda one: {"model": one.model, "question": one.stem, "options": str([*one.options.values()]),
+                 "answer": "D", "correct_answer": one.options[one.key], "response": one.response},
+)  # fmt: skip
+row_format(
+    "options as pandas writes arrays",
+    lambda one: {"model": one.model, "question": one.stem, "answerKey": one.key,
+                 "choices": "{'label': array(['A' 'B' 'C' 'D'], dtype=object), 'text': array(["
+                 + ",\n ".join(map(repr, one.options.values())) + "], dtype=object)}",
+                 "response": one.response},
+)  # fmt: skip
+row_format(
+    "Bedrock's Llama",
+    lambda one: {"modelInput": {"prompt": one.prompt}, "recordId": one.id,
+                 "modelOutput": {"generation": one.response, "stop_reason": "stop"}},
+    one_model=True,
+)  # fmt: skip
+
+
+@format_("several questions in one conversation")
+def _several(at: Path) -> Path:
+    return lines(
+        at / "chats.jsonl",
+        ({"model": model, "messages": [turn for one in CASES if one.model == model
+                                       for turn in turns(one)[1:]]} for model in (CLAUDE, GEMMA)),
+    )  # fmt: skip
+
+
+@format_("promptfoo CSV")
+def _promptfoo_csv(at: Path) -> Path:
+    rows: dict[str, dict[str, str]] = {}
+    for one in CASES:
+        options = json.dumps(list(one.options.values()))
+        row = rows.setdefault(one.id, {"question": one.stem, "options": options, "answer": one.key})
+        row[f"[{one.model}] {{{{question}}}}"] = f"[PASS] (1.00) {one.response}"
+    text = io.StringIO()
+    table = csv.DictWriter(text, list(rows["q0"]))
+    table.writeheader()
+    table.writerows(rows.values())
+    (at / "out.csv").write_text(text.getvalue())
+    return at / "out.csv"
+
+
+@format_("an object of rows by model")
+def _by_model(at: Path) -> Path:
+    def row(one: Case) -> dict[str, Any]:
+        return {"question": one.stem, "options": one.options, "answer": one.index,
+                "response": one.response}  # fmt: skip
+
+    value = {m: [row(one) for one in CASES if one.model == m] for m in (CLAUDE, GEMMA)}
+    (at / "all.json").write_text(json.dumps(value))
+    return at / "all.json"
+
+
+@format_("a mapping from model to body in each row")
+def _bodies(at: Path) -> Path:
+    pairs = [[one for one in CASES if one.id == f"q{number}"] for number in range(len(THINGS))]
+    return lines(
+        at / "pairs.jsonl",
+        ({"question": both[0].stem, "choices": both[0].options, "answer": both[0].key,
+          "responses": {one.model: completion(one) for one in both}} for both in pairs),
+    )  # fmt: skip
+
+
+@format_("a folder with the questions beside files of responses")
+def _with_questions(at: Path) -> Path:
+    questions_file(at)
+    return per_model(at, ".jsonl", lambda one: {"id": one.id, "output": one.response})
 
 
 def questions_file(at: Path) -> Path:

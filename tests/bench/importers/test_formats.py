@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from starprobe.bench.importers import import_outputs, preview_outputs
-from starprobe.bench.read import classify_run
+from starprobe.bench.read import classify_run, read_lines
 from starprobe.bench.run_folder import Run
 from starprobe.probes.errors import InputError
 from tests.bench.importers import formats
@@ -20,6 +20,10 @@ WITHOUT_KEY = {
     "log of requests and responses", "log with bodies as text, gzipped", "Converse with requests",
     "messages rows", "ShareGPT with thanks at the end", "ChatGPT export in its zip",
     "Claude.ai export", "saved Hugging Face data set, a dictionary of splits",
+    "text generation that repeats its prompt", "vLLM's request outputs", "Bedrock's Llama",
+    "messages that begin with a worked example", "several questions in one conversation",
+    "messages that end with the question, and a response",
+    "an instruction before the question and steps after it",
 }  # fmt: skip
 
 
@@ -75,6 +79,16 @@ def test_the_breakdown_rates_of_the_models_are_those_of_the_table(tmp_path: Path
         for model in (CLAUDE, GEMMA)
     }
     assert rates == {CLAUDE: {"option_by_option"}, GEMMA: {"direct"}}
+
+
+def test_classify_reads_every_format_too(tmp_path: Path) -> None:
+    for name in ("messages rows", "wide CSV of a German Excel", "ChatGPT export in its zip"):
+        found = list(read_lines(WRITERS[name](tmp_path)))
+        assert sorted(one.text.removeprefix("Hm.\n\n") for one in found) == sorted(
+            one.response for one in CASES
+        )
+        assert len({one.id for one in found}) == len(CASES)
+        assert {tuple(o.label for o in one.shown) for one in found} == {tuple("ABCD")}
 
 
 @pytest.mark.parametrize("name", ["messages rows", "wide CSV of a German Excel", "lm-eval samples"])
@@ -155,6 +169,20 @@ REFUSED = {
     "options parted by commas": (
         [{"question": ONE.stem, "options": "bucket, sieve", "response": "B"}],
         "options that are not understood", "",
+    ),
+    "columns that could be responses or repeats": (
+        [{"question": ONE.stem, "response_1": ONE.response, "response_2": TWO.response}],
+        "hold texts; say which", "",
+    ),
+    "a row that is not like the others": (
+        [ASKS | {"response": "B"}, {"type": "summary"}], "has no field 'response'", "",
+    ),
+    "a row without a model among others": (
+        [ASKS | {"response": "B", "model": "a"}, ASKS | {"response": "C", "model": ""}],
+        "names no model", "",
+    ),
+    "models that answer in JSON": (
+        [ASKS | {"response": json.dumps({"answer": "B", "why": "So."})}], "--json-responses", "",
     ),
     "pairs of responses": (
         [{"prompt": ONE.prompt, "chosen": formats.turns(ONE)[1:],
