@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -10,6 +11,11 @@ from starprobe.probes.sets import BUILT_IN
 
 EXAMPLE_SHOW = "Example: starprobe probes show everyday --limit 2 --condition scratchpad+hinted"
 EXAMPLE_CHECK = "Example: starprobe probes check my-questions.jsonl"
+
+
+DETECTABLE: list[Callable[[int], str]] = []
+"""Number of questions -> the smallest rises that they find; filled in by the program, for this
+package knows no statistics."""
 
 
 def register(app: typer.Typer) -> None:
@@ -31,14 +37,25 @@ def list_sets() -> None:
 
     from starprobe.probes.loading import load_probe_set
 
-    table = Table("set", "questions", "options", "hash", "what it is")
+    table = Table("set", "questions", "options", "hash")
+    for _ in DETECTABLE:
+        table.add_column("rise from 0 | 50 %")
+    table.add_column("what it is")
     for name, entry in BUILT_IN.items():
         probe_set = load_probe_set(name)
         sizes = sorted({len(question.options) for question in probe_set.questions})
         options = " or ".join(str(size) for size in sizes)
-        table.add_row(name, str(len(probe_set.questions)), options, probe_set.hash, entry.about)
+        found = [words(len(probe_set.questions)) for words in DETECTABLE]
+        count = str(len(probe_set.questions))
+        table.add_row(name, count, options, probe_set.hash, *found, entry.about)
     # Without emoji=False rich takes the `:train:` of a name for a tram.
-    Console(emoji=False).print(table)
+    console = Console(emoji=False)
+    console.print(table)
+    if DETECTABLE:
+        console.print(
+            "Rise: the smallest change, in points, from a share of 0 % and of 50 %, that so "
+            "many questions show four times in five (exact McNemar, one response each)."
+        )
 
 
 def list_conditions() -> None:

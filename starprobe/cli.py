@@ -174,6 +174,13 @@ def _percent(value: float | None, low: float | None, high: float | None) -> str:
     return f"{100 * value:.0f} % ({100 * low:.0f} to {100 * high:.0f})"
 
 
+def _detectable(questions: int) -> str:
+    from starprobe.bench.statistics.power import detectable_words
+
+    return detectable_words(questions)
+
+
+starprobe.probes.cli.DETECTABLE.append(_detectable)
 for package in (
     starprobe.probes.cli,
     starprobe.bench.cli,

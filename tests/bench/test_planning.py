@@ -82,3 +82,13 @@ def test_the_smallest_difference_is_found_four_times_in_five_and_no_smaller_one_
     assert smallest_difference(97, 0.0, family=12) > smallest_difference(97, 0.0)
     assert smallest_difference(5, 0.5) is None
     assert detectable_words(97) == "8.5 | 21"
+
+
+def test_probes_list_says_what_each_set_finds():
+    from typer.testing import CliRunner
+
+    from starprobe.cli import app
+
+    shown = CliRunner().invoke(app, ["probes", "list"], env={"COLUMNS": "140"}).output
+    (line,) = [line for line in shown.splitlines() if "everyday" in line and "97" in line]
+    assert detectable_words(97) in line

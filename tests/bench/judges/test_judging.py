@@ -8,6 +8,7 @@ from starprobe.bench.judges.panel import RUBRICS, judges_itself, read_choice, re
 from starprobe.bench.judges.stage import JudgeConfig, judge_run
 from starprobe.bench.judges.votes import read_judgements
 from starprobe.bench.records import ModelInfo, ResponseError
+from starprobe.bench.results import measure_run
 from starprobe.bench.run_folder import Run
 from starprobe.probes.errors import InputError
 from tests.bench.judges.server import JudgeServer, chat
@@ -154,6 +155,8 @@ def test_a_model_that_judges_itself_is_flagged_and_can_be_left_out(tmp_path):
     assert {row.choice for row in found.consensus["right"]} == {"RIGHT"}
     own = [row for row in strict.consensus["right"] if row.response_id == rows[0][1].id]
     assert own[0].choice is None and own[0].self_judged == 1
+    # What was printed is what the file and the report hold.
+    assert measure_run(run.path).judged.metrics == strict.metrics != found.metrics
     assert judges_itself(ModelInfo(name="ollama:other@http://h:1"), [rows[1][1]])
 
 
