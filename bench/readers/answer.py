@@ -54,7 +54,7 @@ _NOUNS = (
 )
 _CHOOSING = word_set(
     "choose select pick choosing selecting picking chose selected picked opt opting settle "
-    "report mark circle vote go going went gone"
+    "report mark circle vote"
 )
 _CUES: tuple[tuple[str, int, str], ...] = (
     ("answer answers", FAR, rf"\w+\b[^.?!\n:]{{0,60}}?(?:\b{_IS}|[:=\u2192]| --? )"),
@@ -70,6 +70,7 @@ _CUES: tuple[tuple[str, int, str], ...] = (
         FAR,
         r"\w+(?: (?:ahead|for|on|to report|only|with))*(?: the)?\b:?",
     ),
+    ("go going went gone", FAR, r"\w+(?: ahead)? (?:with|for)\b(?: the)?:?"),
     ("lean leaning", NEAR, r"\w+ (?:more )?(?:towards?|to)\b"),
     (
         "say think believe guess conclude bet suppose rate",
@@ -142,6 +143,8 @@ _CONNECTIVES = word_set(
 )
 _OPTION_NOUNS = word_set("option choice answer situation statement letter alternative")
 _LISTING = word_set("each every these all following both any other two three four five")
+NEAR_END = 4
+"""Sentences from the end in which phrases count that alone say little."""
 MAX_CUES, MAX_GAP = 8, 120
 """Cues of a sentence that are looked at; characters between a cue and the option it announces."""
 
@@ -150,6 +153,7 @@ _IF = re.compile(
     r"\b(?:if(?! (?:i|we|one|you)(?:'m| am| were| was|'d)?(?: had| have| absolutely| really)* "
     r"(?:to|made to|forced to|pressed to|must|made|forced))|whether|unless|suppose|assuming|assume|"
     r"had(?! to)|why)\b[^.,;:]{0,24}\Z|"
+    r"(?<!\bi )(?<!\bwe )\b(?:might|may|could)\s*\Z|"
     r"(?:\bcan(?:'t|not| not)|\bcouldn't|\bwon't|\btempting to|\btempted to)\s*\Z|"
     r"\b(?:students?|candidates?|people|someone|somebody|anyone|those|others|many|everybody|"
     r"everyone|they|he|she) (?:who |that )?(?:may |might |would |will |often |usually )*\Z|"
@@ -157,6 +161,12 @@ _IF = re.compile(
     re.I,
 )
 """Before a cue: what is supposed, or what other people say."""
+_CASE = re.compile(
+    r"(?:[^.?!\n]*\b(?:in (?:that|this|which) case|were meant|had been)\b|\W*if (?!i |we |you |one |"
+    r"forced|pressed))",
+    re.I,
+)
+"""A sentence about another question than the one that was asked."""
 _HYPOTHETICAL = re.compile(
     r"[^.?!\n]{0,40}\b(?:one|you|people|many|most|somebody|someone|students|candidates)"
     r"(?: people| students)?(?: would| might| could| may|'d)?(?: \w+)? (?:give|say|think|expect|"
@@ -313,9 +323,10 @@ def _hinted(document: Document, options: Options) -> Stated | None:
             if named and closes and not _is_list(document, options, index):
                 return Stated(named.options, "hinted")
         first, stop = document.bounds[index]
-        if not _HEADS.isdisjoint(document.words[first:stop]):
+        near = len(document.segments) - index <= NEAR_END or index == 0
+        if near and not _HEADS.isdisjoint(document.words[first:stop]):
             found = _cued(document, options, index, weak=True)
-            if found:
+            if found and len(found.options) == 1:
                 return found._replace(how="hinted")
     return None
 
@@ -352,7 +363,7 @@ def _reach(document: Document, cue: int, token: int, first: int) -> int:
         own = not _FIRST_PERSON.isdisjoint(words[max(first, token - 3) : token])
         return FAR if own else NEAR
     if cue == WEAK and token > first and words[token - 1] in _CONNECTIVES:
-        return FAR if words[token - 1] in ("so", "thus", "therefore", "hence") else NEAR
+        return NEAR
     return cue
 
 
@@ -369,6 +380,13 @@ def _announced_by(
     match = pattern.match(text, begin, segment.end)
     if match is None or _IF.search(text, max(segment.start, begin - 60), begin):
         return None
+    if match[0].lower().endswith("would be") and _CASE.match(text, segment.content, begin):
+        return None
+    inside = (m.kind >= LABEL and begin < m.start < match.end() for m in document.mentions[index])
+    if any(inside) and document.words[token] != "not":
+        return None
+    if _NO_OPTION.search(text, match.end(), segment.end):
+        return _none_of_them(options)
     if _HYPOTHETICAL.match(text, begin, match.end()):
         return None
     if reach == LAST and not _opens_clause(document, token, index):
@@ -460,7 +478,7 @@ def _far_off(document: Document, begin: int, end: int) -> Stated | None:
     """The option named later in the sentence, or at the start of the next one."""
     text = document.text
     inside = mentions_after(document, begin, end, end)
-    if not inside or _NOT.search(text[begin:end] + text[end : inside[0].start]):
+    if not inside or _NOT.search(text, begin, end) or _DENY.search(text, end, inside[0].start):
         return None
     if inside[0].start - end > MAX_GAP and inside[0].kind != FUZZY:
         return None
@@ -545,7 +563,7 @@ def alone(document: Document, options: Options, index: int) -> tuple[int, ...]:
         if not flags & (STOP | JUDGE) and word not in _EMPTY:
             return ()
         spare += 1
-    asks = document.text[segment.end - 1] == "?" and spare > MOST_WORDS // 4
+    asks = document.text[segment.end - 1] == "?" and len(document.segments) > 1
     return () if asks or spare > MOST_WORDS else named
 
 
@@ -620,6 +638,9 @@ def _opening(document: Document, options: Options) -> Stated | None:
     following = next((other for other in document.segments[1:] if other.opens), None)
     if segment.number and following is not None and following.number == segment.number + 1:
         return None
+    pair = _paired(document, options)
+    if pair is not None:
+        return pair
     for index in range(2 if greeting and len(document.segments) > 1 else 1):
         named = alone(document, options, index)
         if named:
@@ -632,6 +653,28 @@ def _opening(document: Document, options: Options) -> Stated | None:
     if label and len(label.options) == 1 and _BEFORE_REASON.match(document.text, label.end):
         return Stated(label.options, "opening")
     return _led(document, options)
+
+
+def _paired(document: Document, options: Options) -> Stated | None:
+    """A first sentence with label and text of one option side by side: "It has gone mouldy (C)."."""
+    for index, segment in enumerate(document.segments[:3]):
+        mentions = document.mentions[index]
+        if not mentions:
+            continue
+        option = mentions[0].option
+        pairs = [m for m in mentions if m.kind >= LABEL and m.stop - m.first > 1]
+        if not pairs and len({m.kind for m in mentions}) > 1 and mentions[-1].kind == LABEL:
+            pairs = [m for m in mentions if m.kind == LABEL]
+        if not pairs or any(m.option != option for m in mentions):
+            return None
+        text = document.text
+        before, behind = text[segment.content : mentions[0].start], text[pairs[-1].end :][:40]
+        if _DENY.search(before) or _DENY.search(behind.split(".")[0]) or _SUPPOSES.search(before):
+            return None
+        if text[segment.end - 1] == "?" or begins_list(document, option, index):
+            return None
+        return Stated((option,), "opening")
+    return None
 
 
 def _led(document: Document, options: Options) -> Stated | None:
@@ -699,9 +742,9 @@ _GOOD = (
     r"(?:only|single|most \w+|best|better|correct|right|strongest|final|logical|likely|likeliest|"
     r"closest)"
 )
-_UNLESS = r"(?! (?:if|only if|when|unless|\?)|\?)"
+_UNLESS = r"(?! (?:if|only if|when|unless|many|most|some|people|one|\?)|\?)"
 _THE_ANSWER = (
-    rf" (?:the|our|my|an?) (?:(?:{_GOOD}(?:,| and)? ?)+(?:answers?|choice|option|one|fit|match|"
+    rf" (?:the|our|my|an?) (?!only other)(?:(?:{_GOOD}(?:,| and)? ?)+(?:answers?|choice|option|one|fit|match|"
     rf"candidate|selection|response|statement)?|answer)\b{_UNLESS}"
 )
 _RIGHT = rf" (?:correct|right|best|true|most \w+|it)\b{_UNLESS}"
@@ -739,10 +782,12 @@ def _called_in(document: Document, places: range) -> Stated | None:
     for pattern in _CALLS:
         found = {
             mention.option: (mentions, number)
-            for mentions in map(document.mentions.__getitem__, places)
+            for place in places
+            for mentions in (document.mentions[place],)
             for number, mention in enumerate(mentions)
             if mention.kind >= TEXT
             and pattern.match(document.text, mention.end)
+            and not _CASE.match(document.text, document.segments[place].content, mention.start)
             and not _UNDER.search(document.text, max(0, mention.start - 24), mention.start)
         }
         if len(found) == 1:
@@ -768,8 +813,8 @@ def _together(document: Document, mentions: list[Mention], number: int) -> tuple
 
 TICKS = "\u2705\u2713\u2714\u2611"
 CROSSES = "\u274c\u2717\u2718\u2715\u2716"
-_YES = word_set("yes correct true right")
-_NO = word_set("no not incorrect false wrong")
+_YES = word_set("yes correct true right accept accepted keep")
+_NO = word_set("no not incorrect false wrong reject rejected drop eliminate eliminated out")
 
 
 def _verdicts(document: Document, options: Options) -> Stated | None:
@@ -813,6 +858,31 @@ def _pronounces(words: list[str], line: str) -> bool | None:
     return None if wrong == right else right
 
 
+def _left_over(document: Document, options: Options) -> Stated | None:
+    """The only line of a list that denies nothing, or the only one in bold."""
+    denied: dict[int, bool] = {}
+    bold: set[int] = set()
+    current: int | None = None
+    for index, segment in enumerate(document.segments):
+        opened = leader(document, index)
+        if opened is not None:
+            current = opened
+            denied.setdefault(current, False)
+            behind = document.raw[document.mentions[index][0].start - 4 : segment.end]
+            if "**" in behind.strip()[:5] or "**yes" in behind.lower():
+                bold.add(current)
+        elif segment.opens:
+            current = None
+        if current is not None and _DENY.search(document.text, segment.content, segment.end):
+            denied[current] = True
+    if len(denied) < max(3, len(options.labels)) or breaks_off(document):
+        return None
+    left = [option for option, is_denied in denied.items() if not is_denied]
+    if len(left) == 1:
+        return Stated((left[0],), "asserted")
+    return Stated((bold.pop(),), "asserted") if len(bold) == 1 else None
+
+
 # Sentences that assert an option without saying that it is the answer.
 
 ENOUGH = 3
@@ -821,7 +891,7 @@ ENOUGH = 3
 
 def _asserted(document: Document, options: Options) -> Stated | None:
     """The sentence that most plainly asserts one option in the question's own terms."""
-    if breaks_off(document):
+    if breaks_off(document) or declines(document.text):
         return None
     best, answer = ENOUGH - 1, None
     last = len(document.segments) - 1
@@ -886,6 +956,7 @@ _WAYS: tuple[Callable[[Document, Options], Stated | None], ...] = (
     _called,
     _verdicts,
     _hinted,
+    _left_over,
     _asserted,
 )
 

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from starprobe.bench.readers.answer import Stated, outcome_of, stated
+from starprobe.bench.readers.answer import Stated, outcome_of, stated, verdicts_of
 from starprobe.bench.readers.mentions import TELLING, find
 from starprobe.bench.readers.options import Options, prepare
 from starprobe.bench.readers.segments import (
@@ -336,6 +336,8 @@ class Examined(NamedTuple):
     """Of each option, in order of the text."""
     stated: Stated
     outcome: Outcome
+    marked: dict[int, bool]
+    """Options that a word or a sign on their line pronounces right or wrong."""
 
 
 def examine(
@@ -352,7 +354,8 @@ def examine(
     for unit in sorted(units, key=lambda unit: unit.first):
         own[unit.option].append(unit)
     outcome = outcome_of(text, document, options, said, finish_reason)
-    return Examined(options, document, tuple(map(tuple, own)), said, outcome)
+    marked = dict(verdicts_of(document))
+    return Examined(options, document, tuple(map(tuple, own)), said, outcome, marked)
 
 
 def attribute(

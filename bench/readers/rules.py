@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from starprobe.bench.readers.answer import verdicts_of
 from starprobe.bench.readers.attribution import (
     DECLARES,
     DRIFTS,
@@ -163,7 +162,7 @@ def said_of(examined: Examined, units: Sequence[Unit]) -> Said:
 def side_of(examined: Examined, said: Sequence[Said], option: int) -> Side:
     """For the answer; against what is spoken against, or stands among what is; else neither."""
     own, options, stated = said[option], examined.options, examined.stated
-    marked = dict(verdicts_of(examined.document))
+    marked = examined.marked
     if option in stated.options:
         refuted = own.denied > 0 and not own.affirmed + own.favour
         return "against" if refuted and not options.negated else "for"
