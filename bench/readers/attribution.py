@@ -11,9 +11,11 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from starprobe.bench.readers.answer import Stated, outcome_of, stated, verdicts_of
+from starprobe.bench.readers.announced import Stated
+from starprobe.bench.readers.answer import stated, verdicts_of
 from starprobe.bench.readers.mentions import TELLING, find
 from starprobe.bench.readers.options import Options, prepare
+from starprobe.bench.readers.outcome import outcome_of
 from starprobe.bench.readers.segments import (
     FUZZY,
     LABEL,

@@ -1,0 +1,426 @@
+"""Phrases that announce an answer: "the answer is", "I would go with", "so it must be".
+
+Knows one sentence and what is named behind a phrase in it; English only. Whether the phrase counts
+hangs on what stands before it: what is supposed, or what other people say, is no answer.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from starprobe.bench.readers.labels import (
+    Reference,
+    labels_at,
+    mentions_after,
+    reference_at,
+    segment_at,
+)
+from starprobe.bench.readers.options import Options
+from starprobe.bench.readers.segments import FUZZY, LABEL, TEXT, Document, Mention
+from starprobe.bench.readers.words import JUDGE, STOP, word_set
+
+FAR, NEAR, LAST, WEAK = 3, 2, 1, 0
+"""How far an option may stand behind a cue: in the rest of the sentence; right behind; right behind
+and closing the clause; right behind, where nothing better is said anywhere."""
+
+
+class Stated(NamedTuple):
+    """What was found of an answer."""
+
+    options: tuple[int, ...] = ()
+    """Places of the options answered; more than one where the response gives several."""
+    how: str = ""
+    """field, declared, opening, called, hinted, verdicts, asserted, none (of them); or empty."""
+
+    @property
+    def explicit(self) -> bool:
+        """The response says outright that this is its answer, or that there is none."""
+        return self.how not in ("", "asserted")
+
+
+_IS = (
+    r"(?:is|are|was|were|would be|will be|should be|must be|may be|might be|could be|can only be|"
+    r"has to be|have to be|to be|becomes|remains|seems to be|appears to be)\b"
+)
+_NOUNS = (
+    r"(?:options?|choices?|answers?|statements?|description|selection|one|reason|response|letter|"
+    r"alternative|candidate|match|fit)"
+)
+_CHOOSING = word_set(
+    "choose select pick choosing selecting picking chose selected picked opt opting settle "
+    "report mark circle vote"
+)
+_CUES: tuple[tuple[str, int, str], ...] = (
+    ("answer answers", FAR, rf"\w+\b[^.?!\n:]{{0,60}}?(?:\b{_IS}|[:=\u2192]| --? )"),
+    (
+        "correct right best final most closest only likeliest strongest",
+        FAR,
+        rf"\w+\b[^.?!\n:]{{0,80}}?\b{_NOUNS}\b[^.?!\n:]{{0,120}}?(?:\b{_IS}|[:=\u2192])",
+    ),
+    ("option options", FAR, r"\w+\b[^.?!\n:]{0,60}?\bthat\b[^.?!\n:]{0,120}?\bis\b"),
+    ("boxed fbox", FAR, r"f?boxed *\{|fbox *\{"),
+    (
+        " ".join(sorted(_CHOOSING)),
+        FAR,
+        r"\w+(?: (?:ahead|for|on|to report|only|with))*(?: the)?\b:?",
+    ),
+    ("go going went gone", FAR, r"\w+(?: ahead)? (?:with|for)\b(?: the)?:?"),
+    ("lean leaning", NEAR, r"\w+ (?:more )?(?:towards?|to)\b"),
+    (
+        "say think believe guess conclude bet suppose rate",
+        NEAR,
+        rf"\w+:?(?: that| my opinion as| it as)?(?: (?:it|that|this|they)"
+        rf"(?:'s|(?: (?:correct|right|best|final))? {{0,2}}{_IS}))?",
+    ),
+    ("not", FAR, r"not\b[^.?!\n:]{1,40}?\b(?:but|it(?:'s| is))\b"),
+    (
+        "choice option selection selected verdict prediction decision pick guess ans letter "
+        "correct key best",
+        NEAR,
+        rf"\w+ *(?:[:=\u2192]| --? )|\w+ {_IS}",
+    ),
+    ("result output response solution conclusion", WEAK, r"\w+ *[:=\u2192]"),
+    (
+        "value output result sum product total number amount",
+        WEAK,
+        rf"\w+\b[^.?!\n:]{{0,60}}? {_IS}",
+    ),
+    ("prints print returns shows gives outputs equals", WEAK, r"\w+\b:?"),
+    ("so therefore thus hence then actually", LAST, r"\w+[,:]?"),
+    (
+        "it that this which these it's that's one",
+        WEAK,
+        rf"(?:it|that|this|which|these|one)(?:'s|(?: (?:correct|right|best|final))? {{0,2}}{_IS})|"
+        r"(?:it's|that's)",
+    ),
+    (
+        "leaves leaving left remains remaining",
+        WEAK,
+        r"\w+(?: (?:us|me|you))?(?: (?:is|with|only|just|behind))*:?",
+    ),
+    (
+        "correct right best final most closest only likeliest strongest",
+        WEAK,
+        rf"\w+\b[^.?!\n:]{{0,80}}? {_IS}(?: to)?",
+    ),
+    (
+        "corresponds correspond corresponding equivalent points pointing leads lead match matches "
+        "matching means",
+        WEAK,
+        r"\w+(?: (?:us|me))?(?: (?:to|with|that))?",
+    ),
+)
+
+
+def _by_head() -> dict[str, list[tuple[int, re.Pattern[str]]]]:
+    found: dict[str, list[tuple[int, re.Pattern[str]]]] = {}
+    for words, reach, pattern in _CUES:
+        compiled = re.compile(pattern, re.I)
+        for word in words.split():
+            found.setdefault(word, []).append((reach, compiled))
+    return found
+
+
+_BY_HEAD = _by_head()
+HEADS = frozenset(_BY_HEAD)
+_FIRST_PERSON = word_set("i we i'd we'd i'll we'll i'm we're let's would will i've we've us")
+_CONNECTIVES = word_set(
+    "so thus therefore hence actually then no wait think believe guess say conclude probably "
+    "instead rather conclusion"
+)
+_OPTION_NOUNS = word_set("option choice answer situation statement letter alternative")
+_LISTING = word_set("each every these all following both any other two three four five")
+NEAR_END = 4
+"""Sentences from the end in which phrases count that alone say little."""
+MAX_CUES, MAX_GAP = 8, 120
+"""Cues of a sentence that are looked at; characters between a cue and the option it announces."""
+_NOT = re.compile(r"\bnot\b|n't\b")
+_IF = re.compile(
+    r"\b(?:if(?! (?:i|we|one|you)(?:'m| am| were| was|'d)?(?: had| have| absolutely| really)* "
+    r"(?:to|made to|forced to|pressed to|must|made|forced))|whether|unless|suppose|assuming|assume|"
+    r"had(?! to)|why)\b[^.,;:]{0,24}\Z|"
+    r"(?<!\bi )(?<!\bwe )\b(?:might|may|could)\s*\Z|"
+    r"(?:\bcan(?:'t|not| not)|\bcouldn't|\bwon't|\btempting to|\btempted to)\s*\Z|"
+    r"\b(?:students?|candidates?|people|someone|somebody|anyone|those|others|many|everybody|"
+    r"everyone|they|he|she) (?:who |that )?(?:may |might |would |will |often |usually )*\Z|"
+    r"\b(?:one|you)(?: would| might| could| may|'d)(?: \w+)?(?: on \w+)? ?\Z|\bnot (?:the )?\Z",
+    re.I,
+)
+"""Before a cue: what is supposed, or what other people say."""
+CASE = re.compile(
+    r"(?:[^.?!\n]*\b(?:in (?:that|this|which) case|were meant|had been)\b|\W*if (?!i |we |you |"
+    r"one |forced|pressed))",
+    re.I,
+)
+"""A sentence about another question than the one that was asked."""
+_HYPOTHETICAL = re.compile(
+    r"[^.?!\n]{0,40}\b(?:one|you|people|many|most|somebody|someone|students|candidates)"
+    r"(?: people| students)?(?: would| might| could| may|'d)?(?: \w+)? (?:give|say|think|expect|"
+    r"choose|guess|pick|blurt\w*)\b",
+    re.I,
+)
+_ENDS_CLAUSE = re.compile(
+    r"[.,;:(\n?!]| (?=(?:because|since|as|but|while|whereas|which|and|for|due|not)\b)", re.I
+)
+_CLOSES = re.compile(r"[)\]}\"'$]*\s*(?:[.;!\n]|\Z|,? (?:because|since|as)\b)", re.I)
+_JOINS = re.compile(r"\band\b|&", re.I)
+NONE = re.compile(
+    r"[\s:\"'(\[{]*(?:\\text *\{)?(?:that )?(?:none of (?:the|these|them|those)\b|"
+    r"none\b(?=\W*\Z|\W*\n)|n/a\b|no (?:correct|right|suitable|valid) (?:answer|option)|"
+    r"not (?:listed|given|among|present|provided|available|offered|in the (?:list|options))|"
+    r"neither\b(?! (?:of )?(?:the )?(?:first|last))|cannot be determined\b|(?:un|not )known\b|"
+    r"null\b|unclear\b|missing\b|an? (?:different|other) (?:answer|option|one)\b)",
+    re.I,
+)
+_NO_OPTION = re.compile(
+    r"\bnone of (?:the |these |those )?(?:(?:given|listed|provided|available|offered|answer|"
+    r"four|five|three|above) )*(?:options?|choices?|answers?)\b|"
+    r"\bnone of (?:them|these|those) (?:\w+ )?(?:right|correct|true|possible|fits?|works?|holds?|"
+    r"match(?:es)?|answers?|applies|apply)\b|"
+    r"\b(?:isn't|is not|not|aren't) (?:listed|offered|available|among (?:the|them|these)|"
+    r"on (?:the|this) list|in the (?:list|options)|one of the (?:options|choices|answers))|"
+    r"\bno (?:correct|right|suitable|valid) (?:answer|option|choice)|"
+    r"\b(?:doesn't|does not) (?:appear|occur) (?:among|in)\b|"
+    r"\bcan(?:'t|not| not) (?:be )?(?:determine[d]?|answer(?:ed)?|decide[d]?|say|tell|know|pick|"
+    r"choose|give)\b[^.?!\n]{0,30}(?:\bone\b|\bany\b|\banswer|\binformation|\bquestion|[.!]|\Z)|"
+    r"\bnot (?:determinable|solvable|answerable)\b|\bundetermined\b|"
+    r"\bno (?:way|information|basis) (?:for me )?(?:to|for)\b",
+    re.I,
+)
+NO_HEADS = word_set(
+    "none no not isn't aren't doesn't can't cannot undetermined determined neither unknown"
+)
+DENY = re.compile(
+    r"\bnot\b|n't\b|\bnever\b|\bcannot\b|\bin(?:correct|accurate|valid)\b|\bless\b|\bwrong\b|"
+    r"\bfalse\b|\bun(?:likely|true|suitable)\b|\bout\b|\beliminated\b|\bfails?\b|\bneither\b|\bnor\b",
+    re.I,
+)
+JOINED = re.compile(r"[\s)(\]\"']*(?:,? ?(?:and|or|&)|,)?[\s(\[\"']*(?:option|choice)?[\s(\[]*")
+
+
+def none_of_them(options: Options) -> Stated:
+    """No option, unless one of them says just that."""
+    return Stated(tuple(options.none_of) if len(options.none_of) == 1 else (), "none")
+
+
+def announced_in(
+    document: Document, options: Options, index: int, weak: bool = False
+) -> Stated | None:
+    """What the last cue of one sentence announces."""
+    first, stop = document.bounds[index]
+    left = MAX_CUES
+    for token in range(stop - 1, first - 1, -1):
+        for cue, pattern in _BY_HEAD.get(document.words[token], ()):
+            reach = _reach(document, cue, token, first)
+            if (reach == WEAK) != weak:
+                continue
+            found = _announced_by(document, options, pattern, reach, token, index)
+            if found:
+                return found
+            left -= 1
+            if not left:
+                return None
+    return None
+
+
+def _reach(document: Document, cue: int, token: int, first: int) -> int:
+    """A verb of choosing reaches far in the first person; "it is" counts after "so"."""
+    words = document.words
+    if cue == FAR and words[token] in _CHOOSING:
+        if token == first or not _OPTION_NOUNS.isdisjoint(words[token + 1 : token + 3]):
+            return FAR
+        own = not _FIRST_PERSON.isdisjoint(words[max(first, token - 3) : token])
+        return FAR if own else NEAR
+    if cue == WEAK and token > first and words[token - 1] in _CONNECTIVES:
+        return NEAR
+    return cue
+
+
+def _announced_by(
+    document: Document,
+    options: Options,
+    pattern: re.Pattern[str],
+    reach: int,
+    token: int,
+    index: int,
+) -> Stated | None:
+    text, segment = document.text, document.segments[index]
+    begin = document.starts[token]
+    match = pattern.match(text, begin, segment.end)
+    if match is None or _IF.search(text, max(segment.start, begin - 60), begin):
+        return None
+    if match[0].lower().endswith("would be") and CASE.match(text, segment.content, begin):
+        return None
+    inside = (m.kind >= LABEL and begin < m.start < match.end() for m in document.mentions[index])
+    if any(inside) and document.words[token] != "not":
+        return None
+    if _NO_OPTION.search(text, match.end(), segment.end):
+        return none_of_them(options)
+    if _HYPOTHETICAL.match(text, begin, match.end()):
+        return None
+    if reach == LAST and not _opens_clause(document, token, index):
+        return None
+    named = reference_at(document, options, match.end())
+    if named:
+        if _is_offered(document, options, named, match.end(), reach):
+            return None
+        if reach < FAR and _denied(text, named.end):
+            return None
+        if reach == WEAK and _others_behind(document, named):
+            return None
+        if reach == LAST and not _CLOSES.match(text, named.end):
+            return None
+        return Stated(_united(options, _listed_on(document, options, named)), "declared")
+    if reach == FAR and NONE.match(text, match.end()):
+        return none_of_them(options)
+    return _far_off(document, begin, match.end()) if reach == FAR else None
+
+
+def _opens_clause(document: Document, token: int, index: int) -> bool:
+    """Only a few small words stand before it in the sentence, or a comma."""
+    first = document.bounds[index][0]
+    before = document.text[max(0, document.starts[token] - 2) : document.starts[token]]
+    if before.strip() in (",", ";", ":", "."):
+        return True
+    return (
+        token - first <= 3
+        and _LISTING.isdisjoint(document.words[first:token])
+        and all(flag & (STOP | JUDGE) for flag in document.flags[first:token])
+    )
+
+
+def _others_behind(document: Document, found: Reference) -> bool:
+    """Other options are named later in the sentence."""
+    return any(
+        mention.start >= found.end and mention.kind > FUZZY and mention.option not in found.options
+        for mention in document.mentions[segment_at(document, found.start)]
+    )
+
+
+def _is_offered(
+    document: Document, options: Options, found: Reference, cue_end: int, reach: int
+) -> bool:
+    """All options are named to choose from, or on the next line the first of a list."""
+    text = document.text
+    if len(found.options) > 2 and len(found.options) == len(options.labels):
+        joined = _JOINS.search(text, found.start, found.end)
+        return reach < FAR or text[cue_end - 1] in ":=-> \u2192" or not joined
+    if "\n" not in text[cue_end : found.start]:
+        return False
+    return begins_list(document, found.options[0], segment_at(document, found.start))
+
+
+def _denied(text: str, at: int) -> bool:
+    """The clause that goes on here speaks against what it began with."""
+    rest = text[at : at + 60]
+    stop = _ENDS_CLAUSE.search(rest, 1)
+    return DENY.search(rest[: stop.start()] if stop else rest) is not None
+
+
+def _listed_on(document: Document, options: Options, found: Reference) -> tuple[int, ...]:
+    """Such as "[A] its text and [C] its text": labels that go on behind the text of the first."""
+    named, end = list(found.options), found.end
+    while len(named) < len(options.labels):
+        own = options.texts[named[-1]].lower()
+        at = end
+        while at < len(document.text) and document.text[at] in " )].:'\"-":
+            at += 1
+        if not own or document.text[at : at + len(own)].lower() != own:
+            break
+        more = JOINED.match(document.text, at + len(own))
+        other = labels_at(document.text, more.end(), options) if more and more[0].strip() else None
+        if other is None or other.options[0] in named:
+            break
+        named, end = [*named, *other.options], other.end
+    return tuple(dict.fromkeys(named))
+
+
+def _united(options: Options, named: tuple[int, ...]) -> tuple[int, ...]:
+    """All the others are named: that is the option "all of the above"."""
+    if len(named) > 1 and len(options.all_of) == 1 and len(named) == len(options.labels) - 1:
+        (whole,) = options.all_of
+        return (whole,) if whole not in named else named
+    return named
+
+
+def _far_off(document: Document, begin: int, end: int) -> Stated | None:
+    """The option named later in the sentence, or at the start of the next one."""
+    text = document.text
+    inside = mentions_after(document, begin, end, end)
+    if not inside or _NOT.search(text, begin, end) or DENY.search(text, end, inside[0].start):
+        return None
+    if inside[0].start - end > MAX_GAP and inside[0].kind != FUZZY:
+        return None
+    place = segment_at(document, inside[0].start)
+    own_end = document.segments[segment_at(document, begin)].end
+    if inside[0].start >= own_end and any(map(str.isalnum, text[end:own_end])):
+        return None
+    segment_end = document.segments[place].end
+    found = of_mentions([m for m in inside if m.start < segment_end], document)
+    return Stated(found, "declared") if found else None
+
+
+def of_mentions(mentions: list[Mention], document: Document) -> tuple[int, ...]:
+    """The option that these mentions of one statement give, or several that it joins."""
+    sure = [m for m in mentions if m.kind > FUZZY] or mentions
+    if not sure:
+        return ()
+    labelled = [m for m in sure if m.kind > TEXT]
+    near = labelled and labelled[0].first <= sure[0].stop + 3
+    first = last = labelled[0] if near else sure[0]
+    together = {first.option}
+    for mention in sure:
+        if mention.start < last.end:
+            continue
+        if not JOINED.fullmatch(document.text[last.end : mention.start]):
+            break
+        together.add(mention.option)
+        last = mention
+    return tuple(sorted(together))
+
+
+def refused_in(document: Document, options: Options, index: int) -> Stated | None:
+    """A closing sentence that says that no option holds, or that none can be told."""
+    segment = document.segments[index]
+    found = _NO_OPTION.search(document.text, segment.content, segment.end)
+    if found is None or "other" in document.text[found.start() : found.end() + 12].lower():
+        return None
+    return none_of_them(options)
+
+
+WINDOW = 64
+"""Sentences around a line that are looked at."""
+
+
+def leader(document: Document, index: int) -> int | None:
+    """The option that a line opens with."""
+    segment, mentions = document.segments[index], document.mentions[index]
+    if not segment.opens or not mentions or mentions[0].kind < TEXT:
+        return None
+    return mentions[0].option if mentions[0].first <= document.bounds[index][0] + 1 else None
+
+
+def begins_list(document: Document, option: int, index: int) -> bool:
+    """What opens here is the first of several options, not an answer with a list behind it.
+
+    A list that comes after an answer begins with an earlier option, or holds the answer too.
+    """
+    stop = min(len(document.segments), index + 1 + WINDOW)
+    leaders = [leader(document, place) for place in range(index + 1, stop)]
+    behind = next((place for place, found in enumerate(leaders) if found is not None), None)
+    if behind is None or option in leaders:
+        return False
+    alike = document.segments[index + 1 + behind].kind == document.segments[index].kind
+    return alike and (leaders[behind] or 0) > option
+
+
+def goes_on(document: Document, option: int, index: int) -> bool:
+    """The line before this one, in its paragraph, opens with the option before this one."""
+    segments = document.segments
+    for place in range(index - 1, max(-1, index - WINDOW), -1):
+        if segments[place].paragraph != segments[index].paragraph:
+            return False
+        if segments[place].opens:
+            return leader(document, place) == option - 1
+    return False
