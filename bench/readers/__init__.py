@@ -1,15 +1,8 @@
-"""Readers of responses: what each option is given in a text, what is answered; loaded by name."""
+"""Readers of responses: what each option of a question is given in a text, and what is answered."""
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.metadata import entry_points
-from typing import cast
-
 from starprobe.bench.readers.base import (
-    DEFAULT_READER,
-    GROUP,
-    READERS,
     ErrorCounts,
     Reader,
     Reading,
@@ -17,7 +10,7 @@ from starprobe.bench.readers.base import (
     measured,
     read_one,
 )
-from starprobe.probes.errors import InputError, UserError
+from starprobe.bench.readers.loading import DEFAULT_READER, READERS, load_reader
 
 __all__ = [
     "DEFAULT_READER",
@@ -30,47 +23,3 @@ __all__ = [
     "measured",
     "read_one",
 ]
-
-
-def load_reader(name: str = DEFAULT_READER) -> Reader:
-    """The reader of this name, loaded.
-
-    Args:
-        name: one of `READERS`; `MODULE:NAME` for one of your own; or the name of an entry point in
-            the group `starprobe.readers`.
-
-    Raises:
-        InputError: there is no reader of this name.
-        MissingError: it needs a package, a model or a key that is not there.
-    """
-    if "+judge:" in name:
-        from starprobe.bench.readers.cascade import CascadeReader
-
-        first, _, model = name.partition("+judge:")
-        return CascadeReader(load_reader(first), load_reader(f"judge:{model}"))
-    if name == "rules":
-        from starprobe.bench.readers.rules import RulesReader
-
-        return RulesReader()
-    if name == "neural":
-        return _own("starprobe.bench.readers.neural", "NeuralReader", name)
-    if name.startswith("judge:") and len(name) > len("judge:"):
-        from starprobe.bench.readers.judge import JudgeReader
-
-        return JudgeReader(name.removeprefix("judge:"))
-    for point in entry_points(group=GROUP, name=name):
-        return cast(Reader, point.load()())
-    module, _, attribute = name.partition(":")
-    if attribute:
-        return _own(module, attribute, name)
-    raise InputError(f"no reader is called {name!r}: use one of {', '.join(READERS)}")
-
-
-def _own(module: str, attribute: str, name: str) -> Reader:
-    try:
-        made = getattr(import_module(module), attribute)()
-    except UserError:
-        raise
-    except (ImportError, AttributeError, TypeError, ValueError) as error:
-        raise InputError(f"reader {name!r} cannot be loaded: {error}") from None
-    return cast(Reader, made)

@@ -19,16 +19,12 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from importlib import resources
-from importlib.util import find_spec
 from typing import Any, NamedTuple, Protocol
 
 from starprobe.bench.records import FinishReason, Outcome, Style, Treatment, TreatmentCode, Verdict
 from starprobe.probes.errors import UserError
 from starprobe.probes.schema import ShownOption
 
-GROUP = "starprobe.readers"
-READERS = ("neural", "rules", "judge:MODEL", "neural+judge:MODEL", "MODULE:NAME")
-"""What `--reader` takes."""
 OFFLINE_READERS = ("neural", "learned", "rules")
 """Names of files of verdicts, best first: whose count where no reader is asked for. Runs of before
 version 0.3 hold those of a reader called `learned`."""
@@ -80,16 +76,6 @@ class Reader(Protocol):
 
     def close(self) -> None:
         """Frees what it holds; may be called twice."""
-
-
-def default_reader() -> str:
-    """`neural` where its weights and torch are installed, else `rules`."""
-    weights = resources.files("starprobe.bench.readers").joinpath("weights")
-    there = weights.is_dir() and find_spec("torch") and find_spec("transformers")
-    return "neural" if there else "rules"
-
-
-DEFAULT_READER = default_reader()
 
 
 def read_one(reader: Reader, reading: Reading) -> Verdict:

@@ -22,7 +22,6 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from starprobe.bench.files import read_jsonl, write_atomic
-from starprobe.bench.readers import load_reader
 from starprobe.bench.readers.agreement import (
     Interval,
     Table,
@@ -47,9 +46,9 @@ from starprobe.bench.readers.annotated import (
     labelled_set,
     load_annotated,
 )
-from starprobe.bench.readers.base import DEFAULT_READER
 from starprobe.bench.readers.cascade import most_unsure
 from starprobe.bench.readers.judge import parse
+from starprobe.bench.readers.loading import DEFAULT_READER, load_reader
 from starprobe.bench.records import STYLES, Verdict
 from starprobe.probes.errors import InputError, UserError
 

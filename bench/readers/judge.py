@@ -20,8 +20,8 @@ from starprobe.bench.files import Appender, read_jsonl
 from starprobe.bench.models.base import Backend, Request, generate
 from starprobe.bench.models.thinking import WRITTEN
 from starprobe.bench.readers.annotated import CODES, treatment_of
-from starprobe.bench.readers.attribution import attribute
 from starprobe.bench.readers.base import ErrorCounts, Reading, error_counts, verdict
+from starprobe.bench.readers.text.attribution import attribute
 from starprobe.bench.records import MULTI, Outcome, Sampling, Verdict
 from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Message, Prompt

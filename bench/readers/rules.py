@@ -12,7 +12,8 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from starprobe.bench.readers.attribution import (
+from starprobe.bench.readers.base import ErrorCounts, Reading, error_counts, verdict
+from starprobe.bench.readers.text.attribution import (
     DECLARES,
     DRIFTS,
     INSIDE,
@@ -23,9 +24,8 @@ from starprobe.bench.readers.attribution import (
     new_words,
     spans_of,
 )
-from starprobe.bench.readers.base import ErrorCounts, Reading, error_counts, verdict
-from starprobe.bench.readers.segments import FUZZY
-from starprobe.bench.readers.words import (
+from starprobe.bench.readers.text.segments import FUZZY
+from starprobe.bench.readers.text.words import (
     COMPARE,
     JUDGE,
     NEGATION,

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import re
 
-from starprobe.bench.readers.announced import WINDOW, Stated, leader
-from starprobe.bench.readers.options import Options
-from starprobe.bench.readers.segments import Document
+from starprobe.bench.readers.text.announced import WINDOW, Stated, leader
+from starprobe.bench.readers.text.options import Options
+from starprobe.bench.readers.text.segments import Document
 from starprobe.bench.records import FinishReason, Outcome
 
 _STOPPED = re.compile(

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 
-from starprobe.bench.readers.announced import (
+from starprobe.bench.readers.text.announced import (
     CASE,
     DENY,
     HEADS,
@@ -28,11 +28,11 @@ from starprobe.bench.readers.announced import (
     of_mentions,
     refused_in,
 )
-from starprobe.bench.readers.labels import is_label, labels_at, reference_at, segment_at
-from starprobe.bench.readers.options import Options
-from starprobe.bench.readers.outcome import breaks_off, declines
-from starprobe.bench.readers.segments import LABEL, LEAD, TEXT, Document, Mention
-from starprobe.bench.readers.words import JUDGE, NEGATION, NEGATIVE, REJECT, STOP, word_set
+from starprobe.bench.readers.text.labels import is_label, labels_at, reference_at, segment_at
+from starprobe.bench.readers.text.options import Options
+from starprobe.bench.readers.text.outcome import breaks_off, declines
+from starprobe.bench.readers.text.segments import LABEL, LEAD, TEXT, Document, Mention
+from starprobe.bench.readers.text.words import JUDGE, NEGATION, NEGATIVE, REJECT, STOP, word_set
 
 _ARROW = re.compile(
     r"(?:\u2192|->|=>|\u21d2|\u27f9|\bi\.e\.,?|\bnamely,?|: | - |= ?) *(?:so )?(?:the )?"

@@ -9,8 +9,8 @@ import re
 from itertools import pairwise
 from typing import NamedTuple
 
-from starprobe.bench.readers.segments import FUZZY, LEAD, Document, Mention, Segment
-from starprobe.bench.readers.words import PRONOUN, STOP, word_set
+from starprobe.bench.readers.text.segments import FUZZY, LEAD, Document, Mention, Segment
+from starprobe.bench.readers.text.words import PRONOUN, STOP, word_set
 
 DECLARATION = re.compile(
     r"\banswers?\b[^.?!\n:]{0,60}?(?:\b(?:is|are|would be|should be|must be)\b|[:=])|"

@@ -9,16 +9,16 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from starprobe.bench.readers.labels import (
+from starprobe.bench.readers.text.labels import (
     Reference,
     labels_at,
     mentions_after,
     reference_at,
     segment_at,
 )
-from starprobe.bench.readers.options import Options
-from starprobe.bench.readers.segments import FUZZY, LABEL, TEXT, Document, Mention
-from starprobe.bench.readers.words import JUDGE, STOP, word_set
+from starprobe.bench.readers.text.options import Options
+from starprobe.bench.readers.text.segments import FUZZY, LABEL, TEXT, Document, Mention
+from starprobe.bench.readers.text.words import JUDGE, STOP, word_set
 
 FAR, NEAR, LAST, WEAK = 3, 2, 1, 0
 """How far an option may stand behind a cue: in the rest of the sentence; right behind; right behind

@@ -10,9 +10,9 @@ import re
 from bisect import bisect_left, bisect_right
 from typing import NamedTuple
 
-from starprobe.bench.readers.options import Options
-from starprobe.bench.readers.segments import LABEL, LEAD, TEXT, Document, Mention, Segment
-from starprobe.bench.readers.words import (
+from starprobe.bench.readers.text.options import Options
+from starprobe.bench.readers.text.segments import LABEL, LEAD, TEXT, Document, Mention, Segment
+from starprobe.bench.readers.text.words import (
     AFTER_LABEL,
     COPULA,
     NOT_LABEL_AFTER,

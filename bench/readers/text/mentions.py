@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 
-from starprobe.bench.readers.labels import find_labels, find_ordinals
-from starprobe.bench.readers.options import Options
-from starprobe.bench.readers.segments import FUZZY, TEXT, Document, Mention, Segment, cut
-from starprobe.bench.readers.words import COPULA, ORDINAL_WORDS, STOP
+from starprobe.bench.readers.text.labels import find_labels, find_ordinals
+from starprobe.bench.readers.text.options import Options
+from starprobe.bench.readers.text.segments import FUZZY, TEXT, Document, Mention, Segment, cut
+from starprobe.bench.readers.text.words import COPULA, ORDINAL_WORDS, STOP
 
 _QUANTITY = re.compile(r"[^\w\s]{0,2}\d[\d.,:]*[^\w\s]{0,2} ?[^\W\d]*[^\w\s]{0,2}\Z")
 """A number with or without a unit."""

@@ -11,12 +11,12 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from starprobe.bench.readers.announced import Stated
-from starprobe.bench.readers.answer import stated, verdicts_of
-from starprobe.bench.readers.mentions import TELLING, find
-from starprobe.bench.readers.options import Options, prepare
-from starprobe.bench.readers.outcome import outcome_of
-from starprobe.bench.readers.segments import (
+from starprobe.bench.readers.text.announced import Stated
+from starprobe.bench.readers.text.answer import stated, verdicts_of
+from starprobe.bench.readers.text.mentions import TELLING, find
+from starprobe.bench.readers.text.options import Options, prepare
+from starprobe.bench.readers.text.outcome import outcome_of
+from starprobe.bench.readers.text.segments import (
     FUZZY,
     LABEL,
     LEAD,
@@ -26,7 +26,7 @@ from starprobe.bench.readers.segments import (
     Segment,
     own_end,
 )
-from starprobe.bench.readers.topics import (
+from starprobe.bench.readers.text.topics import (
     BACK,
     CONCLUDES,
     CONCLUSION,
@@ -42,7 +42,7 @@ from starprobe.bench.readers.topics import (
     members_of,
     next_topic,
 )
-from starprobe.bench.readers.words import (
+from starprobe.bench.readers.text.words import (
     CONTRAST,
     JUDGE,
     OPENING,

@@ -10,7 +10,7 @@ from bisect import bisect_left
 from itertools import accumulate, repeat
 from typing import NamedTuple
 
-from starprobe.bench.readers.words import FLAGS, STOP, TOKEN, normalise, stem, word_set
+from starprobe.bench.readers.text.words import FLAGS, STOP, TOKEN, normalise, stem, word_set
 
 _LINE = re.compile(r"[^\n]+")
 _MARKER = re.compile(
