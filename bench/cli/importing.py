@@ -55,6 +55,9 @@ def import_(
     json_responses: Annotated[
         bool, typer.Option("--json-responses", help="Models answered in JSON; take it as it is.")
     ] = False,
+    importer: Annotated[
+        str | None, typer.Option(metavar="MODULE:NAME", help="One's own code that reads the rows.")
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show three rows and totals; write nothing.")
     ] = False,
@@ -87,6 +90,7 @@ def import_(
             condition=condition,
             questions=questions,
             as_json=json_responses,
+            importer=importer,
         )
         for line in lines(found):
             print(line)
@@ -101,6 +105,7 @@ def import_(
         condition=condition,
         questions=questions,
         as_json=json_responses,
+        importer=importer,
     )
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     info = made.run.info

@@ -6,6 +6,8 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from importlib import import_module
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +50,8 @@ __all__ = [
 ]
 _PASSED_OVER = ("results_", "manifest.json.out", "user.json", "users.json", "projects.json")
 """Files beside responses that hold none: of lm-eval, of Bedrock, of chat exports."""
+PLUG_INS = "starprobe.importers"
+"""Entry point group of importers that other packages bring."""
 _QUESTIONS = {"questions", "question", "probes"}
 """What the file of the questions in a folder is called."""
 
@@ -61,6 +65,7 @@ def import_outputs(
     condition: str | None = None,
     questions: str | None = None,
     as_json: bool = False,
+    importer: str | None = None,
 ) -> Made:
     """A run folder made of the responses in files or folders, whatever tool has written them.
 
@@ -74,6 +79,9 @@ def import_outputs(
         condition: the condition's name, for all that answer no prompt of ours.
         questions: a set or a file that holds the questions, where the responses come without.
         as_json: models were asked for JSON, and their responses are JSON objects.
+        importer: `module:name` of what reads the rows: an object or module with a function
+            `samples(rows)` that gives a `Sample` each. Installed packages bring theirs under the
+            entry point group `starprobe.importers`, with a function `fits(row)` beside.
 
     Raises:
         InputError: naming what was found and what is missing.
@@ -88,6 +96,7 @@ def import_outputs(
         condition=condition,
         questions=questions,
         as_json=as_json,
+        importer=importer,
         notes=notes,
     )
     parts = ["starprobe", "import", *map(str, paths), "--out", "DIR"]
@@ -107,6 +116,7 @@ def preview_outputs(
     condition: str | None = None,
     questions: str | None = None,
     as_json: bool = False,
+    importer: str | None = None,
 ) -> Preview:
     """What `import_outputs` would take in, with nothing written.
 
@@ -121,6 +131,7 @@ def preview_outputs(
         condition=condition,
         questions=questions,
         as_json=as_json,
+        importer=importer,
         notes=notes,
     )
     return preview(found, notes)
@@ -134,6 +145,7 @@ def read_outputs(
     condition: str | None = None,
     questions: str | None = None,
     as_json: bool = False,
+    importer: str | None = None,
     notes: list[str] | None = None,
 ) -> list[Sample]:
     """The samples of files or folders, with their questions, models and conditions.
@@ -153,7 +165,7 @@ def read_outputs(
     for one in files:
         if one != STDIN:
             known.beside(one)
-        found = list(_read(one, mapping or {}, known, as_json, notes))
+        found = list(_read(one, mapping or {}, known, as_json, notes, importer))
         samples += _named(found, model, one, notes)
     if not samples:
         raise InputError(f"{', '.join(map(str, _paths(path)))}: holds no responses")
@@ -207,7 +219,12 @@ def _named(found: list[Sample], model: str | None, path: Path, notes: list[str])
 
 
 def _read(
-    path: Path, mapping: Mapping[str, str], known: Known, as_json: bool, notes: list[str]
+    path: Path,
+    mapping: Mapping[str, str],
+    known: Known,
+    as_json: bool,
+    notes: list[str],
+    importer: str | None,
 ) -> Iterator[Sample]:
     """The samples of one file, or of a folder that is to be read as a whole."""
     if path != STDIN and path.is_dir() and not is_saved_dataset(path):
@@ -224,7 +241,7 @@ def _read(
         if rows is None and _is_one(content.value):
             rows = [(content.name, content.value)]
         content = Content(content.name, rows or _by_model(content) or rows_of(content))
-    return _rows(rows_of(content), content.name, mapping, as_json, notes)
+    return _rows(rows_of(content), content.name, mapping, as_json, notes, importer)
 
 
 def _is_one(value: Mapping[str, Any]) -> bool:
@@ -265,8 +282,33 @@ def _bare(sample: Sample) -> Sample:
     return sample.model_copy(update={"response": parts.text, "reasoning": parts.reasoning})
 
 
+def _plug_in(row: Mapping[str, Any], importer: str | None) -> Any:
+    """The plug-in that reads rows like this one: the one that is named, or an installed one.
+
+    Raises:
+        InputError: what is named cannot be loaded, or is no importer.
+    """
+    if importer is None:
+        found = (point.load() for point in entry_points(group=PLUG_INS))
+        return next((one for one in found if one.fits(row)), None)
+    module, _, attribute = importer.partition(":")
+    try:
+        loaded: Any = import_module(module)
+        loaded = getattr(loaded, attribute) if attribute else loaded
+    except (ImportError, AttributeError) as error:
+        raise InputError(f"--importer {importer}: cannot be loaded: {error}") from None
+    if not callable(getattr(loaded, "samples", None)):
+        raise InputError(f"--importer {importer}: has no function samples(rows)")
+    return loaded
+
+
 def _rows(
-    rows: list[Row], name: str, mapping: Mapping[str, str], as_json: bool, notes: list[str]
+    rows: list[Row],
+    name: str,
+    mapping: Mapping[str, str],
+    as_json: bool,
+    notes: list[str],
+    importer: str | None,
 ) -> Iterator[Sample]:
     """The samples of rows, which are all of one kind; the first one says which."""
     if not rows:
@@ -274,7 +316,18 @@ def _rows(
     if mapping:
         rows = tables.with_mapping(rows, mapping)
         if "response" in mapping:
-            return tables.samples(rows, name, as_json)
+            yield from tables.samples(rows, name, as_json)
+            return
+    first = rows[0][1]
+    plug_in = _plug_in(first, importer)
+    if plug_in is not None:
+        yield from plug_in.samples(rows)
+        return
+    yield from _built_in(rows, name, as_json, notes)
+
+
+def _built_in(rows: list[Row], name: str, as_json: bool, notes: list[str]) -> Iterator[Sample]:
+    """The samples of rows of a kind that we know."""
     first = rows[0][1]
     if own_row(first):
         return own_samples(rows)

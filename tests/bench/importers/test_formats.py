@@ -316,3 +316,29 @@ def test_standard_input_is_a_file_too(tmp_path: Path, monkeypatch: pytest.Monkey
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
         run = import_outputs("-", tmp_path / name.partition(" ")[0]).run
         assert told(run, keys=False) == truth(keys=False)
+
+
+def test_ones_own_code_reads_rows_of_ones_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mine_for_tests.py").write_text(
+        "from starprobe.bench.importers import Sample\n"
+        "def fits(row): return 'frage' in row\n"
+        "def samples(rows):\n"
+        "    for where, row in rows:\n"
+        "        yield Sample(where=where, question=row['frage'], response=row['x'], model='m')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    path = write(tmp_path / "x.jsonl", {"frage": "Why?", "x": "So."})
+    run = import_outputs(path, tmp_path / "run", importer="mine_for_tests").run
+    assert [row.text for row in run.responses().values()] == ["So."]
+    with pytest.raises(InputError, match="--importer nope: cannot be loaded"):
+        import_outputs(path, tmp_path / "run", importer="nope")
+    # An installed package is asked by itself.
+    (tmp_path / "mine-1.dist-info").mkdir()
+    (tmp_path / "mine-1.dist-info/METADATA").write_text("Name: mine\nVersion: 1\n")
+    (tmp_path / "mine-1.dist-info/entry_points.txt").write_text(
+        "[starprobe.importers]\nmine = mine_for_tests\n"
+    )
+    again = import_outputs(path, tmp_path / "again").run
+    assert again.responses() == run.responses()
