@@ -23,6 +23,7 @@ import httpx2
 from starprobe.bench.models import names
 from starprobe.bench.models.base import BackendOptions, Request
 from starprobe.bench.models.dialects import Call, Dialect, Quirks, dialect_of, names_in
+from starprobe.bench.models.event_loop import Gate, loop_thread
 from starprobe.bench.models.keys import (
     Auth,
     AwsAuth,
@@ -33,7 +34,6 @@ from starprobe.bench.models.keys import (
     redact,
     secrets,
 )
-from starprobe.bench.models.loop import Gate, loop_thread
 from starprobe.bench.models.names import Provider
 from starprobe.bench.models.thinking import split_reasoning
 from starprobe.bench.models.transport import Endpoint, Fault, open_client, post, server_message

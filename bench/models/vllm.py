@@ -37,6 +37,9 @@ ENVIRONMENT = {
     "VLLM_NO_USAGE_STATS": "1",
     "DO_NOT_TRACK": "1",
     "TOKENIZERS_PARALLELISM": "false",
+    # Threads that spin long at barriers starve each other as soon as anything else runs.
+    "GOMP_SPINCOUNT": "10000",
+    "KMP_BLOCKTIME": "1",
 }
 
 
