@@ -170,8 +170,8 @@ def _plain_training(model: Any, tokenizer: Any, config: StarConfig, folder: Path
 
     from starprobe.star.folder import records
     from starprobe.star.records import TrainRow
-    from starprobe.star.rows import encode
-    from starprobe.star.weights import lora
+    from starprobe.star.tuning.rows import encode
+    from starprobe.star.tuning.weights import lora
 
     stored = records(folder / "ours" / "iteration_001" / "train.jsonl", TrainRow)
     rows = [encode(row, tokenizer) for row in stored]

@@ -73,7 +73,7 @@ def train(
 ) -> None:
     """Teach a model with STaR: sample, check, rationalize, filter, fine-tune, repeat."""
     from starprobe.star.config import described, presets
-    from starprobe.star.launch import launched
+    from starprobe.star.tuning.launch import launched
 
     if explain is not None:
         return _explain(*explain)
@@ -106,8 +106,8 @@ def export(
     ] = None,
 ) -> None:
     """Give trained weights on: merged, as GGUF, for Ollama, or to the Hugging Face hub."""
-    from starprobe.star.export import export as run
     from starprobe.star.folder import Training
+    from starprobe.star.tuning.export import export as run
 
     typer.echo(run(Training(training), to, iteration, out))
 
@@ -142,7 +142,7 @@ def _table(rows: Iterable[tuple[str, str]]) -> None:
 
 
 def _dry_run(config: StarConfig) -> None:
-    from starprobe.star.dry_run import told
+    from starprobe.star.tuning.dry_run import told
 
     for line in told(config):
         typer.echo(line)

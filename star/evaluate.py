@@ -35,7 +35,7 @@ from starprobe.star.folder import Iteration, Phases, records
 from starprobe.star.measure import answered_numbers
 from starprobe.star.prompts import PLAIN, ask_validation
 from starprobe.star.records import Exam, Forgetting, Sample, Scored
-from starprobe.star.weights import on_cpu
+from starprobe.star.tuning.weights import on_cpu
 from starprobe.star.work import Work, base_weights, generate_missing
 
 

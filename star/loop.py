@@ -22,10 +22,8 @@ from starprobe.star.evaluate import (
     take_test,
     validate,
 )
-from starprobe.star.export import card, merge
 from starprobe.star.folder import Iteration, Phases, Splits, Training
 from starprobe.star.judging import judging_numbers, rehearse
-from starprobe.star.launch import finetuned
 from starprobe.star.measure import (
     alarms,
     best_of,
@@ -37,7 +35,10 @@ from starprobe.star.measure import (
 from starprobe.star.prompts import exemplars
 from starprobe.star.questions import splits_of
 from starprobe.star.records import IterationMetrics, Job, Sample, TrainingStats, TrainRow
-from starprobe.star.rows import (
+from starprobe.star.sample import gather
+from starprobe.star.tuning.export import card, merge
+from starprobe.star.tuning.launch import finetuned
+from starprobe.star.tuning.rows import (
     balanced,
     direct_rows,
     rejected_for,
@@ -45,7 +46,6 @@ from starprobe.star.rows import (
     supervised_rows,
     train_rows,
 )
-from starprobe.star.sample import gather
 from starprobe.star.verify import load_verifier
 from starprobe.star.work import BackendLoader, Models, Work, base_weights
 

@@ -20,7 +20,7 @@ from starprobe.star.measure import GOOD, solved_questions
 from starprobe.star.prompts import ask, ask_arrival
 from starprobe.star.read import Read
 from starprobe.star.records import Generated, Sample
-from starprobe.star.rows import renderer
+from starprobe.star.tuning.rows import renderer
 from starprobe.star.work import Work
 
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 PACKAGES = ("probes", "bench", "star", "reports")
 SMALL = 60
 """A module of no more lines is rarely an idea of its own."""
-CROWDED = 14
+CROWDED = 16
 """A folder of more modules is hard to hold in the head."""
 NAMES = 24
 """Columns of a module's name in the tree."""

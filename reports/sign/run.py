@@ -37,7 +37,7 @@ from starprobe.reports.sign.experiment import (
     star_arms,
     units,
 )
-from starprobe.star.rows import check_worked
+from starprobe.star.tuning.rows import check_worked
 from starprobe.star.work import base_weights
 
 if TYPE_CHECKING:

@@ -66,7 +66,7 @@ def main() -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer  # noqa: F401
     from trl import SFTConfig, SFTTrainer  # noqa: F401
 
-    import starprobe.star.finetune  # noqa: F401
+    import starprobe.star.tuning.finetune  # noqa: F401
     from starprobe.probes.loading import load_probe_set
 
     torch.set_num_threads(1)

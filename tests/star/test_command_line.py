@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 from starprobe.cli import app
 from starprobe.probes.errors import InputError
 from starprobe.star.config import described, make_config, presets, settings, settings_page, values
-from starprobe.star.dry_run import told
 from starprobe.star.loop import train
+from starprobe.star.tuning.dry_run import told
 from tests.star.test_loop import small
 
 

@@ -25,8 +25,8 @@ from starprobe.star.measure import (
 )
 from starprobe.star.questions import contaminated, split
 from starprobe.star.records import IterationMetrics, Sample
-from starprobe.star.rows import rejected_for
 from starprobe.star.sample import questions_to_ask, replay
+from starprobe.star.tuning.rows import rejected_for
 from starprobe.star.verify import closing_number, same_number
 
 CONFIG = make_config("smollm2", "numbers:train")

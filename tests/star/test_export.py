@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from starprobe.probes.errors import FolderError, InputError, MissingError
-from starprobe.star.export import card, export, hub_name
 from starprobe.star.folder import Training
 from starprobe.star.loop import train
+from starprobe.star.tuning.export import card, export, hub_name
 from tests.star.test_loop import small
 
 

@@ -13,9 +13,9 @@ import pytest
 from starprobe.bench.progress import Silent
 from starprobe.probes.errors import InputError, MissingError
 from starprobe.star.config import StarConfig, make_config
-from starprobe.star.finetune import curve, finetune, row_order, step_count
 from starprobe.star.records import Job, TrainRow
-from starprobe.star.snapshots import Mark, keep, last_whole
+from starprobe.star.tuning.finetune import curve, finetune, row_order, step_count
+from starprobe.star.tuning.snapshots import Mark, keep, last_whole
 
 LONG = {
     "steps": 6, "step_growth": 1, "train_batch_size": 4, "lora_r": 2, "lora_alpha": 4,
@@ -167,7 +167,7 @@ def test_pairs_killed_in_the_middle_go_on_to_the_same_weights(job: Callable[...,
                 def die(*_: Any) -> None:
                     raise KeyboardInterrupt
 
-                patch.setattr("starprobe.star.snapshots.keep", die)
+                patch.setattr("starprobe.star.tuning.snapshots.keep", die)
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
         finetune(cut, InPairs())
@@ -236,7 +236,7 @@ def test_fewer_rows_at_once_give_the_same(job: Callable[..., Job]) -> None:
 def test_too_little_memory_is_told_in_one_line() -> None:
     import torch
 
-    from starprobe.star.weights import enough_memory
+    from starprobe.star.tuning.weights import enough_memory
 
     with pytest.raises(MissingError, match="rows_at_once=1"), enough_memory():
         raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.\nmore")

@@ -11,9 +11,9 @@ from starprobe.bench.lm_eval_tasks.evaluating import DocumentScore, scores_of
 from starprobe.probes.errors import InputError
 from starprobe.star.config import make_config
 from starprobe.star.evaluate import by_documents, is_ours, look_ahead
-from starprobe.star.export import card
 from starprobe.star.loop import train
 from starprobe.star.tables import differences
+from starprobe.star.tuning.export import card
 from tests.star.test_loop import small
 
 

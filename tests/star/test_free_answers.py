@@ -26,7 +26,7 @@ from starprobe.star.prompts import ask, exemplars, reasons_of, shown_for, traini
 from starprobe.star.questions import keyed
 from starprobe.star.read import read
 from starprobe.star.records import Sample
-from starprobe.star.rows import answer_sentence, turned
+from starprobe.star.tuning.rows import answer_sentence, turned
 from starprobe.star.verify import claims, closing_number, last_number, load_verifier
 from tests.star.test_loop import small
 

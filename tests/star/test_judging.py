@@ -17,8 +17,8 @@ from starprobe.star.config import StarConfig, make_config
 from starprobe.star.filters import apply_filters
 from starprobe.star.judging import by_consensus, by_reward, decided_by, judging_numbers, score_of
 from starprobe.star.loop import train
-from starprobe.star.rows import rejected_for
 from starprobe.star.tables import explain, judged
+from starprobe.star.tuning.rows import rejected_for
 from tests.bench.judges.server import JudgeServer, chat
 from tests.star.conftest import Tutor
 from tests.star.test_deciding import question, sample

@@ -16,9 +16,9 @@ from starprobe.bench.models.worker import LineProcess
 from starprobe.bench.progress import Silent
 from starprobe.probes.errors import FolderError, InputError, MissingError
 from starprobe.star.config import StarConfig, make_config
-from starprobe.star.finetune import finetune
-from starprobe.star.launch import apart, command, environment, finetuned, launched, relayed
 from starprobe.star.records import Job
+from starprobe.star.tuning.finetune import finetune
+from starprobe.star.tuning.launch import apart, command, environment, finetuned, launched, relayed
 from tests.star.test_finetune import Notes, assert_close, job
 
 __all__ = ["job"]
@@ -44,9 +44,9 @@ def test_on_the_cpu_torchrun_starts_the_processes() -> None:
     words = command(config(processes=2), Path("job.json"), gpus=0)
     assert words[1:] == [
         "-m", "torch.distributed.run", "--standalone", "--nproc_per_node", "2",
-        "-m", "starprobe.star.launch", "job.json",
+        "-m", "starprobe.star.tuning.launch", "job.json",
     ]  # fmt: skip
-    assert command(config(), Path("j"), gpus=0)[1:] == ["-m", "starprobe.star.launch", "j"]
+    assert command(config(), Path("j"), gpus=0)[1:] == ["-m", "starprobe.star.tuning.launch", "j"]
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_on_gpus_accelerate_takes_our_configuration(
     assert made["ACCELERATE_MIXED_PRECISION"] == "bf16"
     assert (parsed.nproc_per_node, parsed.training_script) == (
         "4",
-        "starprobe.star.launch",
+        "starprobe.star.tuning.launch",
     )
     assert parsed.multi_gpu is (tuning != "full") and parsed.use_fsdp is (tuning == "full")
 

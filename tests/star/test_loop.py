@@ -212,8 +212,8 @@ def test_pairs_are_trained_on_after_the_kept_rows(
 @pytest.mark.parametrize(
     "stage",
     [
-        "starprobe.star.finetune.save",
-        "starprobe.star.finetune._stats",
+        "starprobe.star.tuning.finetune.save",
+        "starprobe.star.tuning.finetune._stats",
         "starprobe.star.evaluate.ask_validation",
     ],
 )

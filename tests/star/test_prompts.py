@@ -16,7 +16,7 @@ from starprobe.probes.rendering import render
 from starprobe.star.config import make_config, parse_settings, presets
 from starprobe.star.prompts import ask, exemplars, shown_for, training_prompt
 from starprobe.star.records import TrainRow
-from starprobe.star.rows import completion, encode
+from starprobe.star.tuning.rows import completion, encode
 
 QUESTIONS = load_probe_set("numbers:train:n=8").questions
 

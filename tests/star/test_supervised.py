@@ -15,10 +15,10 @@ from starprobe.probes.errors import InputError
 from starprobe.probes.loading import load_probe_set
 from starprobe.probes.schema import Prompt, Question
 from starprobe.star.config import StarConfig, make_config
-from starprobe.star.export import card
 from starprobe.star.loop import train
 from starprobe.star.prompts import exemplars, order_of, training_prompt
-from starprobe.star.rows import supervised_rows, worked_answer, worked_like_examples
+from starprobe.star.tuning.export import card
+from starprobe.star.tuning.rows import supervised_rows, worked_answer, worked_like_examples
 
 NUMBERS = load_probe_set("numbers:train:n=24").questions
 CAPITALS = Question(

@@ -15,11 +15,11 @@ from starprobe.probes.loading import load_probe_set, write_questions
 from starprobe.probes.numbers import NumbersSpec, make_numbers
 from starprobe.star.config import make_config, values
 from starprobe.star.evaluate import compared
-from starprobe.star.export import card
 from starprobe.star.folder import Training
 from starprobe.star.loop import train
 from starprobe.star.questions import held_back
 from starprobe.star.tables import differences
+from starprobe.star.tuning.export import card
 from tests.star.conftest import Tutor
 from tests.star.test_deciding import sample
 from tests.star.test_loop import small

@@ -15,7 +15,7 @@ from starprobe.star.filters import decide
 from starprobe.star.prompts import ask, training_prompt
 from starprobe.star.read import read
 from starprobe.star.records import Generated, Sample
-from starprobe.star.rows import balanced, turned
+from starprobe.star.tuning.rows import balanced, turned
 
 QUESTIONS = {one.id: one for one in load_probe_set("numbers:train:n=12").questions}
 

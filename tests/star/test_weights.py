@@ -12,9 +12,9 @@ import pytest
 from starprobe.bench.models import BackendOptions, load_backend
 from starprobe.bench.progress import Silent
 from starprobe.star.config import make_config
-from starprobe.star.finetune import halve
 from starprobe.star.loop import train
-from starprobe.star.weights import dtype, load_model, loading, lora, padding_free
+from starprobe.star.tuning.finetune import halve
+from starprobe.star.tuning.weights import dtype, load_model, loading, lora, padding_free
 from tests.star.test_loop import small
 
 needs_vllm = pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed")
@@ -181,7 +181,7 @@ def test_qlora_trains_on_a_gpu(
 def test_sharded_full_fine_tuning_on_a_gpu_is_that_of_one_process(
     wide_model: Path, numbers_file: Path, tutor: Any, tmp_path: Path
 ) -> None:
-    from starprobe.star.launch import launch_file
+    from starprobe.star.tuning.launch import launch_file
 
     changed = {"tuning": "full", "device": "auto", "iterations": 1, "learning_rate": 1e-3}
     one = train(small(wide_model, numbers_file, **changed), tmp_path / "one", load=tutor)

@@ -1,6 +1,6 @@
 """Fine-tunes in processes of their own: started here, and what such a process does.
 
-`python -m starprobe.star.launch JOB` is one of them, alone or under torchrun or `accelerate
+`python -m starprobe.star.tuning.launch JOB` is one of them, alone or under torchrun or `accelerate
 launch`; it reads its job, trains, and tells its owner. One process on this machine trains without
 any of it.
 """
@@ -21,11 +21,11 @@ from starprobe.bench.progress import Silent, Watcher
 from starprobe.probes import errors
 from starprobe.probes.errors import InputError, UserError
 from starprobe.star.config import StarConfig
-from starprobe.star.finetune import finetune
 from starprobe.star.records import Job, TrainingStats
+from starprobe.star.tuning.finetune import finetune
 from starprobe.star.work import sampling_backend
 
-WORKER = "starprobe.star.launch"
+WORKER = "starprobe.star.tuning.launch"
 LAUNCHED = (
     "RANK", "WORLD_SIZE", "LOCAL_", "GROUP_", "ROLE_", "MASTER_", "TORCHELASTIC_", "TORCH_NCCL_",
     "ACCELERATE_", "FSDP_",
@@ -40,7 +40,7 @@ def finetuned(job: Job, watcher: Watcher) -> TrainingStats:
         UserError: what a user can cure; what was trained so far is kept.
     """
     if not apart(job.config):
-        from starprobe.star.finetune import finetune
+        from starprobe.star.tuning.finetune import finetune
 
         return finetune(job, watcher)
     file = job.snapshots / "job.json"

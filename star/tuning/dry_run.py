@@ -22,13 +22,13 @@ from starprobe.bench.progress import Silent
 from starprobe.probes.loading import load_probe_set
 from starprobe.probes.schema import Question
 from starprobe.star.config import StarConfig
-from starprobe.star.finetune import steps_of
 from starprobe.star.folder import Splits
-from starprobe.star.launch import finetuned
 from starprobe.star.loop import looked_ahead
 from starprobe.star.prompts import ask, completion, training_prompt
 from starprobe.star.records import Job, TrainRow
-from starprobe.star.rows import Render, renderer
+from starprobe.star.tuning.finetune import steps_of
+from starprobe.star.tuning.launch import finetuned
+from starprobe.star.tuning.rows import Render, renderer
 from starprobe.star.work import BackendLoader, Models, base_weights
 
 PROMPTS = 16

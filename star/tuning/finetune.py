@@ -27,9 +27,9 @@ from starprobe.probes.errors import InputError, MissingError
 from starprobe.star.config import StarConfig
 from starprobe.star.folder import records, replace_folder
 from starprobe.star.records import Job, TrainingStats, TrainRow
-from starprobe.star.rows import Encoded, encode
-from starprobe.star.snapshots import keeper, last_whole
-from starprobe.star.weights import (
+from starprobe.star.tuning.rows import Encoded, encode
+from starprobe.star.tuning.snapshots import keeper, last_whole
+from starprobe.star.tuning.weights import (
     enough_memory,
     is_adapter,
     load_model,
