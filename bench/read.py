@@ -322,6 +322,20 @@ def classify_file(
     return done
 
 
+def readings_of(path: Path, shard: Shard | None = None) -> Iterator[Reading]:
+    """The readings of a run folder, or of a file of responses.
+
+    Raises:
+        FolderError: no run folder.
+        InputError: a line that cannot be read.
+    """
+    if path.is_dir():
+        run = Run(path)
+        yield from (reading for reading, _ in _readings(run.prompts(), run.responses().values()))
+    else:
+        yield from read_lines(path, shard)
+
+
 def read_lines(source: Path, shard: Shard | None = None) -> Iterator[Reading]:
     """The readings of a file, or of one part of it: our own lines, or what `import` reads.
 

@@ -44,6 +44,13 @@ def classify(
         int, typer.Option(min=0, help="Processes that read; 0 is one for each processor.")
     ] = 0,
     shard: ShardOf = None,
+    export: Annotated[
+        Path | None,
+        typer.Option(help="Of a judge: write the requests as an OpenAI-style batch, ask nothing."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Of a judge: requests and tokens, ask nothing.")
+    ] = False,
 ) -> None:
     """Read responses option by option: what is reasoned about, for or against, and the answer.
 
@@ -59,6 +66,8 @@ def classify(
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     count = workers or default_workers()
     name = reader or classifier or DEFAULT_READER
+    if "judge:" in name and _told(path, name, export, console, dry_run):
+        return
     if path.is_dir():
         from starprobe.bench.read import classify_run
 
@@ -69,6 +78,26 @@ def classify(
     if shard is not None:
         return _part(path, out, name, count, shard)
     return _file(path, out or path.with_suffix(".verdicts.jsonl"), name, count, console)
+
+
+def _told(path: Path, name: str, export: Path | None, console: Console, dry_run: bool) -> bool:
+    """Says what a judge will take, or writes its requests; whether that was all that was wanted."""
+    from starprobe.bench.files import write_jsonl
+    from starprobe.bench.read import readings_of
+    from starprobe.bench.readers.judge import JudgeReader, batch_line
+
+    first, _, model = name.rpartition("judge:")
+    if export is not None:
+        write_jsonl(export, (batch_line(reading, model) for reading in readings_of(path)))
+        console.print(f"Written: {export}; keep the batch's output as {JudgeReader(model).file}")
+        return True
+    found = JudgeReader(model).estimate(readings_of(path))
+    most = "at most a third of " if first else ""
+    console.print(
+        f"{model}: {most}{found.requests:,} requests, about {found.tokens_in:,} tokens in and "
+        f"{found.tokens_out:,} out; replies that are kept are not paid for again"
+    )
+    return dry_run
 
 
 def _file(path: Path, out: Path, reader: str, workers: int, console: Console) -> None:

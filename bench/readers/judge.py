@@ -28,6 +28,8 @@ from starprobe.probes.schema import Message, Prompt
 
 VERSION = 2
 MAX_TOKENS = 1024
+OUT = 80
+"""Tokens of an annotation, about."""
 WINDOW = 256
 """Responses that are asked about in one go."""
 OUTCOMES: tuple[Outcome, ...] = ("answered", "no_answer", "refused", "multi", "cut")
@@ -89,7 +91,6 @@ class Estimate(NamedTuple):
     tokens_in: int
     """Four characters a token."""
     tokens_out: int
-    """At most."""
 
 
 class JudgeReader:
@@ -117,7 +118,7 @@ class JudgeReader:
         self._backend = backend
         if replies is None and backend is None:
             replies = _cache_file(model)
-        self._file = replies
+        self.file = replies
         self._kept = stored_replies(replies) if replies is not None else {}
 
     def read(self, readings: Iterable[Reading]) -> Iterator[Verdict | None]:
@@ -152,9 +153,9 @@ class JudgeReader:
             if generation.error is None:
                 new[request_id] = generation.text
         self._kept |= new
-        if self._file is not None and new:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            with Appender(self._file) as appender:
+        if self.file is not None and new:
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            with Appender(self.file) as appender:
                 appender.append({"custom_id": key, "reply": text} for key, text in new.items())
         return found | new
 
@@ -173,7 +174,7 @@ class JudgeReader:
             if request.id not in self._kept:
                 requests += 1
                 tokens += len(request.prompt.text) // 4
-        return Estimate(requests, tokens, requests * 24)
+        return Estimate(requests, tokens, requests * OUT)
 
     def errors(self) -> ErrorCounts | None:
         """None, but for a judge that was measured."""

@@ -153,3 +153,20 @@ def test_what_an_option_is_reasoned_about_with_is_shown_by_attribution() -> None
     assert verdict is not None
     (start, end), *_ = verdict.options["B"].spans
     assert "it has a handle" in READING.text[start:end]
+
+
+def test_what_a_judge_takes_is_said_and_written_before_anything_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from starprobe.bench.cli.read import classify
+
+    monkeypatch.setenv("STARPROBE_CACHE", str(tmp_path / "cache"))
+    source, batch = tmp_path / "in.jsonl", tmp_path / "batch.jsonl"
+    options = [{"label": shown.label, "text": shown.text} for shown in SHOWN]
+    row = {"id": "r1", "question": READING.stem, "options": options, "response": READING.text}
+    source.write_text(json.dumps(row) + "\n")
+    classify(source, "judge:openai:gpt-x", dry_run=True)
+    assert "1 requests" in capsys.readouterr().err
+    classify(source, "judge:openai:gpt-x", export=batch)
+    assert json.loads(batch.read_text()) == batch_line(READING, "openai:gpt-x")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["batch.jsonl", "in.jsonl"]
