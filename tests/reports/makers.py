@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -246,7 +247,7 @@ def one(prompt: Prompt, shape: Shape, repeat: int, rng: random.Random) -> tuple[
     if shape.thinks and "\n\n" in readable:
         reasoning, text = readable.split("\n\n", 1)
     response = Response(
-        id=f"{shape.name}|{prompt.id}|{repeat}",
+        id=hashlib.sha256(f"{shape.name}|{prompt.id}|{repeat}".encode()).hexdigest()[:16],
         prompt_id=prompt.id,
         repeat=repeat,
         model=shape.name,

@@ -30,8 +30,9 @@ def two_readers(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run = make_run(folder / "run", (EAGER,), 12, ("plain",), repeats=3)
     changed = []
     for verdict in run.verdicts("rules").values():
-        question = verdict.id.split("|")[1].split("/")[0]
-        share = dict(READERS_DIFFER).get(question, 0.0) if verdict.id.endswith("|0") else 0.0
+        response = run.responses()[verdict.id]
+        question = run.prompts()[response.prompt_id].question_id
+        share = dict(READERS_DIFFER).get(question, 0.0) if response.repeat == 0 else 0.0
         options = list(verdict.options.items())
         turned = {
             name: treatment.model_copy(

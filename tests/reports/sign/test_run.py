@@ -40,6 +40,7 @@ train_batch_size = 2
 max_length = 2048
 lora_r = 2
 device = "cpu"
+backend = "hf"
 
 [arms.star_option_by_option]
 preset = "rest"
