@@ -148,7 +148,7 @@ def checks(results: Results, secrets: Secrets) -> list[tuple[str, str, Any]]:
     return [
         (
             path.name if several else "",
-            *words.reader_check(check, "DIR" if secrets.active else str(path)),
+            *words.reader_check(check, "DIR" if secrets.active else str(path), results.ranges),
         )
         for path, check in results.checks
     ]

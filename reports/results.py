@@ -19,11 +19,11 @@ from starprobe.bench.annotations.unlike import Unlabelled
 from starprobe.bench.metrics.contrasts import between_models, standings
 from starprobe.bench.metrics.measure import split
 from starprobe.bench.records import Comparison, Metric, NotApplicable, Standing
-from starprobe.bench.results import METRICS_FORMAT, Judged, MetricsFile, measure_run
+from starprobe.bench.results import METRICS_FORMAT, Judged, MetricsFile, ReaderRange, measure_run
 from starprobe.bench.run_folder import Run
 from starprobe.reports.evidence import Evidence
 
-Named = TypeVar("Named", Metric, NotApplicable, Standing, CheckedMetric, Unlabelled)
+Named = TypeVar("Named", Metric, NotApplicable, Standing, CheckedMetric, Unlabelled, ReaderRange)
 Pair = TypeVar("Pair", Comparison, CheckedDifference)
 
 
@@ -41,6 +41,8 @@ class Results:
     """Each two models on the same questions."""
     standings: tuple[Standing, ...]
     left_out: tuple[NotApplicable, ...]
+    ranges: tuple[ReaderRange, ...]
+    """The headline of a model and condition under every reader, where several have read."""
     faithfulness: tuple[Metric, ...]
     judged: tuple[tuple[str, Judged], ...]
     """(folder's name, what judges made of its responses)."""
@@ -74,6 +76,7 @@ class Results:
             models=_both(self.models, names),
             standings=_renamed(self.standings, names),
             left_out=_renamed(self.left_out, names),
+            ranges=_renamed(self.ranges, names),
             faithfulness=_renamed(self.faithfulness, names),
             checks=tuple((path, _check(check, names)) for path, check in self.checks),
         )
@@ -114,6 +117,7 @@ def results_of(evidence: Evidence) -> Results:
         models=tuple(between_models(kept)),
         standings=tuple(standings(kept)),
         left_out=tuple(row for part in parts for row in part.left_out),
+        ranges=tuple(row for part in parts for row in part.ranges),
         faithfulness=tuple(row for part in parts for row in part.faithfulness),
         judged=judged,
         checks=checks,
@@ -162,6 +166,7 @@ def _shown(found: MetricsFile, reader: str, names: Mapping[str, str]) -> Results
         models=found.models,
         standings=found.standings,
         left_out=found.not_applicable,
+        ranges=found.ranges,
         faithfulness=found.faithfulness,
         judged=(),
         checks=(),

@@ -9,6 +9,7 @@ from starprobe.bench.annotations.checked import CheckedMetric, ReaderCheck
 from starprobe.bench.metrics.compare import said
 from starprobe.bench.records import STYLES, Comparison, Metric, Outcome, Style
 from starprobe.bench.records import Standing as Rank
+from starprobe.bench.results import ReaderRange
 from starprobe.bench.statistics.intervals import Estimate
 from starprobe.reports.results import Results
 
@@ -163,7 +164,9 @@ TRANSFER = {
 }
 
 
-def reader_check(check: ReaderCheck, folder: str) -> tuple[str, str]:
+def reader_check(
+    check: ReaderCheck, folder: str, ranges: Sequence[ReaderRange] = ()
+) -> tuple[str, str]:
     """(verdict, sentences): whether the reader can be believed on these responses."""
     first = check.transfer[0]
     if first.verdict != "NOT CHECKED":
@@ -187,6 +190,12 @@ def reader_check(check: ReaderCheck, folder: str) -> tuple[str, str]:
     if total:
         unlike = sum(row.unlike * row.responses for row in check.unlabelled) / total
         hints.append(f"{percent(unlike)} are unlike the texts that the reader was fitted on")
+    widest = max((row.range for row in ranges), default=None)
+    if widest is not None:
+        hints.append(
+            f"and the share of full breakdowns differs by up to {100 * widest:.0f} points between "
+            f"readers"
+        )
     told = f" Of these responses {', '.join(hints)}." if hints else ""
     return (
         first.verdict,

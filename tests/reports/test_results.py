@@ -113,3 +113,24 @@ def test_asked_to_is_the_declared_condition_or_the_range_and_never_the_highest(
         found = words.standing(results_of(evidence), evidence.frame, "scripted:eager", "plain")
         assert found is not None and re.match(said, found.more[0]), found.more
         assert not any("corrected" in line for line in found.more)
+
+
+def test_an_unchecked_reader_is_said_to_be_so_with_how_far_readers_differ(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", (EAGER,), 10, ("plain",))
+    none = {"treatment": "none"}
+    other = [
+        verdict.model_copy(
+            update={
+                "options": {k: t.model_copy(update=none) for k, t in verdict.options.items()},
+                "coverage": 0.0,
+            }
+        )
+        for verdict in run.verdicts("rules").values()
+    ]
+    run.write_verdicts("other", other)
+    html = write_report(run.path, tmp_path / "r.html", reader="rules").read_text(encoding="utf-8")
+    check = html[html.index('class="check not-checked"') :].partition("</p>")[0]
+    assert "NOT CHECKED" in check and "starprobe annotate" in check
+    full = results_of(gather([run.path], "rules")).of("scripted:eager", "plain")["full_breakdown"]
+    assert full.value is not None
+    assert f"differs by up to {100 * full.value:.0f} points between readers" in check
