@@ -117,8 +117,9 @@ def until(found: object, process: subprocess.Popen[str]) -> None:
 
 
 def children(pid: int) -> list[int]:
-    path = Path(f"/proc/{pid}/task/{pid}/children")
-    return [int(child) for child in path.read_text().split()]
+    """Of all its threads: each part is started by a thread of its own."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for path in tasks for child in path.read_text().split()]
 
 
 def asked_prompts(out: Path) -> list[Prompt]:
