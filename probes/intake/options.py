@@ -21,6 +21,8 @@ OPTIONS = (
 )  # fmt: skip
 """Names that a field of options goes by, the likeliest first."""
 RIGHT = ("correct_answer", "right_answer", "best_answer", "correct", "answer")
+FLAGS = ("correct", "is_correct", "is_right", "right")
+"""What marks an option as the right one."""
 _WRONG = re.compile(r"^(?:incorrect|wrong|distractor)s?(?:_?(?:answer|option)s?)?_?(\d*)$")
 _COLUMN = re.compile(
     r"^(?:(?:option|choice|opt|op|answer|ans|sol|solution|ending|alternative|mc)[_ ]?)?"
@@ -30,7 +32,7 @@ _LOOKS_LIKE = re.compile(
     r"(?:^|_)(?:options?|choices?|endings?|candidates|alternatives|distractors?|"
     r"incorrect_answers?|wrong_answers?|answer_options|mc\d?_targets?)(?:_|\d|$)"
 )
-_OWN_LABEL = re.compile(r"^\(?([A-Za-z]|\d{1,2})[.):]\s+(\S.*)$", re.DOTALL)
+_OWN_LABEL = re.compile(r"^\(?([A-Za-z]|\d{1,2})(?:[.:]\s+|\)[.:]?\s*)(\S.*)$", re.DOTALL)
 _NUMPY = re.compile(r"array\((\[.*?\])(?:,\s*dtype=[\w.<>']+)?\)", re.DOTALL)
 _STRING = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
 _UNPARTED = re.compile(rf"\[\s*{_STRING}(?:\s+{_STRING})+\s*\]")
@@ -73,11 +75,25 @@ def options_in_row(row: Mapping[str, Any], where: str) -> RowOptions:
     for name in OPTIONS:
         if name in names and _may_be_options(name, row[names[name]], names):
             found = choices(row[names[name]], f"{where}: field {names[name]!r}")
-            return RowOptions(found, (names[name],))
+            return RowOptions(found, (names[name],), _flagged(row[names[name]], found))
     nested = row.get("question")
     if isinstance(nested, Mapping) and not is_empty(nested.get("choices")):
         return RowOptions(choices(nested["choices"], f"{where}: field 'question.choices'"))
     return _of_targets(row, names, where) or _of_wrong(row, names) or _of_columns(row, names, where)
+
+
+def _flagged(value: Any, found: Sequence[Choice]) -> str | None:
+    """The text of the option that is marked as the right one, where one is."""
+    value = parsed(value) if isinstance(value, str) else value
+    if not isinstance(value, list) or not all(isinstance(one, Mapping) for one in value):
+        return None
+    marks = [{low(name): mark for name, mark in one.items()} for one in value]
+    right = [
+        option.text
+        for option, one in zip(found, marks, strict=True)
+        if any(one.get(name) is True for name in FLAGS)
+    ]
+    return right[0] if len(right) == 1 else None
 
 
 def choices(value: Any, where: str) -> tuple[Choice, ...]:
@@ -219,6 +235,9 @@ def _may_be_options(name: str, value: Any, names: Mapping[str, str]) -> bool:
         return several
     if isinstance(value, Mapping) and "answer_start" in value:  # Spans of a text, as in SQuAD.
         return False
+    inner = value[0] if several and isinstance(value, list) else None
+    if isinstance(inner, Mapping) and {low(str(one)) for one in inner} & {*FLAGS}:
+        return True
     return several and bool(
         {"answer", "answer_key", "label", "correct_answer", "target"} & {*names}
     )

@@ -20,10 +20,10 @@ from starprobe.probes.schema import Option, Question
 
 STEMS = (
     "question", "question_text", "question_stem", "stem", "query", "problem", "ctx", "goal",
-    "instruction", "input",
+    "instruction", "input", "sentence", "prompt",
 )  # fmt: skip
 """Names that a question goes by, the likeliest first; case does not matter."""
-PASSAGES = ("passage", "article", "context", "story")
+PASSAGES = ("passage", "article", "context", "story", "premise")
 """What a question is about, where that stands in a field of its own."""
 IDS = ("id", "question_id", "qid", "example_id", "uid", "ind", "idx")
 ANSWERS = (

@@ -84,6 +84,11 @@ HUB_ROWS = {
     "a mapping": {"question": STEM, "options": {"A": "a stone", "B": "a cork"}, "answer": "a cork"},
     "texts with letters": {"question": STEM, "options": ["A) a stone", "B) a cork"],
                            "correct": "B"},
+    "labels without a space": {"question": STEM, "options": ["A)a stone", "B)a cork"],
+                               "correct": "B"},
+    "options of which one is marked": {"question": STEM, "answers": [
+        {"text": "a stone", "isCorrect": False}, {"text": "a cork", "isCorrect": True}]},
+    "a prompt alone": {"prompt": f"{STEM}\nA. a stone\nB. a cork", "answer": "B"},
     "options in the question": {"question": f"{STEM}\nA. a stone\nB. a cork", "answer": "(B)"},
     "strings beside our fields": {"id": "q", "question": STEM, "options": TEXTS, "answer": "B"},
 }  # fmt: skip
