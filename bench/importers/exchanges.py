@@ -32,7 +32,17 @@ NAMES = (
 """Fields that may name the prompt or the question, the surest first."""
 DEEPEST = 4
 """How far inside a row a body may stand."""
-_ASKED = ("request", "request_body", "model_input", "input", "req", "kwargs", "messages", "params", "prompt")
+_ASKED = (
+    "request",
+    "request_body",
+    "model_input",
+    "input",
+    "req",
+    "kwargs",
+    "messages",
+    "params",
+    "prompt",
+)
 
 
 def fits(row: Mapping[str, Any]) -> bool:
