@@ -1,6 +1,7 @@
 """Do checked figures hold what they say when the reader errs otherwise than where it was measured?
 
     python benchmarks/annotate.py coverage [--runs 400] [--repeats 3]
+    python benchmarks/annotate.py page OUT [--n 60]
     python benchmarks/annotate.py texts LABELS RESPONSES
 
 `coverage` makes runs whose truth is known, reads them with a made-up reader of a given sensitivity
@@ -8,6 +9,8 @@ and specificity, labels a sample by the rules of `starprobe annotate`, and count
 interval holds the true share or difference, with its mean width; beside it the interval of as many
 labels drawn at random and no reader. Errors of the reader: a full breakdown of which an option is
 missed, a partial one taken for a full one, and for coverage an option more or less.
+`page` makes a run of the responses whose labels come with the package, and types these labels into
+the labelling page in a Chromium, by keyboard; the download is taken in and the figures are checked.
 `texts` measures the texts that readers are fitted on, for `bench/annotations/training_texts.json`.
 """
 
@@ -15,6 +18,9 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import re
+import shutil
+import subprocess
 from itertools import product
 from pathlib import Path
 from typing import NamedTuple
@@ -23,9 +29,13 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from starprobe.bench.annotations.draw import FLOOR, SPREAD
+from starprobe.bench.annotations.draw import FLOOR, SPREAD, draw
+from starprobe.bench.annotations.labels import shown
 from starprobe.bench.annotations.unlike import training_texts
-from starprobe.bench.readers.annotated import load_annotated
+from starprobe.bench.files import write_jsonl
+from starprobe.bench.readers.annotated import Gold, labelled_set, load_annotated
+from starprobe.bench.records import MULTI
+from starprobe.bench.run_folder import Run
 from starprobe.bench.statistics.intervals import wilson
 from starprobe.bench.statistics.labelled import (
     Side,
@@ -211,6 +221,83 @@ def newcombe(
     )
 
 
+def type_labels(out: Path, count: int) -> None:
+    """Labels that are known, through the page, into a run read by the rules.
+
+    The held-out half: no reader may have learned from it.
+    """
+    from playwright.sync_api import sync_playwright
+
+    out.mkdir(parents=True, exist_ok=True)
+    seen: set[tuple[str, str]] = set()
+    rows = []
+    for row in labelled_set("held_out"):
+        # One response of each source to a question: all of one way of asking.
+        if (row.source, row.reading.stem) not in seen and len(row.reading.shown) > 1:
+            seen.add((row.source, row.reading.stem))
+            rows.append(row)
+    lines = [
+        {
+            "id": row.reading.id,
+            "question": row.reading.stem,
+            "options": [{"label": one.label, "text": one.text} for one in row.reading.shown],
+            "response": row.reading.text,
+            "model": row.source,
+        }
+        for row in rows
+    ]
+    write_jsonl(out / "answers.jsonl", lines)
+    here = ("starprobe", "annotate", out / "run", "--n", count)
+    command(
+        "starprobe", "import", out / "answers.jsonl", "--out", out / "run", "--condition", "plain"
+    )
+    command("starprobe", "classify", out / "run", "--reader", "rules")
+    command(*here, "--page", out / "label.html")
+    run = Run(out / "run")
+    sample = shown(run, draw(run, count))
+    gold_of_text = {letters(row.reading.text): row.gold for row in rows}
+    with sync_playwright() as play:
+        path = shutil.which("chromium")
+        browser = play.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        page = browser.new_page()
+        page.goto(f"file://{(out / 'label.html').resolve()}")
+        for number, one in enumerate(sample, 1):
+            for key in keys_of(gold_of_text[letters(one.response.readable)]):
+                page.keyboard.press(key)
+            page.keyboard.press("Enter")
+            page.wait_for_selector(f"body[data-done='{number}']")
+        with page.expect_download() as started:
+            page.keyboard.press("q")
+        started.value.save_as(out / "labels.me.jsonl")
+        browser.close()
+    command(*here, "--from", out / "labels.me.jsonl")
+    truth = [gold_of_text[letters(row.readable)].style for row in run.responses().values()]
+    share = sum(style == "option_by_option" for style in truth) / len(truth)
+    print(f"By the labels of all {len(truth)} responses {share:.3f} go through every option.")
+
+
+def letters(text: str) -> str:
+    """What identifies a text: importing takes the tags of visible thinking away."""
+    return re.sub(r"</?\w+>|[\W_]", "", text)
+
+
+def keys_of(gold: Gold) -> str:
+    """What is typed on the page for these labels."""
+    labels = list(gold.codes)
+    codes = "".join(code[-1] for code in gold.codes.values())
+    answer = "m" if gold.answer == MULTI else "0"
+    if gold.answer in labels:
+        answer = "123456789abcdefghijkl"[labels.index(gold.answer)]
+    why = {"refused": "r", "cut": "c"}.get(gold.outcome, "n") if answer == "0" else ""
+    return f"{codes}{answer}{why}{'y' if gold.general else 'n'}"
+
+
+def command(*words: object) -> None:
+    """Runs and shows a command."""
+    print("$", *words, flush=True)
+    subprocess.run([str(word) for word in words], check=True)
+
+
 def main() -> None:
     """The command."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -221,19 +308,25 @@ def main() -> None:
     measured = commands.add_parser("texts")
     measured.add_argument("labels", type=Path)
     measured.add_argument("responses", type=Path)
+    typed = commands.add_parser("page")
+    typed.add_argument("out", type=Path)
+    typed.add_argument("--n", type=int, default=60)
     options = parser.parse_args()
+    if options.what == "page":
+        return type_labels(options.out, options.n)
     if options.what == "texts":
         rows = load_annotated(options.labels, options.responses)
         texts = ((row.reading.text, len(row.reading.shown)) for row in rows)
         content = options.labels.read_bytes() + options.responses.read_bytes()
         found = training_texts(texts, hashlib.sha256(content).hexdigest()[:16])
         print(found.model_dump_json(indent=2))
-        return
+        return None
     console = Console(width=130, highlight=False)
     for simulate in (simulate_shares, simulate_changes):
         table, lowest = simulate(options.runs, options.repeats)
         console.print(table)
         console.print(f"Lowest share of intervals that held the truth: {100 * lowest:.1f} %")
+    return None
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from starprobe.bench.annotations.checked import COMPARED, CheckedDifference, ReaderCheck, Transfer
@@ -13,11 +14,13 @@ if TYPE_CHECKING:
     from starprobe.bench.annotations.unlike import Unlabelled
 
 Name = Callable[[str], str]
+FEW = 6
+"""Models and conditions that get a line each."""
 
 
 def points(value: float) -> str:
-    """A share as points, with its sign."""
-    return f"{100 * value:+.0f}"
+    """A share as points, with its sign; 0 has none."""
+    return f"{found:+d}" if (found := round(100 * value)) else "0"
 
 
 def verdict_line(check: ReaderCheck) -> str:
@@ -37,7 +40,7 @@ def error_words(found: Transfer) -> str:
     if found.error is None or found.low is None or found.high is None:
         return "not checked"
     return (
-        f"the reader says 'every option' {points(found.error)} points too often "
+        f"the reader's share of 'every option' is off by {points(found.error)} points "
         f"({points(found.low)} to {points(found.high)})"
     )
 
@@ -72,14 +75,23 @@ def check_parts(check: ReaderCheck, where: str, name: Name = str) -> Iterator[st
         yield from _hints(check.unlabelled, name)
         yield f"Check it: starprobe annotate {where}"
         return
-    for found in check.transfer[1:]:
-        if found.model is not None and found.condition is not None:
-            yield f"  {found.verdict}: {name(found.model)}, {found.condition}: {error_words(found)}"
+    yield from _cells(check.transfer[1:], name)
     yield _metrics(check, name)
     if check.differences:
         yield difference_table(check.differences, name)
     if check.agreement:
         yield _agreement(check)
+
+
+def _cells(found: Sequence[Transfer], name: Name) -> Iterator[str]:
+    """A line for each model and condition, or where they are many, how many got which verdict."""
+    if len(found) > FEW:
+        counts = Counter(one.verdict for one in found)
+        listed = ", ".join(f"{count} {verdict}" for verdict, count in counts.most_common())
+        yield f"  by model and condition: {listed}; each is in metrics.json"
+        return
+    for one in found:
+        yield f"  {one.verdict}: {name(one.model or '')}, {one.condition}: {error_words(one)}"
 
 
 def _table(title: str, columns: Sequence[str]) -> Table:
@@ -94,43 +106,37 @@ def _table(title: str, columns: Sequence[str]) -> Table:
 def _metrics(check: ReaderCheck, name: Name) -> Table:
     from rich.markup import escape
 
+    rows = [row for row in check.metrics if row.metric in COMPARED]
+    names = [f"{name(row.model)}, {row.condition}" for row in rows]
     table = _table(
         f"Checked by the labels of {escape(', '.join(check.by))}",
-        ("model", "condition", "metric", "as read", "checked", "labels", "questions"),
+        ("of", "metric", "as read", "checked", "labels"),
     )
-    for row in check.metrics:
-        if row.metric in COMPARED:
-            checked = escape(f"{row.value:.2f} [{row.low:.2f}, {row.high:.2f}]")
-            table.add_row(
-                escape(name(row.model)),
-                escape(row.condition),
-                row.metric,
-                f"{row.read:.2f}",
-                checked,
-                str(row.labels),
-                str(row.n),
-            )
+    for row, of in zip(rows, names, strict=True):
+        checked = escape(f"{row.value:.2f} [{row.low:.2f}, {row.high:.2f}]")
+        table.add_row(escape(of), row.metric, f"{row.read:.2f}", checked, str(row.labels))
     return table
 
 
-def difference_table(rows: Iterable[CheckedDifference], name: Name = str) -> Table:
+def difference_table(rows: Sequence[CheckedDifference], name: Name = str) -> Table:
     """Paired differences, after minus before, as read and checked."""
     from rich.markup import escape
 
+    pairs = {(row.model_before, row.model_after) for row in rows}
+    several = len(pairs) > 1
     table = _table(
         "Differences, checked by labels",
-        ("models", "condition", "metric", "as read", "checked", "labels", "questions"),
+        ([*(["of"] if several else []), "condition", "metric", "as read", "checked", "labels"]),
     )
     for row in rows:
         one, two = name(row.model_before), name(row.model_after)
         table.add_row(
-            escape(one if one == two else f"{one} -> {two}"),
+            *([escape(one if one == two else f"{one} -> {two}")] if several else []),
             escape(row.condition),
             row.metric,
             f"{row.read:+.2f}",
             escape(f"{row.value:+.2f} [{row.low:+.2f}, {row.high:+.2f}]"),
             f"{row.labels_before} + {row.labels_after}",
-            str(row.n),
         )
     return table
 
@@ -140,7 +146,7 @@ def _agreement(check: ReaderCheck) -> Table:
 
     table = _table(
         "Agreement on the same responses",
-        ("who", "responses", "code kappa", "reasoned F1", "style kappa", "every option", "answer"),
+        ("who", "n", "code kappa", "reasoned F1", "style kappa", "every option", "answer"),
     )
     for row in check.agreement:
         figures = row.codes, row.reasoned, row.style, row.every_option, row.answer
