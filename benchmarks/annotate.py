@@ -137,6 +137,11 @@ class Tally:
         self.count += 1
         self.width += high - low
 
+    @property
+    def share(self) -> float:
+        """Share that held the truth."""
+        return self.held / self.count
+
     def show(self) -> str:
         """Share that held the truth, and mean width."""
         return f"{100 * self.held / self.count:5.1f} %  {self.width / self.count:.2f}"
@@ -155,9 +160,26 @@ def table_of(title: str, *columns: str) -> Table:
     return table
 
 
-def simulate_shares(runs: int, repeats: int) -> tuple[Table, float]:
-    """Checked shares of one side; the table, and the lowest share of intervals that held."""
-    rng, lowest = np.random.default_rng(0), 1.0
+Tallies = dict[int, list[tuple[Tally, Tally, Tally]]]
+"""Labels -> of each case: every option, coverage, labels alone."""
+
+
+def in_short(tallies: Tallies) -> Table:
+    """Over all readers and shares: the lowest share that held, and the mean width."""
+    table = table_of("In short: lowest share of intervals that held, and mean width")
+    for labels, cases in tallies.items():
+        cells = []
+        for place in range(3):
+            lowest = min(case[place].share for case in cases)
+            width = sum(case[place].width / case[place].count for case in cases) / len(cases)
+            cells.append(f"{100 * lowest:5.1f} %  {width:.2f}")
+        table.add_row(str(labels), *cells)
+    return table
+
+
+def simulate_shares(runs: int, repeats: int) -> tuple[Table, Tallies]:
+    """Checked shares of one side."""
+    rng, found_all = np.random.default_rng(0), Tallies()
     title = f"Shares, {QUESTIONS} questions, responses a question: {repeats}"
     table = table_of(title, "reader", "Se", "Sp", "true share")
     for reader, share, labels in product(READERS, SHARES, LABELS):
@@ -173,16 +195,16 @@ def simulate_shares(runs: int, repeats: int) -> tuple[Table, float]:
                 tally.add(found.low, found.high, true)
             drawn = rng.choice(len(made.true), labels, replace=False)
             alone.add(*wilson(int((made.true[drawn] == OPTIONS).sum()), labels), share)
-        lowest = min(lowest, full.held / runs, cover.held / runs)
+        found_all.setdefault(labels, []).append((full, cover, alone))
         rates = f"{reader.sensitivity:.2f}", f"{reader.specificity:.2f}"
         tallies = full.show(), cover.show(), alone.show()
         table.add_row(reader.name, *rates, f"{share:.2f}", str(labels), *tallies)
-    return table, lowest
+    return table, found_all
 
 
-def simulate_changes(runs: int, repeats: int) -> tuple[Table, float]:
+def simulate_changes(runs: int, repeats: int) -> tuple[Table, Tallies]:
     """Checked differences, half the labels on each side, the good reader on the first."""
-    rng, lowest = np.random.default_rng(1), 1.0
+    rng, found_all = np.random.default_rng(1), Tallies()
     shipped = READERS[0]
     title = f"Differences, {QUESTIONS} questions, responses a question: {repeats}; before: good"
     table = table_of(title, "reader after", "before", "after")
@@ -199,10 +221,10 @@ def simulate_changes(runs: int, repeats: int) -> tuple[Table, float]:
                 assert found is not None
                 tally.add(found.low, found.high, true)
             alone.add(*newcombe(rng, first, second, labels // 2), gains[0])
-        lowest = min(lowest, full.held / runs, cover.held / runs)
+        found_all.setdefault(labels, []).append((full, cover, alone))
         tallies = full.show(), cover.show(), alone.show()
         table.add_row(reader.name, f"{before:.2f}", f"{after:.2f}", str(labels), *tallies)
-    return table, lowest
+    return table, found_all
 
 
 def newcombe(
@@ -323,9 +345,9 @@ def main() -> None:
         return None
     console = Console(width=130, highlight=False)
     for simulate in (simulate_shares, simulate_changes):
-        table, lowest = simulate(options.runs, options.repeats)
+        table, tallies = simulate(options.runs, options.repeats)
         console.print(table)
-        console.print(f"Lowest share of intervals that held the truth: {100 * lowest:.1f} %")
+        console.print(in_short(tallies))
     return None
 
 

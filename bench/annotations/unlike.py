@@ -46,6 +46,8 @@ _FORMATS = {
     "formulas": re.compile(r"\\(?:frac|sqrt|times|text|boxed|cdot|left|begin)\b|\$[^$\n]+\$"),
     "headings": re.compile(r"^#{1,6} \S", re.M),
 }
+MOST = 2000
+"""Responses of a model and condition that are looked at; of more, evenly spread ones."""
 MARKS = ("length", "language", "options", "format")
 
 
@@ -71,6 +73,7 @@ class Unlabelled(Record):
     model: str
     condition: str
     responses: int
+    """That were looked at."""
     grey: float | None
     """Share whose probability lies in `GREY`; None where the reader gives none."""
     unlike: float
@@ -149,13 +152,14 @@ def unlabelled(frame: pd.DataFrame) -> Iterator[Unlabelled]:
     """A row for each model and condition of a frame."""
     known = shipped()
     for (model, condition), table in frame.groupby(["model", "condition"], sort=False):
+        p = numbers(table, "p_option_by_option")
+        p = p[~np.isnan(p)]
+        table = table.iloc[:: -(-len(table) // MOST)]
         texts = zip(table["reasoning"], table["text"], table["options"], strict=True)
         found = [
             marks(f"{reasoning}\n\n{text}" if reasoning else text, options, known)
             for reasoning, text, options in texts
         ]
-        p = numbers(table, "p_option_by_option")
-        p = p[~np.isnan(p)]
         yield Unlabelled(
             model=str(model),
             condition=str(condition),

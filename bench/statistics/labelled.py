@@ -371,5 +371,6 @@ def plan_labels(
         low, high = wilson(share * responses, responses)
         return (sqrt((share - low) ** 2 + below) + sqrt((high - share) ** 2 + above)) / 2
 
-    low, high = wilson(share * labels, labels)
+    alone = min(labels, responses)
+    low, high = wilson(share * alone, alone)
     return LabelPlan(labels, half(labels), half(labels / 2) * sqrt(2), (high - low) / 2)
