@@ -17,6 +17,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from starprobe.bench.annotations.labels import annotate_run as annotate
+    from starprobe.bench.annotations.labels import sample_run as annotation_sample
     from starprobe.bench.ask import ask, make_prompt, make_question, run
     from starprobe.bench.battery import BatteryConfig
     from starprobe.bench.battery import run_battery as battery
@@ -57,6 +59,8 @@ _HOMES = {
     "StarConfig": "star:StarConfig",
     "Training": "star:Training",
     "Verdict": "bench.records:Verdict",
+    "annotate": "bench.annotations.labels:annotate_run",
+    "annotation_sample": "bench.annotations.labels:sample_run",
     "ask": "bench.ask:ask",
     "battery": "bench.battery:run_battery",
     "check_questions": "probes.checks:check_questions",
@@ -100,6 +104,8 @@ __all__ = [
     "StarConfig",
     "Training",
     "Verdict",
+    "annotate",
+    "annotation_sample",
     "ask",
     "battery",
     "check_questions",

@@ -12,11 +12,13 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from starprobe.bench.annotations.draw import key_of
+from starprobe.bench.annotations.checked import ReaderCheck
+from starprobe.bench.annotations.draw import draw, key_of
 from starprobe.bench.files import Appender, only_writer, write_jsonl
 from starprobe.bench.readers.annotated import CODES, gold_of, treatment_of
 from starprobe.bench.readers.base import Reading, codes_of, style_of
 from starprobe.bench.records import MULTI, Annotation, Drawn, Outcome, Response
+from starprobe.bench.results import measure_run
 from starprobe.bench.run_folder import Run, file_name
 from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Prompt
@@ -146,6 +148,31 @@ def take_in(run: Run, source: Path, name: str) -> tuple[int, int]:
     with only_writer(run.path), writer(run, name) as file:
         file.append(new)
     return len(found), sum(one.drawn is None for one in found.values())
+
+
+def sample_run(path: Path | str, count: int = 50, reader: str | None = None) -> list[Shown]:
+    """The sample of a run, in its order; draws what it lacks. `Shown.row()` is what to label.
+
+    Raises:
+        FolderError: no run folder, or it cannot be written.
+        InputError: nobody has read the run, or nothing in it can be labelled.
+    """
+    run = Run(path)
+    with only_writer(run.path):
+        return shown(run, draw(run, count, reader))
+
+
+def annotate_run(
+    path: Path | str, source: Path | str, name: str = "me", reader: str | None = None
+) -> ReaderCheck | None:
+    """Takes a file of labels into a run; gives what they say of its reader.
+
+    Raises:
+        FolderError: no run folder, or it cannot be written.
+        InputError: the file holds anything but labels of this run's responses.
+    """
+    take_in(Run(path), Path(source), name)
+    return measure_run(path, reader).reader_check
 
 
 def _rows(source: Path) -> Iterable[tuple[int, dict[str, Any]]]:

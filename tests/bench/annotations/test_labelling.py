@@ -300,6 +300,16 @@ def test_a_judge_labels_the_sample_and_counts_only_where_no_person_has(
     assert person.other.startswith("judge-") and person.codes == 1.0 and person.responses == 3
 
 
+def test_the_same_from_python(labelled: tuple[Run, Truth], tmp_path: Path) -> None:
+    import starprobe
+
+    run, truth = labelled
+    sample = starprobe.annotation_sample(run.path, 6)
+    rows = write_rows(tmp_path / "l.jsonl", (label_row(one, truth) for one in sample))
+    check = starprobe.annotate(run.path, rows, "ann")
+    assert check is not None and check.labels == 6
+
+
 def test_plan_says_what_labels_give(app: typer.Typer) -> None:
     done = RUNNER.invoke(app, ["plan", "--labels", "--after", "0.3"], env={"COLUMNS": "120"})
     assert done.exit_code == 0, done.exception
