@@ -6,6 +6,7 @@ Knows no model and no file but a configuration's own text.
 from __future__ import annotations
 
 import difflib
+import hashlib
 import json
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,7 +15,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, JsonValue, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
 from starprobe.probes.errors import InputError
@@ -79,9 +80,9 @@ class RationalizationSettings(Record):
     rationalize_samples: int = Field(1, ge=1, description="Tries with the hint, a question.")
     hint: Literal["mark", "sentence", "order_trick"] = Field(
         "mark",
-        description='mark: "(CORRECT)" behind the option, in the worked examples too; sentence: '
-        "the answer named after the options; order_trick: no hint at all, the right option is put "
-        "last, where a weak model's choice falls (needs turns).",
+        description='mark: "(CORRECT)" behind the option; sentence: the answer named after the '
+        "options; both in the worked examples too. order_trick: no hint at all, the right option "
+        "is put last, where a weak model's choice falls (needs turns).",
     )
     arrives: bool = Field(
         True,
@@ -161,6 +162,7 @@ class TrainingSettings(Record):
     steps: int | None = Field(
         None, ge=1, description="Steps of the first iteration, instead of epochs."
     )
+    min_steps: int = Field(1, ge=1, description="Steps at least, where epochs make fewer.")
     step_growth: float = Field(
         1.2, ge=1, description="Each iteration's steps are those of the one before times this."
     )
@@ -294,11 +296,16 @@ class StarConfig(Record):
         "controls.",
     )
     style: RationaleStyle = Field(
-        "option_by_option",
-        description="Of the worked examples, and so of what is taught: a reason for every option, "
-        "the reasons for the right one as in the paper, or free text.",
+        "free",
+        description="Of the worked examples, and so of what is taught: free text; paper, the "
+        "reasons for the right option; or option_by_option, a reason for every option.",
     )
     iterations: int = Field(3, ge=1, description="Rounds of the loop at most.")
+    columns: tuple[str, ...] = Field(
+        (),
+        description="Names of the questions' fields where they are not ours: question=problem, "
+        "answer=solution.",
+    )
     limit: int | None = Field(
         None, ge=1, description="Questions to train on at most; None takes all."
     )
@@ -309,6 +316,15 @@ class StarConfig(Record):
     training: TrainingSettings = TrainingSettings()
     evaluation: EvaluationSettings = EvaluationSettings()
     machine: MachineSettings = MachineSettings()
+    engine: dict[str, JsonValue] = Field(
+        default_factory=dict,
+        description="Options of vLLM's engine by its own names, such as engine.max_model_len.",
+    )
+    trainer: dict[str, JsonValue] = Field(
+        default_factory=dict,
+        description="Options of TRL's SFTConfig by its own names, such as trainer.optim or "
+        "trainer.report_to.",
+    )
 
     @model_validator(mode="after")
     def _fits(self) -> StarConfig:
@@ -350,6 +366,8 @@ GROUPS: dict[str, type[Record]] = {
     "evaluation": EvaluationSettings,
     "machine": MachineSettings,
 }
+PASSED_ON = ("engine", "trainer")
+"""Tables whose keys are another library's."""
 FREE = frozenset(
     {
         "machine.checkpoint_minutes", "machine.processes", "machine.accelerate_config",
@@ -376,7 +394,13 @@ def values(config: StarConfig) -> dict[str, Any]:
 def described() -> Iterator[tuple[str, str, str]]:
     """(full name, default, what it means) of every setting."""
     for name, field in settings().items():
-        default = "" if field.is_required() else json.dumps(field.get_default(), default=list)
+        default = (
+            ""
+            if field.is_required()
+            else json.dumps(
+                field.get_default(call_default_factory=True, validated_data={}), default=list
+            )
+        )
         yield name, default, field.description or ""
 
 
@@ -421,10 +445,10 @@ def make_config(
     known = presets()
     if preset not in known:
         raise InputError(f"unknown preset {preset!r}; known are {', '.join(known)}")
-    found = {"model": model, "questions": questions, "preset": preset}
+    found: dict[str, Any] = {"model": model, "questions": questions, "preset": preset}
     found |= flat({key: value for key, value in known[preset].items() if key != "about"})
     found |= flat(overrides or {})
-    nested: dict[str, Any] = {}
+    nested: dict[str, Any] = {name: dict(found.pop(name, {})) for name in PASSED_ON}
     for name, value in found.items():
         group, _, key = name.rpartition(".")
         (nested.setdefault(group, {}) if group else nested)[key] = value
@@ -460,7 +484,7 @@ def flat(given: Mapping[str, Any]) -> dict[str, Any]:
     """
     found: dict[str, Any] = {}
     for key, value in given.items():
-        if key in GROUPS and isinstance(value, Mapping):
+        if key in (*GROUPS, *PASSED_ON) and isinstance(value, Mapping):
             found |= {full_name(f"{key}.{inner}"): one for inner, one in value.items()}
         else:
             found[full_name(key)] = value
@@ -473,7 +497,7 @@ def full_name(key: str) -> str:
     Raises:
         InputError: there is no such setting.
     """
-    if key in settings():
+    if key in settings() or (key.partition(".")[0] in PASSED_ON and "." in key):
         return key
     for name in settings():
         if name.rpartition(".")[2] == key:
@@ -497,8 +521,23 @@ def parse_settings(given: Iterable[str]) -> dict[str, Any]:
         if not equals or not key:
             raise InputError(f"--set {setting!r}: write it as key=value")
         name = full_name(key)
-        found[name] = _value(name, value.strip())
+        passed_on = name.partition(".")[0] in PASSED_ON
+        found[name] = _json(value.strip()) if passed_on else _value(name, value.strip())
     return found
+
+
+def _json(text: str) -> Any:
+    """A number, true, false, null or a table as JSON writes them; else the text itself."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def training_seed(config: StarConfig, iteration: int) -> int:
+    """Of a fine-tune: no two iterations of any two seeds share it."""
+    digest = hashlib.sha256(f"train|{config.seed}|{iteration}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") >> 1
 
 
 def _value(name: str, text: str) -> Any:

@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from starprobe.bench.records import MULTI, Comparison
+from starprobe.bench.records import MULTI
 from starprobe.bench.statistics.intervals import wilson
 from starprobe.probes.schema import Question
 from starprobe.star.config import StarConfig
@@ -222,8 +222,7 @@ def why_stop(done: Sequence[IterationMetrics], config: StarConfig) -> str | None
     """
     least, flat = config.evaluation.smallest_gain, 0
     for one in reversed([metrics for metrics in done if metrics.iteration > 0]):
-        upper = upper_limit(one.gain)
-        if upper is None or upper >= least:
+        if one.gain is None or one.gain.high is None or one.gain.high >= least:
             break
         flat += 1
     if flat < config.evaluation.patience:
@@ -232,17 +231,6 @@ def why_stop(done: Sequence[IterationMetrics], config: StarConfig) -> str | None
         f"a gain of {100 * least:g} points is ruled out for {flat} iterations: the loop stops, the "
         f"best is iteration {best_of(done)}"
     )
-
-
-def upper_limit(gain: Comparison | None) -> float | None:
-    """The most that a gain may be; None where there is none.
-
-    Where no question changed, the interval is a point; 3 / n is what it leaves possible then.
-    """
-    if gain is None or gain.high is None:
-        return None
-    changed = (gain.before_only or 0) + (gain.after_only or 0)
-    return gain.high if changed else max(gain.high, 3 / gain.pairs)
 
 
 def alarms(done: Sequence[IterationMetrics]) -> list[str]:

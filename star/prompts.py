@@ -175,8 +175,8 @@ def prompt_for(
 ) -> Prompt:
     """The question in one shuffle of its options, behind worked examples or not.
 
-    The mark of a hint stands in the examples too (Zelikman et al. 2022, appendix); a sentence
-    concerns the asked question alone.
+    The hint stands in the examples too (Zelikman et al. 2022, appendix; AdaSTaR's code): a model
+    that was never shown what a hint is for answers with the hint.
     """
     condition, hinted = condition_for(config, source), source == "rationalized"
     if not question.options:
@@ -188,10 +188,10 @@ def prompt_for(
     if not few_shot or not config.sampling.shots:
         return asked
     messages, texts = [], []
-    bare = Condition(name=PLAIN, mark=condition.mark)
+    bare = Condition(name=PLAIN, mark=condition.mark, hint=condition.hint)
     for example in shown_for(question, exemplars(config.sampling.examples), config.sampling.shots):
         one = _like(example.as_question(), question)
-        marked = hinted_free(one) if hinted and config.rationalization.hint != "sentence" else one
+        marked = hinted_free(one) if hinted else one
         shown = render(marked, bare)
         labels = {one.option_id: one.label for one in shown.shown}
         answer = rationale(example, config.style, labels)

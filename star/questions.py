@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
 
 from starprobe.probes.checks import overlap
-from starprobe.probes.errors import InputError
+from starprobe.probes.errors import InputError, MissingError
+from starprobe.probes.intake.files import read_content, rows_of
+from starprobe.probes.intake.questions import parse_questions
 from starprobe.probes.loading import load_probe_set
 from starprobe.probes.schema import ProbeSet, Question
 from starprobe.star.config import StarConfig
@@ -62,6 +66,75 @@ def split(
     )
 
 
+HUB = "hub:"
+
+
+def load_questions(config: StarConfig) -> ProbeSet:
+    """The questions of a configuration: a set, a file, a task, or a data set of the hub.
+
+    A data set of the hub is `hub:USER/NAME@SPLIT`, or `hub:FILE@SPLIT` for what `datasets` builds
+    from a file of this machine; its split is `train` where none is named.
+
+    Raises:
+        InputError: they cannot be read as questions.
+        MissingError: the package `datasets` is not installed.
+    """
+    name, columns = config.questions, _columns(config)
+    if not name.startswith(HUB) and not columns:
+        return load_probe_set(name)
+    rows = _hub_rows(name.removeprefix(HUB)) if name.startswith(HUB) else _file_rows(name)
+    first = rows[0][1] if rows else {}
+    missing = [theirs for theirs in columns.values() if rows and theirs not in first]
+    if missing:
+        raise InputError(
+            f"columns: {name} has no column {missing[0]!r}; it has {', '.join(map(str, first))}"
+        )
+    taken = set(columns.values())
+    renamed = [
+        (
+            where,
+            {key: value for key, value in row.items() if key not in taken and key not in columns}
+            | {ours: row[theirs] for ours, theirs in columns.items()},
+        )
+        for where, row in rows
+    ]
+    return ProbeSet(name=name, questions=tuple(parse_questions(renamed)))
+
+
+def _columns(config: StarConfig) -> dict[str, str]:
+    pairs = [one.partition("=") for one in config.columns]
+    wrong = next((one for one in pairs if not one[1] or not one[0] or not one[2]), None)
+    if wrong:
+        raise InputError(f"columns: write OURS=THEIRS, not {''.join(wrong)!r}")
+    return {ours.strip(): theirs.strip() for ours, _, theirs in pairs}
+
+
+def _file_rows(name: str) -> list[tuple[str, dict[str, Any]]]:
+    if not Path(name).exists():
+        raise InputError(f"columns: {name} is no file; they name the columns of one")
+    return rows_of(read_content(Path(name)))
+
+
+def _hub_rows(name: str) -> list[tuple[str, dict[str, Any]]]:
+    try:
+        from datasets import load_dataset
+    except ModuleNotFoundError:
+        raise MissingError("hub: needs the package 'datasets': pip install datasets") from None
+    path, _, split = name.partition("@")
+    try:
+        if Path(path).is_file():
+            kind = Path(path).suffix.removeprefix(".").replace("jsonl", "json")
+            found = load_dataset(kind, data_files=path, split=split or "train")
+        else:
+            found = load_dataset(path, split=split or "train")
+    except Exception as error:  # Whatever a builder raises; the first line says what it was.
+        raise InputError(f"{HUB}{name}: {str(error).strip().splitlines()[0]}") from None
+    return [
+        (f"{HUB}{name}, row {number}", {"id": str(number)} | dict(row))
+        for number, row in enumerate(found)
+    ]
+
+
 def splits_of(config: StarConfig) -> Splits:
     """Which questions of a configuration are trained on, held out, and left out.
 
@@ -71,7 +144,7 @@ def splits_of(config: StarConfig) -> Splits:
     test = held_back(config)
     barred = [load_probe_set(name) for name in config.evaluation.decontaminate]
     barred += [test] if test else []
-    return split(load_probe_set(config.questions), barred, config, test)
+    return split(load_questions(config), barred, config, test)
 
 
 def keyed(questions: Iterable[Question]) -> frozenset[str]:

@@ -16,7 +16,7 @@ from starprobe.bench.files import dump_line
 from starprobe.bench.judges.votes import JudgeCount
 from starprobe.bench.records import MULTI, Comparison, Outcome, Response, Style
 from starprobe.probes.schema import Record
-from starprobe.star.config import FilterName, StarConfig
+from starprobe.star.config import FilterName, StarConfig, training_seed
 
 Source = Literal["sampled", "rationalized"]
 Reason = Literal[
@@ -297,7 +297,7 @@ class Job(Record):
     @property
     def seed(self) -> int:
         """Of this iteration's training."""
-        return self.config.seed + self.iteration
+        return training_seed(self.config, self.iteration)
 
     @property
     def snapshots(self) -> Path:

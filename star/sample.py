@@ -39,7 +39,7 @@ def questions_to_ask(
 
     Args:
         ids: of the training questions.
-        history: the samples of each iteration before, in order.
+        history: the samples and rationalizations of each iteration before, in order.
         config: its `sampler`, and the steps that the rows are to fill.
     """
     if config.sampling.sampler == "all":
@@ -47,22 +47,33 @@ def questions_to_ask(
     states = replay(ids, history)
     order = sorted(range(len(ids)), key=lambda i: (states[ids[i]].last, states[ids[i]].win_rate, i))
     wanted = rows_wanted(config, len(history) + 1)
-    strength = accuracy(history[-1]) if history else 0.5
+    yielded = strength(history[-1]) if history else 0.5
     # As many as should give the rows that the steps take, asked in whole.
-    count = min(len(ids), math.ceil(wanted / max(0.1, strength) / config.sampling.samples))
+    count = min(len(ids), math.ceil(wanted / max(0.1, yielded) / config.sampling.samples))
     return [ids[i] for i in order[:count]]
 
 
 def replay(ids: Sequence[str], history: Sequence[Sequence[Sample]]) -> dict[str, State]:
-    """The state of every question after the iterations so far."""
+    """The state of every question after the iterations so far.
+
+    Of the questions asked, as many are put back with what was learnt of them as the model is
+    strong, squared.
+    """
     states = dict.fromkeys(ids, State(0, 0.0))
     for iteration, samples in enumerate(history, start=1):
-        asked = list(dict.fromkeys(sample.question_id for sample in samples))
-        put_back = round(len(asked) * accuracy(samples) ** 2)
+        asked = list(dict.fromkeys(one.question_id for one in samples if one.source == "sampled"))
+        put_back = round(len(asked) * strength(samples) ** 2)
         for name in asked[:put_back]:
             if name in states:
                 states[name] = State(iteration, win_rate(samples, name))
     return states
+
+
+def strength(samples: Sequence[Sample]) -> float:
+    """Accuracy, and of what is missing from it the share that was right with the hint."""
+    own = accuracy([one for one in samples if one.source == "sampled"])
+    hinted = accuracy([one for one in samples if one.source == "rationalized"])
+    return own + (1 - own) * hinted
 
 
 def rows_wanted(config: StarConfig, iteration: int) -> int:
@@ -78,7 +89,7 @@ def accuracy(samples: Sequence[Sample]) -> float:
 
 
 def win_rate(samples: Sequence[Sample], question_id: str) -> float:
-    """Right among a question's samples."""
+    """Right among a question's tries, the hinted one too: 1, a half or 0 with one of each."""
     return accuracy([one for one in samples if one.question_id == question_id])
 
 
@@ -167,7 +178,8 @@ def drop_unsupported(
 
 def ask_all(work: Work, number: int) -> list[tuple[Generated, Request]]:
     """Every sample of an iteration, still to be made."""
-    history = [work.training.samples(before) for before in range(1, number)]
+    done = [work.training.iteration(before) for before in range(1, number)]
+    history = [[*one.samples(), *one.rationalized()] for one in done]
     chosen = questions_to_ask(work.splits.train, history, work.config)
     return [
         ask(work.questions[name], work.config, number, index, "sampled")

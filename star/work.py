@@ -19,12 +19,11 @@ from starprobe.bench.models.worker import DIED
 from starprobe.bench.progress import Counting
 from starprobe.bench.readers import DEFAULT_READER, load_reader
 from starprobe.probes.errors import FolderError, InputError, MissingError
-from starprobe.probes.loading import load_probe_set
 from starprobe.probes.schema import ProbeSet, Question
 from starprobe.star.config import StarConfig
 from starprobe.star.folder import Iteration, Splits, Training
 from starprobe.star.measure import solved_questions
-from starprobe.star.questions import held_back, splits_of
+from starprobe.star.questions import held_back, load_questions, splits_of
 from starprobe.star.read import Read, read
 from starprobe.star.records import Generated
 from starprobe.star.verify import load_verifier
@@ -93,6 +92,8 @@ class Models:
     def get(self, weights: Path | None) -> Backend:
         """The backend that serves these weights; the base model for None."""
         name = sampling_name(self._config, weights)
+        if self._config.engine and sampling_backend(self._config) != "vllm":
+            raise InputError("engine.* are options of vLLM, which does not sample here")
         if self._backend is None or name != self._name:
             self.close()
             self._backend = self._load(name, self._options(weights))
@@ -115,6 +116,7 @@ class Models:
             device=config.machine.device,
             workers=config.machine.sampling_workers,
             base_model=parse_model(config.model).name if is_adapter else None,
+            engine=config.engine,
         )
 
 
@@ -174,7 +176,7 @@ class Work:
 
     @cached_property
     def _probe_set(self) -> ProbeSet:
-        return load_probe_set(self.config.questions)
+        return load_questions(self.config)
 
     def sampler(self, number: int) -> Backend:
         """The model that samples in this iteration: that of the one before."""

@@ -54,6 +54,8 @@ class BackendOptions(Record):
     """GPUs that share one vLLM model."""
     gpu_memory: float = 0.9
     """Share of a GPU's memory that a vLLM engine takes."""
+    engine: dict[str, Any] = Field(default_factory=dict)
+    """Options of a vLLM engine by its own names, over those here."""
     base_model: str | None = None
     """Base of an adapter folder, where its own config does not name a reachable one."""
 

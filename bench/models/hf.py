@@ -18,7 +18,14 @@ from transformers import LogitsProcessor, LogitsProcessorList
 
 from starprobe.bench.models.base import BackendOptions, Request, sent_sampling
 from starprobe.bench.models.tokens import Codec, TooLong, prompt_ids
-from starprobe.bench.models.weights import EMBEDDED, base_of, fingerprint, resolve, unloadable
+from starprobe.bench.models.weights import (
+    EMBEDDED,
+    attention_of,
+    base_of,
+    fingerprint,
+    resolve,
+    unloadable,
+)
 from starprobe.bench.records import Generation, ModelInfo, ResponseError, Sampling, Usage
 from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Prompt
@@ -304,7 +311,10 @@ def _load_model(
     logging.disable_progress_bar()
     try:
         model = AutoModelForCausalLM.from_pretrained(
-            str(base), dtype=dtype, trust_remote_code=options.trust_remote_code
+            str(base),
+            dtype=dtype,
+            trust_remote_code=options.trust_remote_code,
+            **attention_of(base, options.trust_remote_code),
         )
         if base != source:
             from peft import PeftModel

@@ -232,7 +232,7 @@ def _engine(source: Path | str, base: Path | str, options: BackendOptions) -> LL
         config = json.loads((Path(source) / "adapter_config.json").read_text(encoding="utf-8"))
         rank = next(rank for rank in RANKS if rank >= int(config.get("r", 16)))
         lora = {"enable_lora": True, "max_loras": 1, "max_lora_rank": rank}
-    return vllm.LLM(
+    settings: dict[str, Any] = dict(
         model=str(base),
         dtype=options.dtype,
         max_model_len=_context(base, options),
@@ -246,6 +246,12 @@ def _engine(source: Path | str, base: Path | str, options: BackendOptions) -> LL
         # Compiling for the CPU takes longer than what it saves here.
         enforce_eager=_on_cpu(),
     )
+    try:
+        return vllm.LLM(**(settings | options.engine))
+    except TypeError as error:
+        if not options.engine:
+            raise
+        raise InputError(f"engine: {error}") from None
 
 
 def _adapter(source: Path | str) -> Any:

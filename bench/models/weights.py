@@ -52,6 +52,18 @@ EMBEDDED = {
 }
 
 
+def attention_of(base: Path | str, trust_remote_code: bool = False) -> dict[str, str]:
+    """How `from_pretrained` is to attend: eagerly where scores are capped (Gemma 2).
+
+    Torch's fused attention leaves the cap out and says nothing.
+    """
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(str(base), trust_remote_code=trust_remote_code)
+    capped = getattr(config.get_text_config(), "attn_logit_softcapping", None)
+    return {"attn_implementation": "eager"} if capped else {}
+
+
 EDGE = 1 << 20
 """Bytes read at each end of a large file for its fingerprint."""
 

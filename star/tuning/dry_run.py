@@ -19,12 +19,12 @@ from starprobe.bench.models import load_backend
 from starprobe.bench.models.base import generate
 from starprobe.bench.models.thinking import whole
 from starprobe.bench.progress import Silent
-from starprobe.probes.loading import load_probe_set
 from starprobe.probes.schema import Question
 from starprobe.star.config import StarConfig
 from starprobe.star.folder import Splits
 from starprobe.star.loop import looked_ahead
 from starprobe.star.prompts import ask, completion, training_prompt
+from starprobe.star.questions import load_questions
 from starprobe.star.records import Job, TrainRow
 from starprobe.star.tuning.finetune import steps_of
 from starprobe.star.tuning.launch import finetuned
@@ -77,7 +77,7 @@ def questions_told(splits: Splits) -> Iterator[str]:
 
 def measured(config: StarConfig, splits: Splits, folder: Path, load: BackendLoader) -> Rates:
     """The rates of this machine, by a few prompts and two steps."""
-    questions = {one.id: one for one in load_probe_set(config.questions).questions}
+    questions = {one.id: one for one in load_questions(config).questions}
     chosen = [questions[name] for name in splits.train[:PROMPTS]]
     models = Models(config, load)
     backend = models.get(None)

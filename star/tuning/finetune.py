@@ -15,7 +15,9 @@ import os
 import random
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from difflib import get_close_matches
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -24,7 +26,7 @@ from starprobe.bench.files import write_json
 from starprobe.bench.models.weights import fingerprint
 from starprobe.bench.progress import Watcher
 from starprobe.probes.errors import InputError, MissingError
-from starprobe.star.config import StarConfig
+from starprobe.star.config import StarConfig, training_seed
 from starprobe.star.folder import records, replace_folder
 from starprobe.star.records import Job, TrainingStats, TrainRow
 from starprobe.star.tuning.rows import Encoded, encode
@@ -114,7 +116,8 @@ def material(rows: Sequence[Encoded], config: StarConfig, iteration: int) -> Mat
     """The rows of an iteration with their order."""
     steps = steps_of(config, iteration, len(rows))
     lengths = [len(row.input_ids) for row in rows]
-    order = row_order(lengths, config.training.train_batch_size, steps, config.seed + iteration)
+    seed = training_seed(config, iteration)
+    order = row_order(lengths, config.training.train_batch_size, steps, seed)
     return Material(rows, order, steps)
 
 
@@ -122,7 +125,8 @@ def steps_of(config: StarConfig, iteration: int, rows: int) -> int:
     """Optimizer steps of an iteration: grown from the first one's, or by epochs."""
     if config.training.steps is not None:
         return max(1, round(config.training.steps * config.training.step_growth ** (iteration - 1)))
-    return step_count(rows, config.training.train_batch_size, config.training.epochs)
+    by_epochs = step_count(rows, config.training.train_batch_size, config.training.epochs)
+    return max(config.training.min_steps, by_epochs)
 
 
 def arguments(config: StarConfig, iteration: int, steps: int, out: Path) -> dict[str, Any]:
@@ -158,7 +162,7 @@ def arguments(config: StarConfig, iteration: int, steps: int, out: Path) -> dict
         "save_strategy": "no",
         "report_to": "none",
         "disable_tqdm": True,
-        "seed": config.seed + iteration,
+        "seed": training_seed(config, iteration),
     }
 
 
@@ -184,32 +188,77 @@ def make_trainer(
     from trl import SFTConfig, SFTTrainer
 
     flash = padding_free(config, on_cpu(config))
-    settings = SFTConfig(
-        **arguments(config, iteration, found.steps, out),
-        learning_rate=config.training.learning_rate,
-        lr_scheduler_type=config.training.scheduler,
-        warmup_steps=config.training.warmup,
-        max_grad_norm=1.0,
-        weight_decay=0.0,
-        packing=False,
-        padding_free=flash,
+    settings = passed_on(
+        SFTConfig,
+        {
+            **arguments(config, iteration, found.steps, out),
+            "learning_rate": config.training.learning_rate,
+            "lr_scheduler_type": config.training.scheduler,
+            "warmup_steps": config.training.warmup,
+            "max_grad_norm": 1.0,
+            "weight_decay": 0.0,
+            "packing": False,
+            "padding_free": flash,
+        },
+        config.trainer,
     )
     # Datasets print a progress bar of their own and cache under the home folder; lists do neither.
     columns = {
         "input_ids": [row.input_ids for row in found.rows],
         "labels": [row.labels for row in found.rows],
     }
-    trainer = SFTTrainer(
-        model=model,
-        args=settings,
-        train_dataset=Dataset.from_dict(columns).select(found.order),
-        processing_class=tokenizer,
-        peft_config=lora(config)
-        if config.training.tuning != "full" and not is_adapter(model)
-        else None,
-    )
+    try:
+        trainer = SFTTrainer(
+            model=model,
+            args=settings,
+            train_dataset=Dataset.from_dict(columns).select(found.order),
+            processing_class=tokenizer,
+            peft_config=lora(config)
+            if config.training.tuning != "full" and not is_adapter(model)
+            else None,
+        )
+    except (ImportError, RuntimeError, ValueError) as error:
+        if "report_to" not in config.trainer or "installed" not in str(error):
+            raise
+        raise MissingError(f"trainer.report_to: {str(error).splitlines()[0]}") from None
     silence(trainer)
     return trainer
+
+
+OURS = {
+    "output_dir": "--out", "max_steps": "training.steps", "num_train_epochs": "training.epochs",
+    "per_device_train_batch_size": "training.train_batch_size",
+    "gradient_accumulation_steps": "training.rows_at_once", "max_length": "training.max_length",
+    "learning_rate": "training.learning_rate", "lr_scheduler_type": "training.scheduler",
+    "warmup_steps": "training.warmup", "seed": "seed", "packing": "training.packing",
+    "train_sampling_strategy": "training.packing", "save_strategy": "machine.checkpoint_minutes",
+}  # fmt: skip
+"""Options of the trainer that a setting of ours decides."""
+
+
+def passed_on(kind: Any, ours: Mapping[str, Any], given: Mapping[str, Any]) -> Any:
+    """The trainer's configuration: ours, and what is passed through under its own names.
+
+    Raises:
+        InputError: an option that it does not have, that a setting of ours decides, or whose value
+            it refuses.
+        MissingError: the package that an option needs is not installed.
+    """
+    for name in given:
+        if name in OURS:
+            raise InputError(f"trainer.{name} is decided by {OURS[name]}: set that")
+        if name not in {one.name for one in fields(kind)}:
+            near = get_close_matches(name, [one.name for one in fields(kind)], n=1)
+            advice = f"; did you mean {near[0]!r}?" if near else ""
+            raise InputError(f"trainer.{name} is no option of {kind.__name__}{advice}")
+    try:
+        return kind(**(dict(ours) | dict(given)))
+    except ImportError as error:
+        raise MissingError(f"trainer: {str(error).splitlines()[0]}") from None
+    except (TypeError, ValueError) as error:
+        if not given:
+            raise
+        raise InputError(f"trainer: {str(error).splitlines()[0]}") from None
 
 
 def silence(trainer: Any) -> None:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from starprobe.bench.models.weights import attention_of
 from starprobe.probes.errors import FolderError, MissingError, UserError
 from starprobe.star.config import StarConfig
 
@@ -107,6 +108,7 @@ def load_model(base: str, config: StarConfig, previous: Path | None = None) -> P
     if previous is not None and config.training.tuning == "full":
         base = str(previous)
     kwargs = loading(config, cpu)
+    kwargs = attention_of(base) | kwargs
     model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(base, **kwargs)
     if previous is not None and config.training.tuning != "full":
         from peft import PeftModel

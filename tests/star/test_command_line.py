@@ -10,9 +10,20 @@ from typer.testing import CliRunner
 
 from starprobe.cli import app
 from starprobe.probes.errors import InputError
-from starprobe.star.config import described, make_config, presets, settings, settings_page, values
-from starprobe.star.loop import train
+from starprobe.star.config import (
+    described,
+    make_config,
+    presets,
+    settings,
+    settings_page,
+    training_seed,
+    values,
+)
 from starprobe.star.tuning.dry_run import told
+from starprobe.star.tuning.finetune import passed_on
+from starprobe.star.loop import train
+from starprobe.star.questions import load_questions
+from starprobe.star.tuning.weights import load_model
 from tests.star.test_loop import small
 
 
@@ -95,3 +106,90 @@ def test_a_wrong_file_of_questions_claims_no_folder(tiny_model: Path, tmp_path: 
 
 def test_values_name_every_setting() -> None:
     assert list(values(make_config("m", "q"))) == list(settings())
+
+
+def test_options_of_the_engine_and_the_trainer_are_passed_through_by_their_own_names() -> None:
+    given = ("engine.max_model_len=8192", "engine.enforce_eager=true", "trainer.optim=adamw_8bit")
+    made = json.loads(said(*(part for one in given for part in ("--set", one)), "--show-config"))
+    assert made["engine"] == {"max_model_len": 8192, "enforce_eager": True}
+    assert made["trainer"] == {"optim": "adamw_8bit"}
+
+
+@pytest.mark.parametrize(
+    ("trainer", "message"),
+    [
+        ({"optm": "sgd"}, r"trainer\.optm is no option of SFTConfig; did you mean 'optim'"),
+        ({"max_steps": 3}, r"trainer\.max_steps is decided by training\.steps"),
+        ({"optim": "none_of_them"}, "trainer: "),
+    ],
+)
+def test_an_option_that_the_trainer_does_not_take_is_one_line(
+    trainer: dict[str, object], message: str
+) -> None:
+    from trl import SFTConfig
+
+    with pytest.raises(InputError, match=message):
+        passed_on(SFTConfig, {"output_dir": "x", "use_cpu": True, "bf16": False}, trainer)
+
+
+def test_an_option_of_the_trainer_reaches_it() -> None:
+    from trl import SFTConfig
+
+    ours = {"output_dir": "x", "use_cpu": True, "bf16": False, "weight_decay": 0.0}
+    made = passed_on(SFTConfig, ours, {"weight_decay": 0.5, "optim": "sgd"})
+    assert made.weight_decay == 0.5 and made.optim == "sgd"
+
+
+def test_engine_options_without_that_engine_are_one_line(
+    tiny_model: Path, numbers_file: Path, tmp_path: Path
+) -> None:
+    config = make_config(
+        f"hf:{tiny_model}", str(numbers_file), overrides={"engine": {"max_model_len": 9}}
+    )
+    with pytest.raises(InputError, match="options of vLLM, which does not sample here"):
+        train(config, tmp_path / "t")
+
+
+def test_columns_of_any_name_and_data_sets_are_questions(tmp_path: Path) -> None:
+    rows = [{"problem": f"What is {n} + 1?", "solution": str(n + 1), "n": n} for n in range(3)]
+    file = tmp_path / "rows.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    columns = {"columns": ("question=problem", "answer=solution")}
+    for name in (str(file), f"hub:{file}"):
+        found = load_questions(make_config("m", name, overrides=columns)).questions
+        assert [one.stem for one in found] == [row["problem"] for row in rows]
+        assert [one.answer_text for one in found] == ["1", "2", "3"]
+    with pytest.raises(InputError, match="has no column 'task'; it has problem, solution, n"):
+        load_questions(make_config("m", str(file), overrides={"columns": ("question=task",)}))
+    with pytest.raises(InputError, match="write OURS=THEIRS"):
+        load_questions(make_config("m", str(file), overrides={"columns": ("problem",)}))
+
+
+def test_no_two_fine_tunes_of_seeds_and_rounds_share_a_seed() -> None:
+    configs = [make_config("m", "q", overrides={"seed": seed}) for seed in range(4)]
+    seeds = {training_seed(config, number) for config in configs for number in range(5)}
+    assert len(seeds) == 20
+
+
+def test_capped_attention_is_trained_and_sampled_with_its_cap(tmp_path: Path) -> None:
+    import torch
+    from transformers import Gemma2Config, Gemma2ForCausalLM
+
+    torch.manual_seed(0)
+    config = Gemma2Config(
+        vocab_size=64, hidden_size=32, intermediate_size=32, num_hidden_layers=2,
+        num_attention_heads=2, num_key_value_heads=1, head_dim=16, attn_logit_softcapping=0.5,
+        query_pre_attn_scalar=1, sliding_window=16,
+    )  # fmt: skip
+    Gemma2ForCausalLM(config).save_pretrained(tmp_path)
+    model = load_model(str(tmp_path), make_config("m", "q", overrides={"device": "cpu"}))
+    assert model.config._attn_implementation == "eager"
+    eager = Gemma2ForCausalLM.from_pretrained(tmp_path, attn_implementation="eager")
+    ids = torch.arange(12)[None]
+    with torch.no_grad():
+        torch.testing.assert_close(model(ids).logits, eager(ids).logits)
+
+
+def test_the_settings_page_stands_in_the_documentation() -> None:
+    page = Path(__file__).parents[2] / "docs" / "training.md"
+    assert settings_page() in page.read_text(encoding="utf-8")

@@ -110,7 +110,7 @@ def test_the_hint_is_the_number_and_never_the_solution(hint: str) -> None:
     assert "24" not in told and "24" not in request.prompt.text.rpartition("Question:")[2]
     examples = [one.content for one in request.prompt.messages[:-1] if one.role == "user"]
     assert len(examples) == config.sampling.shots
-    assert all(("(The answer is" in one) == (hint != "sentence") for one in examples)
+    assert all("(The answer is" in one for one in examples)
     trained = training_prompt(PLUMS, config, row.order)
     assert "19" not in trained.text and "(The answer" not in trained.messages[-1].content
     assert request.prompt.id != trained.id

@@ -1,0 +1,258 @@
+"""The experiment that STaR is about: sums of n digits worked out on a scratchpad, round by round.
+
+    python -m starprobe.star.addition --model smollm2 --out sums [--seed 0] [--small]
+
+After section 4.2 of Zelikman et al. 2022, for a model that does not follow ten examples in a
+prompt: ten worked examples of each length from 1 to 5 digits teach it the form (the seeded base),
+and every arm goes on from there on the same sums. Arms: `verified` (no rationalization),
+`rationalized` (all failures, kept where the working is whole and the model arrives without the
+hint), `answer_only` (rationalized, kept by the answer as in the paper), `direct` (answers alone),
+`gold` (the whole workings given: the ceiling). A command killed goes on where it was. The table has
+rounds down, digits across.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from starprobe.bench.files import write_jsonl
+from starprobe.probes.errors import UserError
+from starprobe.probes.loading import question_row
+from starprobe.probes.schema import Question, Record
+from starprobe.star.config import StarConfig, make_config
+from starprobe.star.folder import Training
+from starprobe.star.measure import share
+from starprobe.star.records import Interval
+from starprobe.star.verify import Checked, by_number
+
+DIGITS = (1, 2, 3, 4, 5)
+"""Lengths that are trained on; one more is tested."""
+ARMS: dict[str, dict[str, Any]] = {
+    "verified": {"rationalize": "none"},
+    "rationalized": {"rationalize": "failed"},
+    "answer_only": {"rationalize": "failed", "arrives": False, "verify": ("number",)},
+    "direct": {"method": "direct", "iterations": 1},
+    "gold": {"method": "supervised", "iterations": 1},
+}
+SEEDED: dict[str, Any] = {
+    "method": "supervised", "iterations": 1, "steps": 80, "learning_rate": 1e-3, "merge": True,
+    "validation": 0,
+}  # fmt: skip
+SHARED: dict[str, Any] = {
+    "iterations": 4, "samples": 1, "temperature": 0.0, "top_p": 1.0, "max_tokens": 128,
+    "few_shot": "never", "filters": (), "verify": ("starprobe.star.addition:scratchpad",),
+    "epochs": 2, "min_steps": 60, "learning_rate": 1e-3, "validation": 0, "test_every": True,
+    "decontaminate": (), "batch_size": 50, "max_length": 256,
+}  # fmt: skip
+
+
+class Size(Record):
+    """How many sums."""
+
+    examples: int = 10
+    """Worked ones of each length, for the seeded base."""
+    train: int = 80
+    """Of each length."""
+    test: int = 50
+    """Of each length, and of one more."""
+
+
+def working(first: int, second: int) -> str:
+    """The scratchpad of a sum: a line a digit from the right, the sum, the closing sentence."""
+    lines, carry = [], 0
+    width = max(len(str(first)), len(str(second)))
+    for place in range(width):
+        a, b = first // 10**place % 10, second // 10**place % 10
+        terms = [a, b] + ([carry] if carry else [])
+        total = sum(terms)
+        carry = total // 10
+        told = f", carry {carry}" if carry and place < width - 1 else ""
+        written = total if place == width - 1 else total % 10
+        lines.append(f"{' + '.join(map(str, terms))} = {total}, write {written}{told}.")
+    lines.append(f"{first} + {second} = {first + second}.")
+    lines.append(f"The answer is {first + second}.")
+    return "\n".join(lines)
+
+
+def question(first: int, second: int, told: bool = False) -> Question:
+    """A sum as a question without options, its working as a teacher's rationale.
+
+    Args:
+        first: a number.
+        second: another one.
+        told: with its answer behind it, as a rationalization is asked.
+    """
+    hint = f" (The answer is {first + second}.)" if told else ""
+    return Question(
+        id=f"{first}+{second}{'-told' if told else ''}",
+        stem=f"What is {first} + {second}?{hint}",
+        answer_text=str(first + second),
+        metadata={
+            "operands": [first, second],
+            "digits": max(len(str(first)), len(str(second))),
+            "rationale": working(first, second),
+        },
+    )
+
+
+def scratchpad(asked: Question, text: str) -> Checked:
+    """A verifier: the answer is right, and the working is whole, line by line.
+
+    The operands are those of the question's metadata; the first line that is another is at fault.
+    """
+    found = by_number(asked, text)
+    first, second = asked.metadata["operands"]
+    wanted = working(int(first), int(second)).splitlines()
+    lines = [" ".join(line.split()) for line in text.strip().splitlines() if line.strip()]
+    for place, line in enumerate(wanted):
+        if place >= len(lines):
+            return found.model_copy(update={"faults": (f"no line {line!r}",)})
+        if lines[place] != line:
+            return found.model_copy(update={"faults": (f"{lines[place]!r:.80} for {line!r}",)})
+    return found
+
+
+def draw(
+    digits: int, count: int, rng: random.Random, taken: set[tuple[int, int]]
+) -> list[Question]:
+    """Sums of two numbers of so many digits that were not drawn before, in either order."""
+    low, high = (0 if digits == 1 else 10 ** (digits - 1)), 10**digits - 1
+    found: list[Question] = []
+    for _ in range(200 * count):
+        if len(found) == count:
+            break
+        first, second = rng.randint(low, high), rng.randint(low, high)
+        key = (min(first, second), max(first, second))
+        if key not in taken:
+            taken.add(key)
+            found.append(question(first, second))
+    return found
+
+
+def make_files(out: Path, size: Size, seed: int) -> None:
+    """seed.jsonl, train.jsonl and test.jsonl, with no sum in two of them.
+
+    Of one digit there are 55 sums in all; what is left after the examples is shared out.
+    """
+    rng, taken = random.Random(f"addition|{seed}"), set[tuple[int, int]]()
+    shown: list[Question] = []
+    for digits in DIGITS:
+        for one in draw(digits, size.examples, rng, taken):
+            first, second = one.metadata["operands"]
+            shown += [one, question(first, second, told=True)]
+    test: list[Question] = []
+    train: list[Question] = []
+    for digits in (*DIGITS, DIGITS[-1] + 1):
+        count = size.test if digits > 1 else min(size.test, 15)
+        test += draw(digits, count, rng, taken)
+        if digits in DIGITS:
+            train += draw(digits, size.train if digits > 1 else min(size.train, 30), rng, taken)
+    for name, rows in (("seed", shown), ("train", train), ("test", test)):
+        path = out / f"{name}.jsonl"
+        if not path.exists():
+            write_jsonl(path, [question_row(one) for one in rows])
+
+
+def arm(out: Path, name: str, base: str, seed: int, changes: Mapping[str, Any]) -> StarConfig:
+    """The configuration of an arm: what all share, its own, and what the caller changes."""
+    files = {"test": str(out / "test.jsonl")}
+    return make_config(
+        base,
+        str(out / "train.jsonl"),
+        "rest",
+        SHARED | ARMS[name] | files | {"seed": seed} | dict(changes),
+    )
+
+
+def run(
+    out: Path,
+    model: str,
+    seed: int = 0,
+    size: Size | None = None,
+    changes: Mapping[str, Any] | None = None,
+    arms: Sequence[str] = tuple(ARMS),
+) -> dict[str, Training]:
+    """Seeds the base and trains every arm from it; gives the arms' trainings.
+
+    Args:
+        out: the folder of all of it.
+        model: the base, before it is seeded.
+        seed: of sums, sampling and training.
+        size: how many sums.
+        changes: settings of every training, over those of the experiment.
+        arms: which ones.
+    """
+    from starprobe.star.loop import train
+
+    changes = dict(changes or {})
+    make_files(out, size or Size(), seed)
+    shared = {key: value for key, value in SHARED.items() if key in ("max_length", "decontaminate")}
+    seeding = shared | SEEDED | {"seed": seed} | changes | {"iterations": 1, "merge": True}
+    train(make_config(model, str(out / "seed.jsonl"), "supervised", seeding), out / "seeded")
+    base = f"hf:{(out / 'seeded' / 'merged').resolve()}"
+    return {name: train(arm(out, name, base, seed, changes), out / name) for name in arms}
+
+
+def table(trainings: Mapping[str, Training]) -> Iterator[str]:
+    """A line for each arm and round: right of all test sums and by digits, with 95 % intervals."""
+    lengths = [*DIGITS, DIGITS[-1] + 1]
+    yield "| arm, round | all | " + " | ".join(f"{n} digits" for n in lengths) + " | hinted kept |"
+    yield "| --- " * (len(lengths) + 3) + "|"
+    base = True
+    for name, training in trainings.items():
+        for iteration in training.started():
+            if iteration.number == 0 and not base:
+                continue
+            label = "seeded base" if iteration.number == 0 else f"{name}, {iteration.number}"
+            base = base and iteration.number != 0
+            cells = [_cell(one) for one in curve(training, iteration.number, lengths)]
+            metrics = iteration.metrics()
+            kept = metrics.rationalized_reasons.get("kept", 0) if metrics else 0
+            tried = metrics.rationalized if metrics else 0
+            hinted = f"{kept} of {tried}" if tried else ""
+            yield f"| {label} | " + " | ".join(cells) + f" | {hinted} |"
+
+
+def curve(training: Training, number: int, lengths: Sequence[int]) -> list[Interval]:
+    """Right test sums after a round: of all, and of each length; by answer alone."""
+    rows = [
+        (max(len(part) for part in one.question_id.split("+")), one.correct is True)
+        for one in training.iteration(number).test()
+    ]
+    picked = [rows, *([row for row in rows if row[0] == length] for length in lengths)]
+    return [share(sum(right for _, right in some), len(some)) for some in picked]
+
+
+def _cell(one: Interval) -> str:
+    if one.value is None or one.low is None or one.high is None:
+        return ""
+    return f"{100 * one.value:.0f} ({100 * one.low:.0f}-{100 * one.high:.0f})"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the experiment and prints its table; gives the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m starprobe.star.addition")
+    parser.add_argument("--model", default="smollm2")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS))
+    parser.add_argument("--small", action="store_true", help="a few sums, to see that it runs")
+    given = parser.parse_args(arguments)
+    size = Size(examples=2, train=4, test=3) if given.small else None
+    changes = {"iterations": 2, "steps": 4, "min_rows": 1} if given.small else {}
+    try:
+        found = run(given.out, given.model, given.seed, size, changes, given.arms)
+    except UserError as error:
+        print(f"starprobe: {error}", file=sys.stderr)
+        return 2
+    print("\n".join(table(found)))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

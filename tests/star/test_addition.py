@@ -1,0 +1,90 @@
+"""Sums on a scratchpad: the form, what verifies it, and the whole experiment with a tiny model."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from starprobe.star.addition import (
+    ARMS,
+    Size,
+    arm,
+    make_files,
+    question,
+    run,
+    scratchpad,
+    table,
+    working,
+)
+from starprobe.star.verify import false_claims
+
+SUM = question(357, 486)
+
+
+def test_a_working_goes_from_right_to_left_and_states_nothing_false() -> None:
+    assert working(357, 486).splitlines() == [
+        "7 + 6 = 13, write 3, carry 1.",
+        "5 + 8 + 1 = 14, write 4, carry 1.",
+        "3 + 4 + 1 = 8, write 8.",
+        "357 + 486 = 843.",
+        "The answer is 843.",
+    ]
+    assert working(9, 8) == "9 + 8 = 17, write 17.\n9 + 8 = 17.\nThe answer is 17."
+    for first, second in ((357, 486), (0, 0), (99999, 1), (10, 909)):
+        assert false_claims(working(first, second)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "right", "fault"),
+    [
+        (working(357, 486), True, None),
+        (working(357, 486).replace("carry 1", "carry 0", 1), True, "carry 0"),
+        ("357 + 486 = 843.\nThe answer is 843.", True, "357 + 486"),
+        (working(357, 486).replace("The answer is 843", "The answer is 842"), False, "842"),
+        ("7 + 6 = 13, write 3, carry 1.", None, "no line"),
+    ],
+)
+def test_only_a_whole_working_holds(text: str, right: bool | None, fault: str | None) -> None:
+    found = scratchpad(SUM, text)
+    assert found.right is right
+    assert found.faults == () if fault is None else fault in found.faults[0]
+
+
+def test_no_sum_is_in_two_files_and_every_length_is_in_each(tmp_path: Path) -> None:
+    make_files(tmp_path, Size(), 0)
+    rows = {
+        name: [json.loads(line) for line in (tmp_path / f"{name}.jsonl").read_text().splitlines()]
+        for name in ("seed", "train", "test")
+    }
+    sums = [
+        {tuple(sorted(row["operands"])) for row in rows[name]} for name in ("seed", "train", "test")
+    ]
+    assert not sums[0] & sums[1] and not sums[1] & sums[2] and not sums[0] & sums[2]
+    assert len(rows["seed"]) == 100 and len(sums[0]) == 50
+    assert len(rows["train"]) == 350 and len(rows["test"]) == 265
+    assert {row["digits"] for row in rows["test"]} == {1, 2, 3, 4, 5, 6}
+
+
+@pytest.mark.parametrize("name", list(ARMS))
+def test_every_arm_makes_a_configuration(name: str, tmp_path: Path) -> None:
+    config = arm(tmp_path, name, "hf:base", 3, {})
+    assert config.seed == 3 and config.training.min_steps == 60
+    assert config.rationalization.arrives is (name != "answer_only")
+
+
+def test_the_experiment_runs_from_the_seed_to_the_table(tiny_model: Path, tmp_path: Path) -> None:
+    small = Size(examples=2, train=3, test=2)
+    changes = {"steps": 1, "iterations": 1, "max_tokens": 8, "min_rows": 1, "batch_size": 16}
+    found = run(tmp_path, f"hf:{tiny_model}", 0, small, changes, ("direct", "gold"))
+    lines = list(table(found))
+    assert lines[2].startswith("| seeded base | ") and lines[3].startswith("| direct, 1 | ")
+    assert lines[-1].startswith("| gold, 1 | ") and len(lines) == 5
+    gold = found["gold"].iteration(1).train_rows()
+    assert len(gold) == 15 and all("The answer is" in row.completion for row in gold)
+    assert not any("(The answer" in row.prompt for row in gold)
+    assert (
+        list(table(run(tmp_path, f"hf:{tiny_model}", 0, small, changes, ("direct", "gold"))))
+        == lines
+    )
