@@ -21,9 +21,9 @@ from starprobe.star.tables import explain, judged
 from starprobe.star.tuning.rows import rejected_for
 from tests.bench.judges.server import JudgeServer, chat
 from tests.star.conftest import Tutor
-from tests.star.test_deciding import question, sample
 from tests.star.test_filters import RIGHT, reading
 from tests.star.test_loop import small
+from tests.star.test_measure import question, sample
 
 
 def vote(name: str, judge: str, choice: str | None, **changed: Any) -> Judgement:
