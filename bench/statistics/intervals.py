@@ -198,7 +198,8 @@ def _on_log_scale(means: Floats, value: float, spread: float, level: float) -> t
 
 
 def _skewed_t(means: Floats, value: float, spread: float, level: float) -> tuple[float, float]:
-    n, t = len(means), t_quantile(len(means) - 1, level)
+    # The skewness is estimated too: one degree of freedom less.
+    n, t = len(means), t_quantile(len(means) - 2, level)
     centred = (means - value) / float(means.std())
     skewness, root = float((centred**3).mean()), sqrt(n)
     if abs(skewness) < 1e-9:

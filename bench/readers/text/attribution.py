@@ -15,7 +15,7 @@ from starprobe.bench.readers.text.announced import Stated
 from starprobe.bench.readers.text.answer import stated, verdicts_of
 from starprobe.bench.readers.text.mentions import TELLING, find
 from starprobe.bench.readers.text.options import Options, prepare
-from starprobe.bench.readers.text.outcome import outcome_of
+from starprobe.bench.readers.text.outcome import outcome_of, stands_when_cut
 from starprobe.bench.readers.text.segments import (
     FUZZY,
     LABEL,
@@ -350,6 +350,8 @@ def examine(
     document = find(text[: own_end(text, options.question)], options)
     units = units_of(document, options)
     said = stated(document, options)
+    if finish_reason == "length" and not stands_when_cut(document.text, said):
+        said = Stated()
     if len(said.options) == 1:
         units += derivation(document, options, units, said.options[0])
     own: list[list[Unit]] = [[] for _ in shown]

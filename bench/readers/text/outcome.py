@@ -34,6 +34,11 @@ _DECLINES = re.compile(
     r"\bno way for me to know\b",
     re.I,
 )
+_ANNOUNCES = re.compile(
+    r"\b(?:answers?|choose|chose|choice|pick|select|go with|opt for|therefore|conclu\w+|"
+    r"(?:correct|right|best) (?:option|one|is))\b",
+    re.I,
+)
 TAIL, HEAD, LINES = 200, 400, 2000
 """Characters at the end for the end of a sentence, at both ends for a refusal, for other lines."""
 REPEATS = 3
@@ -55,6 +60,16 @@ def outcome_of(
     ended = finish is not None or _STOPPED.search(text[-TAIL:])
     stops = not ended and (breaks_off(document) or _is_unfinished(document, options))
     return "cut" if stops or finish == "length" else "no_answer"
+
+
+def stands_when_cut(text: str, said: Stated) -> bool:
+    """Whether an answer counts in a response that was cut short: only where it is outright stated.
+
+    An option that it opens with, or was about to weigh when it was cut, is none.
+    """
+    return said.how in ("field", "called", "none") or (
+        said.how == "declared" and _ANNOUNCES.search(text) is not None
+    )
 
 
 def declines(text: str) -> bool:
