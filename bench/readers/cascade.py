@@ -1,7 +1,9 @@
 """Two readers one after the other: the second reads only what the first is unsure of.
 
-`neural+judge:MODEL` or `rules+judge:MODEL`. How unsure: the entropy of what the first says of each
-option, in bits, added up, and one bit for an answer that no statement gives.
+`neural+judge:MODEL` or `rules+judge:MODEL`. How unsure: the entropy, in bits, of what the first
+says of the option that it is least sure of. One option is enough to change the style, and a sum
+over options would send every long list to the judge (style kappa at one third read by the judge:
+0.868 by the one option, 0.818 by the sum).
 """
 
 from __future__ import annotations
@@ -63,8 +65,7 @@ def doubt(verdict: Verdict | None) -> float:
     """How unsure a verdict is, in bits."""
     if verdict is None:
         return float("inf")
-    options = sum(_entropy(treatment.p_reasoned) for treatment in verdict.options.values())
-    return options + (verdict.outcome != "answered")
+    return max((_entropy(one.p_reasoned) for one in verdict.options.values()), default=0.0)
 
 
 def _entropy(p: float | None) -> float:

@@ -8,7 +8,7 @@ options; a sentence that names none goes on about the last subject where it read
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from starprobe.bench.readers.text.announced import Stated
@@ -369,7 +369,11 @@ def attribute(
 
     Never raises on any text; linear in its length.
     """
-    examined = examine(stem, shown, text, finish_reason)
+    return attributed(examine(stem, shown, text, finish_reason), shown)
+
+
+def attributed(examined: Examined, shown: Sequence[ShownOption]) -> Attributed:
+    """What was found in a response, in characters."""
     document = examined.document
     mentions: list[list[Span]] = [[] for _ in shown]
     for own in document.mentions:
@@ -401,10 +405,14 @@ def answer_label(said: Stated, labels: Sequence[str]) -> str | None:
 
 def new_words(document: Document, options: Options, unit: Unit) -> set[str]:
     """Stems in a unit that are neither the option's, the question's, a label nor judgement."""
+    return {document.stems[at] for at in new_tokens(document, options, unit)}
+
+
+def new_tokens(document: Document, options: Options, unit: Unit) -> Iterator[int]:
+    """The places of these words."""
     own, question = options.weights[unit.option], options.question
     near, labels = openings(question), options.label_words
     mates = {mention.option for mention in document.mentions[unit.segment]}
-    found: set[str] = set()
     for at in range(unit.first, unit.stop):
         key = document.stems[at]
         if document.flags[at] & (STOP | JUDGE) or key in own or key in question:
@@ -416,8 +424,7 @@ def new_words(document: Document, options: Options, unit: Unit) -> set[str]:
             continue
         if document.words[at] in ORDINALS and document.words[at + 1 : at + 2] == ["option"]:
             continue
-        found.add(key)
-    return found
+        yield at
 
 
 def spans_of(document: Document, units: Sequence[Unit]) -> tuple[Span, ...]:

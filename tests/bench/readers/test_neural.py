@@ -1,0 +1,210 @@
+"""The neural reader: its weights, its independence of company, and what no text may do to it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from starprobe.bench.readers.agreement import (
+    f1,
+    full_breakdown_kappa,
+    mean_of,
+    style_kappa,
+    tabulate,
+)
+from starprobe.bench.readers.annotated import gold_of, labelled_set
+from starprobe.bench.readers.base import Reading
+from starprobe.probes.schema import ShownOption
+from tests.bench.readers.test_robustness import MESSY
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("transformers")
+
+from starprobe.bench.readers.neural import (  # noqa: E402
+    MOST_PIECES,
+    WEIGHTS,
+    Calibration,
+    Encoder,
+    Network,
+    NeuralReader,
+    attributed,
+    collate,
+    examine,
+)
+from starprobe.bench.readers.train import fit, loss_of, rows_of, save, start  # noqa: E402
+
+TEXTS = {"A": "swimming pool", "B": "basket", "C": "dog show", "D": "backyard", "E": "own home"}
+SHOWN = tuple(ShownOption(label=key, option_id=key, text=text) for key, text in TEXTS.items())
+STEM = "What can be used to carry a small dog?"
+
+
+def reading(text: str, name: str = "r", **more: object) -> Reading:
+    return Reading(name, text, STEM, SHOWN, **more)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def reader() -> NeuralReader:
+    return NeuralReader(device="cpu")
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a reader whose encoder is one random layer."""
+    from transformers import BertConfig
+
+    torch.manual_seed(0)
+    config = BertConfig(
+        hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=64
+    )
+    config._attn_implementation = "eager"
+    out = tmp_path_factory.mktemp("readers") / "tiny"
+    save(Network(config), WEIGHTS, out, Calibration(1.2, (0.5, 0.5, -0.1)), {"epochs": 0})
+    return out
+
+
+def test_the_weights_are_those_of_the_card_and_small_enough_to_ship() -> None:
+    file = WEIGHTS / "model.safetensors"
+    card = json.loads((WEIGHTS / "card.json").read_text(encoding="utf-8"))
+    assert hashlib.sha256(file.read_bytes()).hexdigest() == card["sha256"]
+    assert file.stat().st_size <= 50_000_000
+    assert (WEIGHTS / "LICENSE").is_file() and (WEIGHTS / "NOTICE").is_file()
+
+
+def test_every_option_with_a_reason_of_its_own_is_read_as_reasoned_about(
+    reader: NeuralReader,
+) -> None:
+    text = (
+        "(A) swimming pool: it is full of water and far too heavy to lift, so it does not fit.\n"
+        "(B) basket: it has a handle and holds a small animal safely, so it fits.\n"
+        "(C) dog show: it is an event that people attend and no container, so it does not fit.\n"
+        "(D) backyard: it is a piece of land and cannot be moved, so it does not fit.\n"
+        "(E) own home: it is a building that stays where it was built, so it does not fit.\n"
+        "The answer is (B)."
+    )
+    (verdict,) = reader.read([reading(text)])
+    assert verdict is not None
+    assert (verdict.style, verdict.answer) == ("option_by_option", "B")
+    sides = [treatment.side for treatment in verdict.options.values()]
+    assert sides == ["against", "for", "against", "against", "against"]
+    assert all(treatment.spans for treatment in verdict.options.values())
+
+
+def test_a_bare_answer_is_direct(reader: NeuralReader) -> None:
+    (verdict,) = reader.read([reading("The answer is (B).")])
+    assert verdict is not None
+    assert (verdict.style, verdict.answer, verdict.outcome) == ("direct", "B", "answered")
+
+
+def test_a_response_cut_by_its_length_has_an_answer_only_if_it_states_one(
+    reader: NeuralReader,
+) -> None:
+    text = "A basket has a handle and a lid, which makes it easy to carry something small, whereas"
+    (cut,) = reader.read([reading(text, finish_reason="length")])
+    assert cut is not None
+    assert (cut.answer, cut.outcome) == (None, "cut")
+
+
+def test_long_thinking_is_read_to_its_end(reader: NeuralReader) -> None:
+    filler = "Let me think about this once more, slowly and from the beginning. " * 400
+    end = (
+        "A swimming pool is full of water. A dog show is an event. A backyard is land and cannot "
+        "be lifted. My own home is a building. A basket has a handle to hold it by. "
+        "The answer is (B)."
+    )
+    (verdict,) = reader.read([reading(f"<think>{filler}</think>{end}")])
+    assert verdict is not None
+    assert verdict.answer == "B"
+    assert verdict.options["D"].treatment == "reasoned"
+
+
+def test_what_is_said_of_a_response_does_not_hang_on_what_it_is_read_with(
+    reader: NeuralReader,
+) -> None:
+    rows = [row.reading for row in labelled_set("held_out")[:60]]
+    one_by_one = {row.id: next(iter(reader.read([row]))) for row in rows[:6]}
+    shuffled = rows[:]
+    random.Random(1).shuffle(shuffled)
+    together = {row.id: read for row, read in zip(shuffled, reader.read(shuffled), strict=True)}
+    again = {row.id: read for row, read in zip(rows, reader.read(rows), strict=True)}
+    assert together == again
+    assert {name: again[name] for name in one_by_one} == one_by_one
+
+
+@given(text=MESSY)
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+def test_no_text_makes_it_raise_and_spans_stay_inside(tiny: Path, text: str) -> None:
+    for verdict in _tiny(tiny).read([reading(text)]):
+        assert verdict is not None
+        for treatment in verdict.options.values():
+            assert all(0 <= start <= end <= len(text) for start, end in treatment.spans)
+
+
+_TINY: dict[Path, NeuralReader] = {}
+
+
+def _tiny(folder: Path) -> NeuralReader:
+    return _TINY.setdefault(folder, NeuralReader(folder, device="cpu"))
+
+
+def test_questions_without_options_and_with_very_many_are_read(tiny: Path) -> None:
+    many = tuple(ShownOption(label=str(n), option_id=str(n), text=f"thing {n}") for n in range(150))
+    rows = [Reading("none", "It is 5.", STEM, ()), Reading("many", "7. is blue.", STEM, many)]
+    none, several = _tiny(tiny).read(rows)
+    assert none is not None and several is not None
+    assert (none.options, none.coverage) == ({}, None)
+    assert len(several.options) == 150
+
+
+def test_a_text_of_a_megabyte_is_read_in_a_bounded_number_of_pieces(tiny: Path) -> None:
+    encoder = Encoder(tiny / "tokenizer.json")
+    one = reading("A basket is made of wicker, and a basket has a handle to hold it. " * 15_000)
+    examined = examine(one.stem, one.shown, one.text)
+    encoded = encoder.encode(one, examined, attributed(examined, one.shown))
+    assert len(encoded.sequences) <= len(SHOWN) * MOST_PIECES + 1
+    assert max(len(sequence.ids) for sequence in encoded.sequences) <= 512
+
+
+def test_another_network_is_refused_by_name(tiny: Path, tmp_path: Path) -> None:
+    from safetensors.torch import load_file, save_file
+
+    for file in tiny.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    weights = load_file(tiny / "model.safetensors")
+    save_file({**weights, "other": torch.zeros(1)}, tmp_path / "model.safetensors")
+    with pytest.raises(ValueError, match="holds another network: other"):
+        NeuralReader(tmp_path, device="cpu")
+
+
+def test_fitting_on_a_few_rows_learns_them(tiny: Path) -> None:
+    rows = rows_of(labelled_set("learn")[:16], Encoder(tiny / "tokenizer.json"))
+    batch = collate([row.encoded for row in rows])
+    before = loss_of(start(tiny)(batch), batch, rows).item()
+    after = loss_of(fit(rows, tiny, epochs=15)(batch), batch, rows).item()
+    assert after < 0.7 * before
+
+
+FLOORS = {
+    "own-written": {"f1": 0.87, "answer": 0.87, "style": 0.55, "whole": 0.58},
+    "own-small-models": {"f1": 0.84, "answer": 0.80, "style": 0.60, "whole": 0.76},
+}
+"""A little below what it reaches on the half that no weights have seen."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("source", FLOORS)
+def test_it_holds_its_figures_on_questions_that_no_weights_have_seen(
+    reader: NeuralReader, source: str
+) -> None:
+    rows = [row for row in labelled_set("held_out") if row.source == source]
+    read = [gold_of(one) for one in reader.read([row.reading for row in rows]) if one is not None]
+    table = tabulate([row.gold for row in rows], read)
+    found = {
+        "f1": f1(table), "answer": mean_of("answer")(table), "style": style_kappa(table),
+        "whole": full_breakdown_kappa(table),
+    }  # fmt: skip
+    assert all((found[name] or 0.0) >= floor for name, floor in FLOORS[source].items()), found
