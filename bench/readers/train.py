@@ -484,7 +484,9 @@ CARD_TAIL = """
 def main(arguments: list[str] | None = None) -> int:
     """The command; gives its exit code."""
     parser = argparse.ArgumentParser(prog="python -m starprobe.bench.readers.train")
-    parser.add_argument("--base", type=Path, required=True, help="a folder of all-MiniLM-L6-v2, or of a reader")
+    parser.add_argument(
+        "--base", type=Path, required=True, help="a folder of all-MiniLM-L6-v2, or of a reader"
+    )
     parser.add_argument("--labels", type=Path, action="append", default=[], help="more annotations")
     parser.add_argument("--responses", type=Path, action="append", default=[], help="their texts")
     parser.add_argument(
