@@ -468,6 +468,10 @@ tables, JSON, visible thinking of any length. It describes behaviour; it says no
 was trained, nor whether what a response says is right.
 """
 CARD_TAIL = """
+The calibration, and the weight of the rule's count beside the encoder, were chosen on these same
+responses: their ECE is on the kind side. On questions of our own that no weights have seen:
+`python -m starprobe.bench.readers.evaluate`, figures in docs/results.md.
+
 ## What it does not read well
 
 - Whether a denial brings in something new ("is not a typical effect" against "acts on the liver
