@@ -166,7 +166,7 @@ CHANGES: dict[str, tuple[Change, str]] = {
     ),
     "foreign configuration": (
         replaced("config.json", '"lora_r": 2', '"lora_r": 4'),
-        r"belongs to another training \(its lora_r is 4, yours 2\); name another --out",
+        r"belongs to another training \(its training.lora_r is 4, yours 2\); name another --out",
     ),
     "a setting of another version": (
         replaced("config.json", '"seed": 0', '"seed": 0, "colour": 1'),

@@ -200,7 +200,7 @@ def test_an_experiment_that_was_killed_goes_on_and_ends_with_its_page(
     process = begin(config, out)
     said, _ = process.communicate(timeout=500)
     assert process.returncode == 1, said
-    assert "belongs to another training (its steps is 1, yours 2)" in said
+    assert "belongs to another training (its training.steps is 1, yours 2)" in said
     assert os.path.exists(out / "direct" / "seed_0" / "training" / "iteration_001" / "DONE")
 
 
