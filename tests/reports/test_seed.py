@@ -20,7 +20,9 @@ from tests.reports.makers import EAGER, make_run
 def seed_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("seed") / "run"
     models = ["scripted:option_by_option", "scripted:chosen_only"]
-    done = CliRunner().invoke(app, ["run", *models, "--suite", "seed", "--out", str(out)])
+    done = CliRunner().invoke(
+        app, ["run", *models, "--suite", "seed", "--reader", "rules", "--out", str(out)]
+    )
     assert done.exit_code == 0, done.output
     return out
 
