@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from starprobe.star.addition import (
+from starprobe.star.experiments.addition import (
     ARMS,
     Size,
     arm,

@@ -116,7 +116,7 @@ def engines() -> int:
         try:
             parent = (path / "stat").read_text().rpartition(")")[2].split()[1]
             found += (
-                int(parent) == os.getpid() and b"vllm_engine" in (path / "cmdline").read_bytes()
+                int(parent) == os.getpid() and b"models.worker" in (path / "cmdline").read_bytes()
             )
         except OSError:
             continue

@@ -1,6 +1,6 @@
 """The experiment that STaR is about: sums of n digits worked out on a scratchpad, round by round.
 
-    python -m starprobe.star.addition --model smollm2 --out sums [--seed 0] [--small]
+    python -m starprobe.star.experiments.addition --model smollm2 --out sums [--seed 0] [--small]
 
 After section 4.2 of Zelikman et al. 2022, for a model that does not follow ten examples in a
 prompt: ten worked examples of each length from 1 to 5 digits teach it the form (the seeded base),
@@ -45,7 +45,8 @@ SEEDED: dict[str, Any] = {
 }  # fmt: skip
 SHARED: dict[str, Any] = {
     "iterations": 4, "samples": 1, "temperature": 0.0, "top_p": 1.0, "max_tokens": 128,
-    "few_shot": "never", "filters": (), "verify": ("starprobe.star.addition:scratchpad",),
+    "few_shot": "never", "filters": (),
+    "verify": ("starprobe.star.experiments.addition:scratchpad",),
     "epochs": 2, "min_steps": 60, "learning_rate": 1e-3, "validation": 0, "test_every": True,
     "decontaminate": (), "batch_size": 50, "max_length": 256,
 }  # fmt: skip
@@ -236,7 +237,7 @@ def _cell(one: Interval) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the experiment and prints its table; gives the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m starprobe.star.addition")
+    parser = argparse.ArgumentParser(prog="python -m starprobe.star.experiments.addition")
     parser.add_argument("--model", default="smollm2")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=0)

@@ -1,0 +1,1 @@
+"""Ready experiments on what a training teaches."""
