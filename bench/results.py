@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from starprobe.bench.frames import frame
 from starprobe.bench.judges.stage import summary
 from starprobe.bench.judges.votes import JudgeCount
 from starprobe.bench.metrics.contrasts import between_models, contrasts, standings
-from starprobe.bench.metrics.definitions import BY_NAME, PRIMARY, numbers
+from starprobe.bench.metrics.definitions import BY_NAME, PRIMARY, Definition, numbers
 from starprobe.bench.metrics.measure import estimate, measure, measure_sets, split
 from starprobe.bench.records import Comparison, Metric, NotApplicable, Standing
 from starprobe.bench.run_folder import Run, chosen_reader
@@ -170,8 +170,15 @@ def reader_ranges(frames: Mapping[str, pd.DataFrame]) -> list[ReaderRange]:
     ]
 
 
-def measure_run(path: Path | str, reader: str | None = None) -> MetricsFile:
+def measure_run(
+    path: Path | str, reader: str | None = None, own: Sequence[Definition] = ()
+) -> MetricsFile:
     """The metrics of every reader that has read this run; writes metrics.json.
+
+    Args:
+        path: the run folder.
+        reader: whose verdicts count, where several have read it.
+        own: metrics beside the built-in ones and those of plug-ins.
 
     Raises:
         FolderError: no run folder.
@@ -183,7 +190,7 @@ def measure_run(path: Path | str, reader: str | None = None) -> MetricsFile:
     frames = {name: kept for name, (kept, _) in halves.items()}
     found = MetricsFile(
         reader=chosen,
-        readers={name: tuple(measure(table)) for name, table in frames.items()},
+        readers={name: tuple(measure(table, own)) for name, table in frames.items()},
         sets={name: tuple(rows) for name, rows in measure_sets(frames[chosen]).items()},
         contrasts={name: tuple(contrasts(table)) for name, table in frames.items()},
         models=tuple(between_models(frames[chosen])),

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from starprobe.probes.errors import InputError
+from starprobe.probes.plugins import declared, is_own, load
 from starprobe.probes.schema import Record
 
 Alphabet = Literal["upper", "lower", "digits", "roman"]
@@ -153,7 +154,10 @@ def _condition(name: str, table: Any, source: str, known: Mapping[str, Any]) -> 
 
 
 def get_condition(name: str) -> Condition:
-    """The condition of this name; parts joined with `+` combine, FILE.toml:NAME is a user's own.
+    """The condition of this name; parts joined with `+` combine.
+
+    FILE.toml:NAME is one of a user; so are MODULE:NAME and what a package declares in the entry
+    point group `starprobe.conditions`: a `Condition`.
 
     Raises:
         InputError: for an unknown name, or parts that contradict each other.
@@ -183,11 +187,23 @@ def _single(name: str) -> Condition:
     if ".toml:" in name:
         path, _, wanted = name.rpartition(":")
         known = load_conditions(path)
+    elif name not in known and (name in declared("conditions") or is_own(name)):
+        return _plugged_in(name)
     if wanted not in known:
         near = difflib.get_close_matches(wanted, known, n=1)
         advice = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(known)}"
         raise InputError(f"unknown condition {name!r}; {advice}")
     return known[wanted]
+
+
+def _plugged_in(name: str) -> Condition:
+    """A condition that another package or a module brings."""
+    found = load("conditions", name)
+    if not isinstance(found, Condition):
+        raise InputError(f"condition {name!r}: is a {type(found).__name__}, no Condition")
+    if found.name in _built_in():
+        raise InputError(f"condition {name!r}: {found.name!r} is a built-in one; take another name")
+    return found
 
 
 def _combine(name: str, parts: Sequence[Condition]) -> Condition:

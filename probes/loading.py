@@ -18,6 +18,7 @@ from starprobe.probes.intake.files import SUFFIXES, read_content, rows_of
 from starprobe.probes.intake.harness_tasks import PREFIX, task_questions
 from starprobe.probes.intake.questions import parse_question, parse_questions
 from starprobe.probes.numbers import numbers_set
+from starprobe.probes.plugins import declared, is_own, load
 from starprobe.probes.schema import ProbeSet, Question
 from starprobe.probes.sets import BUILT_IN, find_built_in
 
@@ -37,7 +38,9 @@ def load_probe_set(name_or_path: str | Path) -> ProbeSet:
 
     Names: `everyday` and the like; `numbers` takes parameters, see `probes.numbers`;
     `lm-eval:TASK` or `lm-eval:FILE.yaml`. Files: JSONL, JSON, CSV, Parquet, Excel, a saved data
-    set; their rows ours or those of CommonsenseQA, ARC, MMLU, GSM8K and the like.
+    set; their rows ours or those of CommonsenseQA, ARC, MMLU, GSM8K and the like. MODULE:NAME or
+    what a package declares in the entry point group `starprobe.probes`: a `ProbeSet`, or a function
+    that makes one.
 
     Raises:
         InputError: for an unknown name, or a file that cannot be read as questions.
@@ -47,6 +50,8 @@ def load_probe_set(name_or_path: str | Path) -> ProbeSet:
     entry = find_built_in(name)
     if entry is not None and not entry.file:
         return numbers_set(name)
+    if entry is None and (name in declared("probes") or is_own(name)):
+        return _plugged_in(name)
     questions = tuple(read_any(name))
     if entry is not None:
         return ProbeSet(name=entry.name, version=entry.version, questions=questions)
@@ -55,6 +60,15 @@ def load_probe_set(name_or_path: str | Path) -> ProbeSet:
         raise InputError(f"{name}: the id {repeated[0]!r} stands on more than one line")
     stem = name if name.startswith(PREFIX) else Path(name.removesuffix(".gz")).stem
     return ProbeSet(name=stem, questions=questions)
+
+
+def _plugged_in(name: str) -> ProbeSet:
+    """A set that another package or a module brings: itself, or what makes it when called."""
+    found = load("probes", name)
+    found = found() if callable(found) else found
+    if not isinstance(found, ProbeSet):
+        raise InputError(f"probes {name!r}: is a {type(found).__name__}, no ProbeSet")
+    return found
 
 
 def join_sets(sets: Sequence[ProbeSet]) -> ProbeSet:

@@ -17,7 +17,7 @@ from markupsafe import Markup
 from starprobe.bench.files import write_atomic
 from starprobe.bench.metrics.compare import PAIR_KEYS, paired_rows, said
 from starprobe.bench.metrics.compare import compare as compare_frames
-from starprobe.bench.metrics.definitions import BY_NAME, PRIMARY
+from starprobe.bench.metrics.definitions import PRIMARY, all_metrics
 from starprobe.bench.metrics.measure import estimate, split
 from starprobe.bench.records import Comparison
 from starprobe.bench.statistics.intervals import Estimate
@@ -420,7 +420,7 @@ def tiles(compared: Compared) -> Iterator[Tile]:
             if several and (metric == "accuracy") == (not c.probes):
                 continue
             sides = ((compared.first, c.model_before), (compared.second, c.model_after))
-            before, after = (estimate(BY_NAME[metric], _part(*side, c)) for side in sides)
+            before, after = (estimate(all_metrics()[metric], _part(*side, c)) for side in sides)
             made = tile(c, before, after, moved=compared.names == SIDES)
             about = c.probes or (c.model_after if pairs > 1 else "")
             yield made._replace(title=f"{made.title}: {about}") if about else made

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
 from starprobe.bench.metrics.compare import said
-from starprobe.bench.metrics.definitions import BY_NAME
+from starprobe.bench.metrics.definitions import all_metrics
 from starprobe.bench.records import STYLES, Comparison, Metric
 from starprobe.reports.results import Results
 from starprobe.reports.words import OUTCOME_WORDS, STYLE_WORDS, is_share, percent, signed
@@ -75,7 +75,7 @@ def metrics_table(metrics: Iterable[Metric], hide: Hide) -> Table:
                 number(m.name, m.low),
                 number(m.name, m.high),
                 Cell(f"{m.n:,}", m.n),
-                Cell(BY_NAME[m.name].says if m.name in BY_NAME else ""),
+                Cell(all_metrics()[m.name].says if m.name in all_metrics() else ""),
             ]
         )
         for m in metrics
@@ -132,7 +132,7 @@ def comparison_table(
 
 
 def _compared(c: Comparison) -> list[Cell]:
-    says = BY_NAME[c.metric].says if c.metric in BY_NAME else ""
+    says = all_metrics()[c.metric].says if c.metric in all_metrics() else ""
     left = f", {c.unmatched} on one side only" if c.unmatched else ""
     return [
         Cell(c.condition),

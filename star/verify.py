@@ -10,14 +10,13 @@ are taken off.
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from fractions import Fraction
-from importlib import import_module
 from itertools import pairwise
 from typing import NamedTuple
 
 from starprobe.probes.errors import InputError, MissingError
+from starprobe.probes.plugins import declared, is_own, load
 from starprobe.probes.schema import Question, Record
 
 
@@ -45,18 +44,12 @@ def load_verifier(name: str) -> Verifier:
     """
     if name in BUILT_IN:
         return BUILT_IN[name]
-    module, colon, attribute = name.partition(":")
-    if not colon:
+    if name not in declared("verifiers") and not is_own(name):
         raise InputError(
             f"verify={name}: no verifier is called that; built in are {', '.join(BUILT_IN)}, or "
             f"name one of your own module:function"
         )
-    if "" not in sys.path:
-        sys.path.insert(0, "")  # A module beside the command, as `python -m` would find it.
-    try:
-        found = getattr(import_module(module), attribute)
-    except (ImportError, AttributeError) as error:
-        raise InputError(f"verify={name}: {error}") from None
+    found = load("verifiers", name)
     if not callable(found):
         raise InputError(f"verify={name}: is no function")
 

@@ -49,7 +49,8 @@ def metrics(
         ),
     ] = None,
     metric: Annotated[
-        list[str] | None, typer.Option(help="Only this metric; may be given again.")
+        list[str] | None,
+        typer.Option(help="Only this metric; may be given again. MODULE:NAME is one of your own."),
     ] = None,
     every: Annotated[
         bool, typer.Option("--all", help="Every metric and table, not the headlines alone.")
@@ -65,17 +66,21 @@ def metrics(
     from rich.console import Console
 
     from starprobe.bench.annotations.show import check_parts
+    from starprobe.bench.metrics.definitions import own_metric
     from starprobe.bench.results import measure_run
     from starprobe.bench.run_folder import short_names
     from starprobe.bench.tables import Wanted, overview, tables
+    from starprobe.probes.plugins import is_own
 
-    found = measure_run(folder, reader)
+    own = [own_metric(name) for name in metric or () if is_own(name)]
+    asked = [name for name in metric or () if not is_own(name)] + [one.name for one in own]
+    found = measure_run(folder, reader, own)
     rows = [row for metrics in found.readers.values() for row in metrics] + [*found.faithfulness]
     wanted = Wanted(
         readers=(found.reader,) if reader else (),
         models=_known("model", model, (row.model for row in rows)),
         conditions=_known("condition", condition, (row.condition for row in rows)),
-        metrics=_known("metric", metric, (row.name for row in rows)),
+        metrics=_known("metric", asked, (row.name for row in rows)),
         every=every,
     )
     if as_json:

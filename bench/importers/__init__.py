@@ -6,8 +6,6 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from importlib import import_module
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +34,7 @@ from starprobe.probes.intake.files import (
     read_content,
     rows_of,
 )
+from starprobe.probes.plugins import listed, load
 from starprobe.probes.schema import ShownOption
 
 __all__ = [
@@ -50,8 +49,6 @@ __all__ = [
 ]
 _PASSED_OVER = ("results_", "manifest.json.out", "user.json", "users.json", "projects.json")
 """Files beside responses that hold none: of lm-eval, of Bedrock, of chat exports."""
-PLUG_INS = "starprobe.importers"
-"""Entry point group of importers that other packages bring."""
 _QUESTIONS = {"questions", "question", "probes"}
 """What the file of the questions in a folder is called."""
 
@@ -289,14 +286,8 @@ def _plug_in(row: Mapping[str, Any], importer: str | None) -> Any:
         InputError: what is named cannot be loaded, or is no importer.
     """
     if importer is None:
-        found = (point.load() for point in entry_points(group=PLUG_INS))
-        return next((one for one in found if one.fits(row)), None)
-    module, _, attribute = importer.partition(":")
-    try:
-        loaded: Any = import_module(module)
-        loaded = getattr(loaded, attribute) if attribute else loaded
-    except (ImportError, AttributeError) as error:
-        raise InputError(f"--importer {importer}: cannot be loaded: {error}") from None
+        return next((one for one in listed("importers") if one.fits(row)), None)
+    loaded = load("importers", importer)
     if not callable(getattr(loaded, "samples", None)):
         raise InputError(f"--importer {importer}: has no function samples(rows)")
     return loaded

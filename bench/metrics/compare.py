@@ -12,13 +12,13 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from starprobe.bench.metrics.definitions import (
-    BY_NAME,
     HEADLINES,
     MARGIN,
     PRIMARY,
     RELATIVE_MARGIN,
     SECONDARY,
     Definition,
+    all_metrics,
 )
 from starprobe.bench.metrics.lengths import NAME as MATCHED
 from starprobe.bench.metrics.lengths import matched_length
@@ -73,9 +73,11 @@ def compare(
         InputError: an unknown metric, or the frames share no model, or no question in the same
             condition.
     """
-    unknown = [name for name in metrics if name not in BY_NAME and name != MATCHED]
+    unknown = [name for name in metrics if name not in all_metrics() and name != MATCHED]
     if unknown:
-        raise InputError(f"unknown metric {unknown[0]!r}; known: {', '.join(BY_NAME)}, {MATCHED}")
+        raise InputError(
+            f"unknown metric {unknown[0]!r}; known: {', '.join(all_metrics())}, {MATCHED}"
+        )
     found: list[Comparison] = []
     for _, cells in groupby(paired_cells(before, after), key=lambda cell: cell[:2]):
         found += compared(list(cells), metrics)
@@ -228,7 +230,7 @@ def compare_cell(cell: Cell, metric: str) -> Comparison:
     """One metric in one cell, its p not adjusted yet."""
     if metric == MATCHED:
         return at_matched_length(cell)
-    definition = BY_NAME[metric]
+    definition = all_metrics()[metric]
     names = cell.model_before, cell.model_after, cell.condition
     found = paired(definition, cell.before, cell.after)
     row = comparison(metric, definition.kind, names, found, definition.within_bounds)
@@ -335,7 +337,7 @@ def said(row: Comparison) -> str:
         parts.append(f"would take about {row.questions_needed:,} questions")
     if row.detectable is not None:
         limit = amount(row, row.detectable)
-        bounded = row.metric not in BY_NAME or BY_NAME[row.metric].within_bounds
+        bounded = row.metric not in all_metrics() or all_metrics()[row.metric].within_bounds
         beyond = bounded and row.detectable > 1
         parts.append(
             f"{row.n} are too few for any" if beyond else f"{row.n} show differences from {limit}"
@@ -347,6 +349,6 @@ def amount(row: Comparison, size: float | None) -> str:
     """A difference in the units of a row: points of a share, or the numbers themselves."""
     if size is None:
         return "?"
-    if row.metric not in BY_NAME or BY_NAME[row.metric].within_bounds:
+    if row.metric not in all_metrics() or all_metrics()[row.metric].within_bounds:
         return f"{100 * size:.0f} points" if size >= 0.02 else f"{100 * size:.1f} points"
     return f"{size:.3g}"

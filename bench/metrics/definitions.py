@@ -7,12 +7,15 @@ mean of its responses. A metric says what it needs; where that is missing it has
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
 from starprobe.bench.records import STYLES
 from starprobe.bench.statistics.intervals import Floats
+from starprobe.probes.errors import InputError
+from starprobe.probes.plugins import listed, load
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -193,3 +196,30 @@ DEFINITIONS: tuple[Definition, ...] = (
 )
 BY_NAME = {definition.name: definition for definition in DEFINITIONS}
 HEADLINES = tuple(definition.name for definition in DEFINITIONS if definition.headline)
+
+
+@cache
+def all_metrics() -> dict[str, Definition]:
+    """Name -> metric: the built-in ones, then those of the entry point group `starprobe.metrics`.
+
+    Raises:
+        InputError: what a package declares there cannot be loaded, or is no metric.
+    """
+    return BY_NAME | {one.name: _checked(one, "of a plug-in") for one in listed("metrics")}
+
+
+def own_metric(name: str) -> Definition:
+    """A metric of one's own: MODULE:NAME, or what a package declares; a `Definition`.
+
+    Raises:
+        InputError: there is none, or it is something else.
+    """
+    return _checked(load("metrics", name), name)
+
+
+def _checked(found: object, name: str) -> Definition:
+    if not isinstance(found, Definition):
+        raise InputError(f"metric {name}: is a {type(found).__name__}, no Definition")
+    if found.name in BY_NAME:
+        raise InputError(f"metric {name}: {found.name!r} is a built-in one; take another name")
+    return found

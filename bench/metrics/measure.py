@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from starprobe.bench.metrics.definitions import BY_NAME, DEFINITIONS, HEADLINES, Definition
+from starprobe.bench.metrics.definitions import BY_NAME, HEADLINES, Definition, all_metrics
 from starprobe.bench.metrics.hints import channels, hint_metrics
 from starprobe.bench.metrics.positions import position_metrics
 from starprobe.bench.records import Metric, NotApplicable
@@ -59,7 +59,7 @@ def _shows_thinking(rows: pd.DataFrame) -> bool:
     return any(channels(text, reasoning).reasoning for text, reasoning in texts)
 
 
-def measure(frame: pd.DataFrame) -> list[Metric]:
+def measure(frame: pd.DataFrame, own: Sequence[Definition] = ()) -> list[Metric]:
     """Every metric for each model and condition of the frame; `docs/metrics.md` lists them.
 
     A metric over nothing (no key, no options shown, no token counts) has no value and n = 0; those
@@ -67,8 +67,9 @@ def measure(frame: pd.DataFrame) -> list[Metric]:
 
     Args:
         frame: of `bench.metrics.frame`.
+        own: metrics beside the built-in ones and those of plug-ins.
     """
-    return [*_by_cell(frame), *hint_metrics(frame)]
+    return [*_by_cell(frame, own), *hint_metrics(frame)]
 
 
 def measure_sets(frame: pd.DataFrame) -> dict[str, list[Metric]]:
@@ -87,9 +88,9 @@ def measure_sets(frame: pd.DataFrame) -> dict[str, list[Metric]]:
     }
 
 
-def _by_cell(frame: pd.DataFrame) -> Iterator[Metric]:
+def _by_cell(frame: pd.DataFrame, own: Sequence[Definition]) -> Iterator[Metric]:
     for model, condition, table in cells(frame):
-        for definition in DEFINITIONS:
+        for definition in (*all_metrics().values(), *own):
             yield as_metric(definition.name, model, condition, estimate(definition, table))
         for name, value in position_metrics(table):
             yield as_metric(name, model, condition, value)

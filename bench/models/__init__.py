@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Generator, Sequence
 from importlib import import_module
-from importlib.metadata import entry_points
 from typing import Any, cast
 
 from starprobe.bench.models.base import (
@@ -15,9 +13,10 @@ from starprobe.bench.models.base import (
     ScoringBackend,
     generate,
 )
-from starprobe.bench.models.names import PLUG_INS, ModelName, parse_model, providers
+from starprobe.bench.models.names import ModelName, parse_model, providers
 from starprobe.bench.records import Generation
 from starprobe.probes.errors import InputError, MissingError
+from starprobe.probes.plugins import declared, load
 
 __all__ = [
     "Backend",
@@ -106,16 +105,12 @@ def _plugged_in(parsed: ModelName, options: BackendOptions) -> Backend:
     Raises:
         InputError: the module has no such name, or it is no backend and makes none.
     """
-    for point in entry_points(group=PLUG_INS):
-        if point.name == parsed.backend:
-            return _made(point.load(), f"{parsed.backend}:", parsed.name, parsed.url, options)
-    if "" not in sys.path:
-        sys.path.insert(0, "")  # A module beside the user is found, as `python -m` finds it.
+    if parsed.backend in declared("backends"):
+        found = load("backends", parsed.backend)
+        return _made(found, f"{parsed.backend}:", parsed.name, parsed.url, options)
     name, _, rest = parsed.name.partition(":")
-    found = getattr(import_module(parsed.backend), name, None)
-    if found is None:
-        raise InputError(f"the module {parsed.backend!r} has no {name!r}")
-    return _made(found, f"{parsed.backend}:{name}", rest, parsed.url, options)
+    dotted = f"{parsed.backend}:{name}"
+    return _made(load("backends", dotted), dotted, rest, parsed.url, options)
 
 
 def _made(found: Any, label: str, name: str, url: str | None, options: BackendOptions) -> Backend:

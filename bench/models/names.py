@@ -13,8 +13,6 @@ import tomllib
 from collections.abc import Mapping
 from fnmatch import fnmatch
 from functools import lru_cache
-from importlib.metadata import entry_points
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
@@ -26,6 +24,7 @@ from starprobe.bench.models.keys import OWN_KEY, is_local
 from starprobe.bench.models.weights import EMBEDDED
 from starprobe.bench.records import Usage
 from starprobe.probes.errors import InputError, MissingError, first_error
+from starprobe.probes.plugins import declared, is_module
 from starprobe.probes.schema import Record
 
 HERE = Path(__file__).parent
@@ -33,8 +32,6 @@ OWN = {"models": "STARPROBE_MODELS", "providers": "STARPROBE_PROVIDERS"}
 """Table -> the variable that names the user's file."""
 LOCAL = ("hf", "vllm", "lm-eval", "scripted")
 """Backends that run on this machine."""
-PLUG_INS = "starprobe.backends"
-"""Group of entry points under which other packages bring backends."""
 _VARIABLE = re.compile(r"\{(\w+)(?:=([^}]*))?\}")
 _MAKERS = (
     (r"gpt|o\d|chatgpt|codex", "openai"),
@@ -174,16 +171,7 @@ def _unknown(model: str, parsed: ModelName) -> str:
 
 def is_plug_in(backend: str) -> bool:
     """Whether another package brings this backend, or it is a module that can be imported."""
-    if any(point.name == backend for point in entry_points(group=PLUG_INS)):
-        return True
-    if not re.fullmatch(r"[A-Za-z_]\w*(\.\w+)*", backend):
-        return False
-    try:
-        return (
-            find_spec(backend) is not None or Path(*backend.split(".")).with_suffix(".py").is_file()
-        )
-    except (ImportError, ValueError):
-        return False
+    return backend in declared("backends") or is_module(backend)
 
 
 def providers() -> dict[str, Provider]:

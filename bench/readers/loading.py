@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from importlib import import_module, resources
-from importlib.metadata import entry_points
+from importlib import resources
 from importlib.util import find_spec
 from typing import cast
 
 from starprobe.bench.readers.base import Reader
 from starprobe.probes.errors import InputError, UserError
+from starprobe.probes.plugins import declared, is_own, load
 
-GROUP = "starprobe.readers"
 READERS = ("neural", "rules", "judge:MODEL", "neural+judge:MODEL", "MODULE:NAME")
 """What `--reader` takes."""
 
@@ -46,24 +45,21 @@ def load_reader(name: str = DEFAULT_READER) -> Reader:
 
         return RulesReader()
     if name == "neural":
-        return _own("starprobe.bench.readers.neural", "NeuralReader", name)
+        return _own("starprobe.bench.readers.neural:NeuralReader")
     if name.startswith("judge:") and len(name) > len("judge:"):
         from starprobe.bench.readers.judge import JudgeReader
 
         return JudgeReader(name.removeprefix("judge:"))
-    for point in entry_points(group=GROUP, name=name):
-        return cast(Reader, point.load()())
-    module, _, attribute = name.partition(":")
-    if attribute:
-        return _own(module, attribute, name)
+    if name in declared("readers") or is_own(name):
+        return _own(name)
     raise InputError(f"no reader is called {name!r}: use one of {', '.join(READERS)}")
 
 
-def _own(module: str, attribute: str, name: str) -> Reader:
+def _own(name: str) -> Reader:
+    made = load("readers", name)
     try:
-        made = getattr(import_module(module), attribute)()
+        return cast(Reader, made() if callable(made) else made)
     except UserError:
         raise
     except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise InputError(f"reader {name!r} cannot be loaded: {error}") from None
-    return cast(Reader, made)

@@ -332,7 +332,7 @@ def test_ones_own_code_reads_rows_of_ones_own(
     path = write(tmp_path / "x.jsonl", {"frage": "Why?", "x": "So."})
     run = import_outputs(path, tmp_path / "run", importer="mine_for_tests").run
     assert [row.text for row in run.responses().values()] == ["So."]
-    with pytest.raises(InputError, match="--importer nope: cannot be loaded"):
+    with pytest.raises(InputError, match="'nope' cannot be loaded"):
         import_outputs(path, tmp_path / "run", importer="nope")
     # An installed package is asked by itself.
     (tmp_path / "mine-1.dist-info").mkdir()

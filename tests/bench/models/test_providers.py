@@ -395,7 +395,7 @@ def test_a_module_beside_the_user_brings_a_backend(
         backend = load_backend(model)
         ((_, row),) = generate(backend, [request("hello")])
         assert (row.text, row.reasoning) == (said, "hm")
-    with pytest.raises(InputError, match="has no 'Crow'"):
+    with pytest.raises(InputError, match="no attribute 'Crow'"):
         load_backend("my_parrot:Crow")
     with pytest.raises(InputError, match="is no backend"):
         load_backend("my_parrot:nothing")
