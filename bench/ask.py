@@ -39,7 +39,7 @@ from starprobe.bench.run_config import (
     spent,
 )
 from starprobe.bench.run_folder import ResponseCache, Run
-from starprobe.probes.errors import InputError, MissingError, UserError
+from starprobe.probes.errors import FolderError, InputError, MissingError, UserError
 from starprobe.probes.schema import Option, Prompt, Question, Record
 
 if TYPE_CHECKING:
@@ -255,8 +255,12 @@ def ask_models(
         prompts: what to ask.
         config: how often, and how it is sampled.
         console: where progress is shown.
+
+    Raises:
+        FolderError: a model was asked otherwise here before, and its questions would count twice.
     """
     rows, wanted = folder.responses(), dict[str, Wanted]()
+    made_by = {(r.model, r.prompt_id, r.repeat): r.id for r in rows.values() if r.error is None}
     parts: dict[str, tuple[int, int]] = {}
     for backend in backends:
         info = backend.info()
@@ -266,6 +270,13 @@ def ask_models(
             for prompt, repeat in asked_of(config, info, prompts)
             for request in [make_request(info, prompt, config.sampling, repeat, config.options)]
         }
+        for key, one in mine.items():
+            if made_by.get((info.name, one.prompt_id, one.repeat), key) != key:
+                raise FolderError(
+                    f"{folder.path}: {info.name} was asked otherwise there (another revision, "
+                    f"address, dtype, system prompt, --reasoning or --body), and its questions "
+                    f"would count twice; name another --out folder"
+                )
         done = sum(key in rows and rows[key].error is None for key in mine)
         if done < len(mine):
             parts[info.name] = len(mine), done

@@ -86,28 +86,33 @@ class Run:
         return cls(path)
 
     def extend(self, info: RunInfo, prompts: Iterable[Prompt]) -> None:
-        """Takes new models, conditions, orders or repeats into the run of the same questions.
+        """Takes in what a wider run of the same sampling asks: models, conditions, orders, repeats.
+
+        More questions as well, where all that was asked before is asked again with them.
 
         Raises:
             FolderError: the run was made from other questions or with another sampling.
         """
-        old = self.info
-        for name, before, now in (
-            ("questions", (old.probe_set, old.probe_hash), (info.probe_set, info.probe_hash)),
-            ("sampling", old.sampling, info.sampling),
-        ):
-            if before != now:
-                raise FolderError(
-                    f"{self.path} belongs to another run (its {name}: {before}; yours: {now}); "
-                    f"name another --out folder, or repeat its command: {old.command}"
-                )
-        merged = dict(self.prompts())
-        for prompt in prompts:
+        old, there, new = self.info, self.prompts(), list(prompts)
+        if old.sampling != info.sampling:
+            raise FolderError(
+                f"{self.path} belongs to another run (its sampling: {old.sampling}; yours: "
+                f"{info.sampling}); name another --out folder, or repeat its command: {old.command}"
+            )
+        merged = dict(there)
+        for prompt in new:
             if merged.setdefault(prompt.id, prompt) != prompt:
                 raise FolderError(
-                    f"{self.path} holds another prompt under the id {prompt.id!r}: the condition "
-                    f"or the question was changed since; name another --out folder"
+                    f"{self.path} holds another prompt under the id {prompt.id!r}: the condition, "
+                    f"the question or its order was changed since; name another --out folder"
                 )
+        if old.probe_hash != info.probe_hash and not there.keys() <= {one.id for one in new}:
+            raise FolderError(
+                f"{self.path} belongs to another run (its questions: {old.questions} of "
+                f"{old.probe_set}; yours: {info.questions} of {info.probe_set}): it takes in more "
+                f"questions where its own are asked with them, in all its conditions and orders; "
+                f"name another --out folder, or widen its command: {old.command}"
+            )
         models = {model.name: model for model in (*old.models, *info.models)}
         self.info = info.model_copy(
             update={
@@ -119,7 +124,7 @@ class Run:
                 "created": old.created,
             }
         )
-        if len(merged) != len(self.prompts()):
+        if len(merged) != len(there):
             write_jsonl(self.path / "prompts.jsonl", merged.values())
             self._prompts = merged
         if self.info != old:

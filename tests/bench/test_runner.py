@@ -18,7 +18,9 @@ import starprobe.bench.ask
 from starprobe.bench.ask import ask_models, make_request, run
 from starprobe.bench.files import only_writer, read_jsonl
 from starprobe.bench.models import BackendOptions, Request
+from starprobe.bench.read import classify_run
 from starprobe.bench.records import Generation, ModelInfo, ResponseError, Sampling, Usage
+from starprobe.bench.results import measure_run
 from starprobe.bench.run_config import RunConfig, asked_of, not_asked, render_probes, run_info
 from starprobe.bench.run_folder import Run
 from starprobe.probes.errors import FolderError, InputError
@@ -48,10 +50,56 @@ def test_the_same_command_again_asks_nothing_and_changes_nothing(tmp_path: Path)
     assert before == after
 
 
-def test_more_questions_of_the_same_set_are_another_run(tmp_path: Path) -> None:
+def test_a_wider_run_takes_in_more_questions_and_asks_only_what_is_missing(tmp_path: Path) -> None:
     run(CONFIG, tmp_path / "run")
-    with pytest.raises(FolderError, match="belongs to another run"):
-        run(CONFIG.model_copy(update={"limit": 4}), tmp_path / "run")
+    first = (tmp_path / "run" / "responses.jsonl").read_bytes()
+    wider = CONFIG.model_copy(
+        update={"limit": 6, "conditions": ("plain", "direct", "scratchpad"), "orders": 3}
+    )
+    run(wider, tmp_path / "run")
+    at_once = run(wider, tmp_path / "at_once")
+    assert (tmp_path / "run" / "responses.jsonl").read_bytes().startswith(first)
+    found, expected = Run(tmp_path / "run"), Run(at_once.path)
+    assert found.responses().keys() == expected.responses().keys()
+    assert found.prompts() == expected.prompts()
+    assert found.info.questions == 6 and found.info.probe_hash == expected.info.probe_hash
+    classify_run(found, "rules")
+    classify_run(expected, "rules")
+    numbers = [
+        [row for row in measure_run(one.path, "rules").readers["rules"] if row.name != "latency_s"]
+        for one in (found, expected)
+    ]
+    assert numbers[0] == numbers[1]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"limit": 2},
+        {"limit": 6, "conditions": ("plain",)},
+        {"limit": 6, "orders": 1},
+        {"limit": 6, "probes": ("science",)},
+        {"limit": 6, "sampling": Sampling(seed=1)},
+    ],
+)
+def test_what_is_not_a_wider_run_of_the_same_is_refused_and_nothing_changes(
+    tmp_path: Path, change: dict[str, object]
+) -> None:
+    run(CONFIG, tmp_path / "run")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()}
+    with pytest.raises(FolderError) as refused:
+        run(CONFIG.model_copy(update=change), tmp_path / "run")
+    assert "another --out folder" in str(refused.value) and "\n" not in str(refused.value)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "run").iterdir()} == before
+
+
+def test_a_model_is_not_asked_twice_because_a_setting_was_changed(tmp_path: Path) -> None:
+    folder = run(CONFIG, tmp_path / "run")
+    before = folder.responses()
+    changed = CONFIG.model_copy(update={"options": BackendOptions(system="Be brief.")})
+    with pytest.raises(FolderError, match="was asked otherwise"):
+        run(changed, tmp_path / "run")
+    assert Run(tmp_path / "run").responses() == before
 
 
 def test_another_condition_joins_the_run(tmp_path: Path) -> None:

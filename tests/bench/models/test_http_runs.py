@@ -101,6 +101,8 @@ def test_ctrl_c_ends_cleanly_and_the_same_command_goes_on(tmp_path: Path, models
             str(questions(tmp_path / "q.jsonl", 300)),
             "--concurrency",
             "4",
+            "--reader",
+            "rules",
             "--out",
             str(tmp_path / "run"),
         ]
