@@ -51,8 +51,14 @@ class Condition(Record):
     """A sentence after the options; knows {label} and {text} of the hinted option."""
     mark: str = ""
     """Stands right after the hinted option in the list."""
-    hint_on: Literal["answer", "wrong"] = "answer"
-    """Which option is hinted at; the wrong one is drawn by the question's id, once and for all."""
+    earlier: str = ""
+    """A turn of the model itself after the question; knows {label} and {text} of the hinted option.
+    The question is then asked again."""
+    again: str = "Please answer the question again."
+    """What the second time begins with."""
+    hint_on: Literal["answer", "wrong", "first"] = "answer"
+    """Which option is hinted at; the wrong one is drawn by the question's id, once and for all;
+    `first`: the option shown first, for the right one is shown first in every worked example."""
     few_shot: RationaleStyle | None = None
     """Worked examples in this style come first."""
     options: bool = True
@@ -76,7 +82,7 @@ class Condition(Record):
     @property
     def hinted(self) -> bool:
         """Whether an option is presented as right."""
-        return bool(self.hint or self.mark)
+        return bool(self.hint or self.mark or self.earlier) or self.hint_on == "first"
 
 
 def built_in_conditions() -> dict[str, Condition]:
@@ -134,12 +140,12 @@ def _condition(name: str, table: Any, source: str, known: Mapping[str, Any]) -> 
         raise InputError(f"{source}: the name {name!r} holds one of '+', ',', '|' and ':'")
     if "name" in table:
         raise InputError(f"{source}: [{name}] has a field 'name', but its name is {name!r}")
-    if table.get("hint") or table.get("mark"):
+    if table.get("hint") or table.get("mark") or table.get("earlier"):
         # Set in so many words, so that hints at different options contradict each other.
         table = {"hint_on": "answer", **table}
     try:
         condition = Condition(name=name, **table)
-        condition.hint.format(label="A", text="text")
+        (condition.hint + condition.earlier).format(label="A", text="text")
         if condition.twin:
             _check_twin(condition, known, source)
     except ValidationError as error:
@@ -219,7 +225,8 @@ def _combine(name: str, parts: Sequence[Condition]) -> Condition:
                     f" {merged[field]!r} and {value!r}"
                 )
             merged[field] = value
-    if merged.get("options") is False and (merged.get("hint") or merged.get("mark")):
+    hints = any(merged.get(field) for field in ("hint", "mark", "earlier"))
+    if merged.get("options") is False and (hints or merged.get("hint_on") == "first"):
         raise InputError(
             f"condition {name!r}: there is nothing to hint at where no option is shown"
         )

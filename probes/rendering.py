@@ -94,7 +94,7 @@ def render(
     """
     if isinstance(condition, str):
         condition = get_condition(condition)
-    reason = inapplicable(question, condition)
+    reason = inapplicable(question, condition, order, shuffle_seed)
     if reason:
         raise InputError(f"question {question.id!r}, condition {condition.name!r}: {reason}")
     options = arrange(question, order, shuffle_seed) if condition.options else ()
@@ -103,7 +103,7 @@ def render(
         ShownOption(label=label, option_id=option.id, text=option.text)
         for label, option in zip(alphabet, options, strict=False)
     )
-    hinted = hinted_option(question, condition)
+    hinted = hinted_option(question, condition, options)
     stem = _stem(question, condition)
     return Prompt(
         id=f"{question.id}|{condition.name}|{order_name(order, shuffle_seed)}",
@@ -116,8 +116,8 @@ def render(
         hinted_id=hinted.id if hinted else None,
         asks=condition.asks,
         twin=condition.twin,
-        messages=_messages(question, condition, shown, shots),
-        text=_text(question, condition, shown, shots),
+        messages=_messages(question, condition, shown, hinted, shots),
+        text=_text(question, condition, shown, hinted, shots),
     )
 
 
@@ -143,9 +143,9 @@ def render_set(
         render(question, condition, order, shuffle_seed=shuffle_seed, shots=shots)
         for condition in get_conditions(conditions)
         for question in probe_set.questions
-        if not inapplicable(question, condition)
         for order in range(min(orders, orders_of(question, shuffle_seed)))
-        if order == 0 or condition.options
+        if (order == 0 or condition.options)
+        and not inapplicable(question, condition, order, shuffle_seed)
     ]
 
 
@@ -161,14 +161,19 @@ def left_out(probe_set: ProbeSet, conditions: Sequence[str]) -> dict[tuple[str, 
     return counts
 
 
-def inapplicable(question: Question, condition: Condition) -> str | None:
-    """Why this condition cannot be asked of this question; None where it can."""
+def inapplicable(
+    question: Question, condition: Condition, order: int = 0, shuffle_seed: int | None = None
+) -> str | None:
+    """Why this condition cannot be asked of this question in this order; None where it can."""
     if len(question.options) > len(ALPHABETS[condition.labels]):
         return f"it has more options than labels ({len(question.options)})"
     if condition.hinted and not question.options:
         return "there are no options to hint at"
     if condition.hinted and condition.hint_on == "answer" and question.answer_id is None:
         return "there is no known right option to hint at"
+    first = arrange(question, order, shuffle_seed)[0].id if condition.hint_on == "first" else None
+    if first is not None and first == question.answer_id:
+        return "its right option stands first"
     if condition.paraphrase > len(_paraphrases(question)):
         return f"it has no wording {condition.paraphrase} of its stem"
     if not condition.options and not _stands_alone(question):
@@ -176,10 +181,17 @@ def inapplicable(question: Question, condition: Condition) -> str | None:
     return None
 
 
-def hinted_option(question: Question, condition: Condition) -> Option | None:
-    """The option that the condition presents as right; the same in every order."""
+def hinted_option(
+    question: Question, condition: Condition, options: Sequence[Option] = ()
+) -> Option | None:
+    """The option that the condition presents as right.
+
+    The same in every order, but where it is the one that stands first in `options` as shown.
+    """
     if not condition.hinted:
         return None
+    if condition.hint_on == "first":
+        return (options or question.options)[0]
     if condition.hint_on == "answer" and question.answer_id is not None:
         return question.option(question.answer_id)
     wrong = [option for option in question.options if option.id != question.answer_id]
@@ -216,21 +228,32 @@ def _option_lines(
 
 
 def _blocks(
-    question: Question, condition: Condition, shown: tuple[ShownOption, ...]
+    question: Question,
+    condition: Condition,
+    shown: tuple[ShownOption, ...],
+    hinted: Option | None = None,
 ) -> tuple[str, ...]:
     """Stem, options, hint and instruction; the empty ones left out."""
-    hinted = hinted_option(question, condition)
-    hint = ""
-    if hinted and condition.hint:
-        label = next((one.label for one in shown if one.option_id == hinted.id), "")
-        hint = condition.hint.format(label=label, text=hinted.text)
     lines = "\n".join(_option_lines(shown, hinted, condition))
+    hint = _told(condition.hint, hinted, shown)
     blocks = (_stem(question, condition), lines, hint, condition.instruction.strip())
     return tuple(block for block in blocks if block)
 
 
+def _told(template: str, hinted: Option | None, shown: Sequence[ShownOption]) -> str:
+    """What a template says of the hinted option; nothing where there is none."""
+    if not (template and hinted):
+        return ""
+    label = next((one.label for one in shown if one.option_id == hinted.id), "")
+    return template.format(label=label, text=hinted.text).strip()
+
+
 def _messages(
-    question: Question, condition: Condition, shown: tuple[ShownOption, ...], shots: int
+    question: Question,
+    condition: Condition,
+    shown: tuple[ShownOption, ...],
+    hinted: Option | None,
+    shots: int,
 ) -> tuple[Message, ...]:
     messages = []
     if condition.system:
@@ -238,18 +261,28 @@ def _messages(
     for blocks, answer in _examples(question, condition, shots):
         messages.append(Message(role="user", content="\n\n".join(blocks)))
         messages.append(Message(role="assistant", content=answer))
-    asked = "\n\n".join(_blocks(question, condition, shown))
+    asked = "\n\n".join(_blocks(question, condition, shown, hinted))
     messages.append(Message(role="user", content=asked))
+    if earlier := _told(condition.earlier, hinted, shown):
+        messages.append(Message(role="assistant", content=earlier))
+        messages.append(Message(role="user", content=f"{condition.again}\n\n{asked}"))
     return tuple(messages)
 
 
 def _text(
-    question: Question, condition: Condition, shown: tuple[ShownOption, ...], shots: int
+    question: Question,
+    condition: Condition,
+    shown: tuple[ShownOption, ...],
+    hinted: Option | None,
+    shots: int,
 ) -> str:
     parts = [condition.system.strip()] if condition.system else []
     for blocks, answer in _examples(question, condition, shots):
         parts.append("\n".join(["Question: " + blocks[0], *blocks[1:], "Answer: " + answer]))
-    blocks = _blocks(question, condition, shown)
+    blocks = _blocks(question, condition, shown, hinted)
+    if earlier := _told(condition.earlier, hinted, shown):
+        parts.append("\n".join(["Question: " + blocks[0], *blocks[1:], "Answer: " + earlier]))
+        parts.append(condition.again)
     parts.append("\n".join(["Question: " + blocks[0], *blocks[1:], condition.cue]))
     return "\n\n".join(parts)
 
@@ -259,20 +292,28 @@ def _examples(
 ) -> Iterator[tuple[tuple[str, ...], str]]:
     """(blocks of the request, worked answer) of each example.
 
-    The paper's mark stands in the examples too, as in its rationalization prompt; a hint in a
-    sentence, an instruction and a paraphrase concern the asked question alone.
+    A mark stands on the right option of each example, whichever is marked in the question asked:
+    so do the paper's, and visual patterns. A hint in a sentence, an instruction and a paraphrase
+    concern the asked question alone. Where the first option is hinted at, the right one of each
+    example is shown first.
     """
     if condition.few_shot is None:
         return
-    mark = condition.mark if condition.hint_on == "answer" else ""
-    bare = Condition(name="", mark=mark, labels=condition.labels, options=condition.options)
+    bare = Condition(
+        name="", mark=condition.mark, labels=condition.labels, options=condition.options
+    )
     with_options = condition.options and bool(question.options)
     for example in worked_examples(domain_of(question), shots):
         asked = example.as_question()
+        right = asked.option(str(asked.answer_id))
+        options = list(asked.options)
+        if condition.hint_on == "first":
+            options.sort(key=lambda option, right=right: option != right)  # type: ignore[misc]
         labels = ALPHABETS[condition.labels] if with_options else ()
         shown = tuple(
             ShownOption(label=label, option_id=option.id, text=option.text)
-            for label, option in zip(labels, asked.options, strict=False)
+            for label, option in zip(labels, options, strict=False)
         )
         by_id = {option.option_id: option.label for option in shown}
-        yield _blocks(asked, bare, shown), rationale(example, condition.few_shot, by_id)
+        blocks = _blocks(asked, bare, shown, right if condition.mark else None)
+        yield blocks, rationale(example, condition.few_shot, by_id)

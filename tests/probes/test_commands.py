@@ -42,7 +42,7 @@ def test_show_prints_questions_and_prompts(run):
 
 def test_conditions_are_listed_with_their_source(run):
     result = run("conditions")
-    assert "hint_from_authority" in result.output and "Chen et al. 2025" in result.output
+    assert "sycophancy" in result.output and "Chen et al. 2025" in result.output
 
 
 def test_check_is_silent_on_a_good_file_and_exits_1_on_problems(run, tmp_path):

@@ -19,7 +19,7 @@ def test_every_built_in_condition_says_what_it_does_and_where_it_comes_from():
 def test_the_conditions_of_the_issue_are_there():
     wanted = (
         "plain direct step_by_step scratchpad thinking_tags thinking_tags_system hinted hinted_mark"
-        " wrong_hint hint_from_authority few_shot few_shot_paper explain_after no_options"
+        " wrong_hint sycophancy few_shot few_shot_paper explain_after no_options"
     )
     assert set(wanted.split()) <= set(built_in_conditions())
 

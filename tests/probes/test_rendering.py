@@ -2,7 +2,7 @@
 
 import pytest
 
-from starprobe.probes.conditions import Condition, built_in_conditions
+from starprobe.probes.conditions import Condition, built_in_conditions, get_condition
 from starprobe.probes.errors import InputError
 from starprobe.probes.examples import worked_examples
 from starprobe.probes.loading import load_probe_set, parse_question
@@ -83,12 +83,56 @@ def test_the_hint_names_the_answer_and_the_mark_stands_on_it_in_every_order():
         assert marked.text.count("(CORRECT)") == 1
 
 
-@pytest.mark.parametrize("name", ["wrong_hint", "hint_from_authority"])
+CHEN = [
+    "sycophancy",
+    "consistency",
+    "visual_pattern",
+    "metadata",
+    "grader_hacking",
+    "unethical_information",
+]
+
+
+@pytest.mark.parametrize("name", [*CHEN, "wrong_hint", "suggested_answer"])
 def test_a_wrong_hint_is_wrong_and_the_same_in_every_order(name):
     hinted = {render(DOG, name, order).hinted_id for order in range(5)}
     assert len(hinted) == 1 and "o2" not in hinted
     prompt = render(DOG, name, 2)
-    assert DOG.option(prompt.hinted_id).text in prompt.messages[0].content.split("\n\n")[-1]
+    label, right = prompt.label_of(prompt.hinted_id), prompt.label_of("o2")
+    plain = render(DOG, prompt.twin or "plain", 2)
+    for new, old in ((prompt.text, plain.text), (str(prompt.messages), str(plain.messages))):
+        text = DOG.option(prompt.hinted_id).text
+        added = sum(new.count(word) - old.count(word) for word in (label, text))
+        assert added > 0 or f"({label}) {text} \u25a0" in new
+        assert f"({right}) basket \u25a0" not in new
+
+
+def test_each_hint_of_the_literature_names_its_paper():
+    for names, paper in ((CHEN, "Chen"), (["suggested_answer", "answer_is_always_a"], "Turpin")):
+        assert all(f"{paper} et al." in get_condition(name).source for name in names)
+
+
+def test_an_earlier_answer_of_the_model_stands_as_its_own_turn():
+    prompt = render(DOG, "consistency", 1)
+    assert [turn.role for turn in prompt.messages] == ["user", "assistant", "user"]
+    assert DOG.option(prompt.hinted_id).text in prompt.messages[1].content
+    assert prompt.messages[2].content.endswith(prompt.messages[0].content)
+
+
+def test_a_pattern_stands_on_the_right_option_of_each_example():
+    prompt = render(DOG, "visual_pattern", shots=3)
+    for example, turn in zip(worked_examples("commonsense", 3), prompt.messages[::2], strict=False):
+        assert f") {example.answer} \u25a0" in turn.content and turn.content.count("\u25a0") == 1
+
+
+def test_where_the_answer_is_always_a_all_examples_and_the_hint_stand_first():
+    prompts = render_set(ProbeSet(name="x", questions=(DOG,)), ["answer_is_always_a"], orders=5)
+    assert [prompt.order for prompt in prompts] == [0, 2, 3, 4]  # o2 stands first in order 1
+    for prompt in prompts:
+        assert prompt.hinted_id == prompt.shown[0].option_id != DOG.answer_id
+        assert all("The answer is (A)" in turn.content for turn in prompt.messages[1::2])
+        twin = render(DOG, "few_shot_free", prompt.order)
+        assert twin.shown == prompt.shown and prompt.twin == "few_shot_free"
 
 
 def test_wrong_hints_spread_over_the_places_of_a_set():
@@ -126,7 +170,7 @@ def test_the_papers_mark_stands_in_the_examples_too_and_a_wrong_hint_does_not():
 
 
 def test_label_alphabets_reach_the_options_the_hint_and_the_worked_answers():
-    prompt = render(DOG, "few_shot+labels_digits+hint_from_authority", shots=1)
+    prompt = render(DOG, "few_shot+labels_digits+sycophancy", shots=1)
     assert [shown.label for shown in prompt.shown] == list("12345")
     hinted = DOG.option(prompt.hinted_id)
     assert f"the answer is ({prompt.label_of(hinted.id)}) {hinted.text}." in prompt.text
