@@ -188,6 +188,14 @@ _NO_OPTION = re.compile(
     r"\bno (?:way|information|basis) (?:for me )?(?:to|for)\b",
     re.I,
 )
+_UNTOLD = re.compile(
+    r"\b(?:im|not )possible to (?:say|tell|determine|know|answer)\b|"
+    r"\b(?:not|n't) (?:have )?(?:enough|sufficient) information\b|\binsufficient information\b|"
+    r"\bneed more information\b|"
+    r"\bcan(?:'t|not| not) (?:make a determination|be (?:certain|sure)|say for (?:sure|certain))\b",
+    re.I,
+)
+"""What counts as an answer only where an option says that none can be given."""
 NO_HEADS = word_set(
     "none no not isn't aren't doesn't can't cannot undetermined determined neither unknown"
 )
@@ -384,6 +392,8 @@ def refused_in(document: Document, options: Options, index: int) -> Stated | Non
     """A closing sentence that says that no option holds, or that none can be told."""
     segment = document.segments[index]
     found = _NO_OPTION.search(document.text, segment.content, segment.end)
+    if found is None and options.none_of:
+        found = _UNTOLD.search(document.text, segment.content, segment.end)
     if found is None or "other" in document.text[found.start() : found.end() + 12].lower():
         return None
     return none_of_them(options)

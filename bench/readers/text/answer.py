@@ -121,7 +121,11 @@ def _declared(document: Document, options: Options) -> Stated | None:
                 or _headed(document, options, index)
                 or _pronounced(document, index)
             )
-        if found is None and index >= last - 2 and not NO_HEADS.isdisjoint(words):
+        if (
+            found is None
+            and index >= last - 2
+            and (options.none_of or not NO_HEADS.isdisjoint(words))
+        ):
             found = refused_in(document, options, index)
         if found is None and index == last > 0:
             found = _unlisted(document, options, index)
@@ -298,6 +302,8 @@ def _paired(document: Document, options: Options) -> Stated | None:
         pairs = [m for m in mentions if m.kind >= LABEL and m.stop - m.first > 1]
         if not pairs and len({m.kind for m in mentions}) > 1 and mentions[-1].kind == LABEL:
             pairs = [m for m in mentions if m.kind == LABEL]
+        if not pairs and mentions[-1].kind == LABEL and _closes(document, mentions[-1], index):
+            pairs = [mentions[-1]]
         if not pairs or any(m.option != option for m in mentions):
             return None
         text = document.text
@@ -310,6 +316,15 @@ def _paired(document: Document, options: Options) -> Stated | None:
     return None
 
 
+def _closes(document: Document, label: Mention, index: int) -> bool:
+    """A label in brackets behind a whole sentence: "It becomes four times as large (C)."."""
+    text, segment = document.text, document.segments[index]
+    bracketed = text[label.start - 1 : label.start] in ("(", "[") and label.start > segment.content
+    behind = text[label.end : segment.end]
+    words = label.first - document.bounds[index][0]
+    return bracketed and words > 2 and not any(map(str.isalnum, behind))
+
+
 def _led(document: Document, options: Options) -> Stated | None:
     """A first sentence that begins with a label, of that option only, with nothing against it."""
     segment, mentions = document.segments[0], document.mentions[0]
@@ -318,6 +333,10 @@ def _led(document: Document, options: Options) -> Stated | None:
     lead = mentions[0]
     if begins_list(document, lead.option, 0) or any(m.option != lead.option for m in mentions):
         return None
+    if options.texts[lead.option].lower() in ("yes", "no") and (
+        document.text[lead.end : lead.end + 1] == ","
+    ):
+        return Stated((lead.option,), "opening")
     if DENY.search(document.text, lead.end, segment.end):
         return None
     whole = len(options.own_words[lead.option]) <= lead.stop - lead.first + 2
@@ -410,10 +429,10 @@ _NO = word_set("no not incorrect false wrong reject rejected drop eliminate elim
 
 
 def _verdicts(document: Document, options: Options) -> Stated | None:
-    """Such as "A: no. B: yes. C: no.": the only yes, where most options have a verdict."""
+    """Such as "A: no. B: yes. C: no.": the only yes, where several options have a verdict."""
     said = dict(verdicts_of(document))
     right = tuple(option for option, good in said.items() if good)
-    if len(said) * 2 <= len(options.labels):
+    if len(said) < 2:
         return None
     return Stated(right, "verdicts") if len(right) == 1 else None
 
@@ -445,8 +464,10 @@ def verdicts_of(document: Document) -> Iterator[tuple[int, bool]]:
 
 def _pronounces(words: list[str], line: str) -> bool | None:
     """The verdict of a few words, or of a tick or a cross on a line; None for none."""
-    wrong = any(word in _NO for word in words) or any(sign in line for sign in CROSSES)
-    right = any(word in _YES for word in words) or any(sign in line for sign in TICKS)
+    first = next((word in _YES for word in words if word in _YES or word in _NO), None)
+    if first is not None:
+        return first
+    wrong, right = (any(sign in line for sign in signs) for signs in (CROSSES, TICKS))
     return None if wrong == right else right
 
 

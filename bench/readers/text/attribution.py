@@ -346,7 +346,7 @@ def examine(
     stem: str, shown: Sequence[ShownOption], text: str, finish_reason: FinishReason | None = None
 ) -> Examined:
     """Cut up, find, attribute. Never raises on any text; linear in its length."""
-    options = prepare(tuple(shown), stem)
+    options = prepare(_spoken(tuple(shown), text), stem)
     document = find(text[: own_end(text, options.question)], options)
     units = units_of(document, options)
     said = stated(document, options)
@@ -360,6 +360,20 @@ def examine(
     outcome = outcome_of(text, document, options, said, finish_reason)
     marked = dict(verdicts_of(document))
     return Examined(options, document, tuple(map(tuple, own)), said, outcome, marked)
+
+
+_POLAR = {"true": "yes", "false": "no"}
+_TRUTH = re.compile(r"\b(?:true|false)\b", re.I)
+
+
+def _spoken(shown: tuple[ShownOption, ...], text: str) -> tuple[ShownOption, ...]:
+    """The options; "yes" and "no" for true and false in a response that has neither word."""
+    said = [_POLAR.get(option.text.strip().lower(), "") for option in shown]
+    if not shown or not all(said) or _TRUTH.search(text):
+        return shown
+    return tuple(
+        option.model_copy(update={"text": word}) for option, word in zip(shown, said, strict=True)
+    )
 
 
 def attribute(
