@@ -179,6 +179,8 @@ def command_line(config: RunConfig) -> str:
     for flag, value, default in named:
         if value != default:
             parts += [flag, str(value)]
+    if config.options.price is not None:
+        parts += ["--price", "{:g},{:g}".format(*config.options.price)]
     for name, said in config.options.body.items():
         parts += ["--body", f"{name}={json.dumps(said)}"]
     for name in config.options.headers:
@@ -204,8 +206,8 @@ def prices(info: ModelInfo) -> tuple[float, float] | None:
     if not costs_money(info):
         return None
     raise InputError(
-        f"--budget needs the price of {info.name}, which is not known: give it one in your "
-        f"models.toml (see `starprobe models --help`), or leave --budget out"
+        f"--budget needs the price of {info.name}, which is not known: say --price IN,OUT "
+        f"(dollars a million tokens), or give it one in your models.toml"
     )
 
 
@@ -283,9 +285,11 @@ def estimates(config: RunConfig, prompts: Sequence[Prompt]) -> Iterator[Estimate
         )
         tokens_in, tokens_out = characters // 4, len(asked) * config.sampling.max_tokens
         dollars, free = None, "nothing is paid for it"
-        if entry is not None and entry.price is not None:
-            price = entry.price
-            dollars = (tokens_in * price.input + tokens_out * price.output) / 1e6
+        price = config.options.price
+        if price is None and entry is not None and entry.price is not None:
+            price = entry.price.input, entry.price.output
+        if price is not None:
+            dollars = (tokens_in * price[0] + tokens_out * price[1]) / 1e6
         elif parsed.backend in providers() and not _is_own(parsed):
             free = "its price is not known here"
         yield Estimate(name, len(asked), tokens_in, tokens_out, dollars, free)

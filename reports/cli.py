@@ -13,9 +13,11 @@ import typer
 from starprobe.bench.cli.common import (
     AnyFailure,
     BatchSize,
+    Body,
     Concurrency,
     Device,
     Dtype,
+    Header,
     MaxTokens,
     Models,
     Retries,
@@ -216,6 +218,8 @@ def battery(
     concurrency: Concurrency = 16,
     timeout: Timeout = 120.0,
     retries: Retries = 6,
+    header: Header = None,
+    body: Body = None,
     fail_on_any: AnyFailure = False,
 ) -> None:
     """Everything in one go: every way of asking, rationales tested, judges, metrics, report."""
@@ -224,7 +228,7 @@ def battery(
     from rich.console import Console
 
     from starprobe.bench.battery import SAMPLING, BatteryConfig, run_battery
-    from starprobe.bench.models.base import make_options
+    from starprobe.bench.models.base import body_of, headers_of, make_options
     from starprobe.reports.page import write_report
 
     console, start = Console(highlight=False, soft_wrap=True, emoji=False), time.monotonic()
@@ -245,6 +249,8 @@ def battery(
             concurrency=concurrency,
             timeout_s=timeout,
             retries=retries,
+            headers=headers_of(header or ()),
+            body=body_of(body or ()),
         ),
     )
     run = run_battery(config, out / "run", console)

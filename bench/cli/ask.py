@@ -14,7 +14,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from starprobe.bench.cli.common import MaxTokens, Models, Reader, Seed, Temperature
+from starprobe.bench.cli.common import Body, Header, MaxTokens, Models, Reader, Seed, Temperature
 
 if TYPE_CHECKING:
     from starprobe.bench.ask import Asked
@@ -160,6 +160,8 @@ def ask(
     max_tokens: MaxTokens = 512,
     temperature: Temperature = 0.0,
     seed: Seed = 0,
+    header: Header = None,
+    body: Body = None,
     show_prompt: Annotated[bool, typer.Option(help="Show what is sent, too.")] = False,
     reader: Reader = None,
 ) -> None:
@@ -169,9 +171,11 @@ def ask(
     from rich.text import Text
 
     import starprobe.bench.ask as asking
+    from starprobe.bench.models.base import body_of, headers_of, make_options
     from starprobe.bench.readers import DEFAULT_READER
     from starprobe.bench.records import Sampling
 
+    options = make_options(headers=headers_of(header or ()), body=body_of(body or ()))
     prompt = asking.make_prompt(asking.make_question(question, option or [], hint), condition, hint)
     console = Console(highlight=False)
     if show_prompt:
@@ -181,7 +185,7 @@ def ask(
     answers = []
     with Console(stderr=True).status("") as status:
         status.update(f"asking {models[0]}")
-        for answer in asking.ask(prompt, models, sampling, reader=reader or DEFAULT_READER):
+        for answer in asking.ask(prompt, models, sampling, options, reader or DEFAULT_READER):
             answers.append(answer)
             if len(answers) < len(models):
                 status.update(f"asking {models[len(answers)]}")

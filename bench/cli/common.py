@@ -101,6 +101,12 @@ Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")]
 Concurrency = Annotated[int, typer.Option(min=1, help="Requests at once to a server.")]
 Timeout = Annotated[float, typer.Option(min=0.1, help="Seconds for one try.")]
 Retries = Annotated[int, typer.Option(min=0, help="More tries on passing faults.")]
+Header = Annotated[
+    list[str] | None, typer.Option(metavar="NAME:VALUE", help="Sent to servers, too.")
+]
+Body = Annotated[
+    list[str] | None, typer.Option(metavar="KEY=JSON", help="Put into every request, too.")
+]
 ShardOf = Annotated[
     str | None,
     typer.Option(

@@ -10,8 +10,10 @@ import typer
 from starprobe.bench.cli.common import (
     AnyFailure,
     BatchSize,
+    Body,
     Concurrency,
     Device,
+    Header,
     Reader,
     Retries,
     Seed,
@@ -51,6 +53,8 @@ def judge(
     concurrency: Concurrency = 16,
     timeout: Timeout = 120.0,
     retries: Retries = 6,
+    header: Header = None,
+    body: Body = None,
     fail_on_any: AnyFailure = False,
 ) -> None:
     """Have responses judged by other models; appends to DIR/judgements.jsonl and resumes."""
@@ -58,14 +62,14 @@ def judge(
 
     from starprobe.bench.judges.stage import JudgeConfig, judge_run
     from starprobe.bench.judges.votes import read_judgements
-    from starprobe.bench.models.base import make_options
+    from starprobe.bench.models.base import body_of, headers_of, make_options
     from starprobe.bench.progress import line
     from starprobe.bench.run_folder import Run
     from starprobe.bench.tables import judge_tables
 
     options = make_options(
         batch_size=batch_size, device=device, concurrency=concurrency, timeout_s=timeout,
-        retries=retries,
+        retries=retries, headers=headers_of(header or ()), body=body_of(body or ()),
     )  # fmt: skip
     config = JudgeConfig(
         judges=names(judges),
@@ -103,12 +107,14 @@ def faithfulness(
     ] = True,
     batch_size: BatchSize = 16,
     device: Device = "auto",
+    header: Header = None,
+    body: Body = None,
 ) -> None:
     """Cut, spoil and swap rationales, and see whether the answer follows (Lanham et al. 2023)."""
     from rich.console import Console
 
     from starprobe.bench.faithfulness.stage import FaithfulnessConfig, faithfulness_run
-    from starprobe.bench.models.base import make_options
+    from starprobe.bench.models.base import body_of, headers_of, make_options
     from starprobe.bench.progress import line
     from starprobe.bench.tables import metric_tables
 
@@ -120,7 +126,12 @@ def faithfulness(
         plain_text=plain_text,
         mistakes=mistakes,
         paraphrases=paraphrases,
-        options=make_options(batch_size=batch_size, device=device),
+        options=make_options(
+            batch_size=batch_size,
+            device=device,
+            headers=headers_of(header or ()),
+            body=body_of(body or ()),
+        ),
     )
     with line() as watcher:
         found = faithfulness_run(folder, config, watcher)

@@ -10,10 +10,12 @@ import typer
 from starprobe.bench.cli.common import (
     AnyFailure,
     BatchSize,
+    Body,
     Concurrency,
     Conditions,
     Device,
     Dtype,
+    Header,
     MaxTokens,
     Models,
     Reader,
@@ -83,12 +85,11 @@ def run(
     reasoning: Annotated[
         str | None, typer.Option(help="Ask a service to think: off, low, medium, high, tokens.")
     ] = None,
-    header: Annotated[
-        list[str] | None, typer.Option(metavar="NAME:VALUE", help="Sent to servers, too.")
+    price: Annotated[
+        str | None, typer.Option(metavar="IN,OUT", help="Dollars a million tokens, if unknown.")
     ] = None,
-    body: Annotated[
-        list[str] | None, typer.Option(metavar="KEY=JSON", help="Put into every request, too.")
-    ] = None,
+    header: Header = None,
+    body: Body = None,
     max_model_len: Annotated[int, typer.Option(min=64, help="Context of vllm:, tokens.")] = 4096,
     tensor_parallel: Annotated[int, typer.Option(min=1, help="GPUs a vllm: model.")] = 1,
     workers: Annotated[int, typer.Option(min=1, help="Processes a local model, one a GPU.")] = 1,
@@ -105,7 +106,7 @@ def run(
     """Ask every model every question under every condition."""
     from rich.console import Console
 
-    from starprobe.bench.models.base import body_of, headers_of, make_options
+    from starprobe.bench.models.base import body_of, headers_of, make_options, price_of
     from starprobe.bench.records import Sampling
     from starprobe.bench.run_config import RunConfig
 
@@ -123,6 +124,7 @@ def run(
         workers=workers,
         headers=headers_of(header or ()),
         body=body_of(body or ()),
+        price=price_of(price) if price else None,
     )
     config = RunConfig(
         models=tuple(models),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
+from math import inf
 from pathlib import Path
 from typing import Any, Literal, Protocol, runtime_checkable
 
@@ -48,6 +49,8 @@ class BackendOptions(Record):
     """Sent with every request to a server, beside the service's own."""
     body: dict[str, Any] = Field(default_factory=dict)
     """Merged into the body of every request to a server; null takes a field out."""
+    price: tuple[float, float] | None = None
+    """US dollars a million tokens in and out, for a service whose price is not known."""
     max_model_len: int = 4096
     """Context of a vLLM engine in tokens, or the model's own where that is less."""
     tensor_parallel: int = 1
@@ -105,6 +108,21 @@ def body_of(said: Sequence[str]) -> dict[str, Any]:
         if not equals or not key.strip():
             raise InputError(f"--body {one!r}: write KEY=JSON, for example 'top_k=40'")
     return found
+
+
+def price_of(said: str) -> tuple[float, float]:
+    """`--price IN,OUT` as dollars a million tokens.
+
+    Raises:
+        InputError: anything but two numbers, none of them negative.
+    """
+    try:
+        price_in, price_out = (float(part) for part in said.split(","))
+    except ValueError:
+        price_in = price_out = -1.0
+    if not (0 <= price_in < inf and 0 <= price_out < inf):
+        raise InputError(f"--price {said!r}: write IN,OUT in dollars a million tokens, as 0.5,1.5")
+    return price_in, price_out
 
 
 class Request(Record):

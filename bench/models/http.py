@@ -16,6 +16,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from datetime import date
 from typing import Any, NamedTuple
 
 import httpx2
@@ -95,6 +96,14 @@ class HttpBackend:
         self.dialect = dialect or dialect_of(provider.dialect)
         self.name = f"{provider.name}:{name}" + (f"@{public_url(url)}" if url else "")
         self.entry = names.find(provider.name, name, url)
+        self.price = self.entry.price if self.entry is not None else None
+        if options.price is not None:
+            self.price = names.Price(
+                input=options.price[0],
+                output=options.price[1],
+                date=date.today().isoformat(),
+                source="--price",
+            )
         base, _, query = (url or provider.base_url()).partition("?")
         base = self.dialect.fit_url(base) if url else base
         self.endpoint = Endpoint(
@@ -135,8 +144,8 @@ class HttpBackend:
             details["num_ctx"] = self.quirks.num_ctx
         if self.options.headers:
             details["headers"] = sorted(self.options.headers)
-        if self.entry is not None and self.entry.price is not None:
-            details["price"] = self.entry.price.model_dump(mode="json")
+        if self.price is not None:
+            details["price"] = self.price.model_dump(mode="json")
         if self.provider.reports_cost:
             details["reports_cost"] = True
         return ModelInfo(name=self.name, endpoint=public_url(self.endpoint.url), details=details)
@@ -310,7 +319,7 @@ class _Round:
         return self._finish(generation, latency)
 
     def _finish(self, generation: Generation, latency: float) -> Generation:
-        usage = names.with_cost(generation.usage, self.backend.entry)
+        usage = names.with_cost(generation.usage, self.backend.price)
         text, reasoning = generation.text, generation.reasoning
         if any(key in text or (reasoning and key in reasoning) for key in self.keys):
             text, reasoning = redact(text, self.keys), redact(reasoning or "", self.keys) or None

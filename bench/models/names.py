@@ -241,15 +241,13 @@ def needs_key(provider: Provider, url: str) -> bool:
     )
 
 
-def with_cost(usage: Usage | None, entry: Entry | None) -> Usage | None:
+def with_cost(usage: Usage | None, price: Price | None) -> Usage | None:
     """The usage with its cost in dollars, where the price is known and the service named none."""
-    if usage is None or usage.cost is not None or entry is None or entry.price is None:
+    if usage is None or usage.cost is not None or price is None:
         return usage
     if usage.prompt_tokens is None or usage.completion_tokens is None:
         return usage
-    dollars = (
-        usage.prompt_tokens * entry.price.input + usage.completion_tokens * entry.price.output
-    ) / 1e6
+    dollars = (usage.prompt_tokens * price.input + usage.completion_tokens * price.output) / 1e6
     return usage.model_copy(update={"cost": dollars})
 
 

@@ -18,6 +18,7 @@ import pytest
 from starprobe.bench.ask import run
 from starprobe.bench.files import Appender, read_jsonl
 from starprobe.bench.models import BackendOptions
+from starprobe.bench.models.base import price_of
 from starprobe.bench.records import Sampling
 from starprobe.bench.run_config import RunConfig, spent
 from starprobe.bench.run_folder import Run
@@ -220,6 +221,23 @@ def test_a_budget_without_a_price_is_refused(
     config = RunConfig(models=("openai:unknown@https://example.org/v1",), limit=1, budget=1.0)
     with pytest.raises(InputError, match="needs the price of openai:unknown"):
         run(config, tmp_path / "run")
+
+
+def test_a_price_given_on_the_command_line_is_what_a_run_costs(tmp_path: Path) -> None:
+    with MisbehavingServer(lambda prompt, tried: "ok") as server:
+        config = RunConfig(
+            models=(f"openai:unknown@{server.url}",),
+            probes=(str(questions(tmp_path / "q.jsonl", 4)),),
+            sampling=Sampling(max_tokens=20),
+            options=OPTIONS.model_copy(update={"price": price_of("1000,10000")}),
+            budget=10.0,
+        )
+        folder = run(config, tmp_path / "run")
+    assert spent(folder.responses().values()) == pytest.approx(4 * 0.057)
+    assert "--price 1000,10000" in (folder.info.command or "")
+    for said in ("1", "a,b", "-1,2", "1,2,3", "nan,1"):
+        with pytest.raises(InputError, match="--price"):
+            price_of(said)
 
 
 def test_a_model_on_this_machine_needs_no_price(tmp_path: Path) -> None:

@@ -49,10 +49,10 @@ def test_a_broken_entry_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 def test_cost_needs_a_price_and_counts() -> None:
     entry = names.find("anthropic", "claude-3-opus-20240229", None)
-    known = names.with_cost(Usage(prompt_tokens=1000, completion_tokens=2000), entry)
+    known = names.with_cost(Usage(prompt_tokens=1000, completion_tokens=2000), entry.price)
     assert known is not None
     assert known.cost == pytest.approx(0.015 + 0.150)
-    unknown = names.with_cost(Usage(prompt_tokens=1000), entry)
+    unknown = names.with_cost(Usage(prompt_tokens=1000), entry.price)
     assert unknown is not None
     assert unknown.cost is None
 

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
+import httpx2
 import pytest
 
+from starprobe.bench.ask import run
+from starprobe.bench.frames import exchanges
 from starprobe.bench.models import BackendOptions, load_backend, vllm
+from starprobe.bench.models.weights import resolve
+from starprobe.bench.read import classify_run
+from starprobe.bench.records import Sampling
+from starprobe.bench.run_config import RunConfig
 from starprobe.probes.errors import InputError
 from tests.bench.models.makers import request
 
@@ -89,3 +103,67 @@ def test_the_real_engine_serves_an_adapter(tmp_path: Path) -> None:
         texts.append(dict(backend.generate(asked))["Name a fruit."].text)
         backend.close()
     assert texts[0] != texts[1]
+
+
+@pytest.mark.slow
+@needs_vllm
+def test_a_vllm_server_gives_the_same_verdicts_through_three_dialects(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STARPROBE_API_KEY", "none")
+    with vllm_server("smollm2") as url:
+        models = tuple(f"{dialect}:smollm2@{url}" for dialect in SPOKEN)
+        config = RunConfig(
+            models=models,
+            conditions=("plain", "scratchpad", "hinted"),
+            limit=3,
+            sampling=Sampling(max_tokens=48),
+            options=BackendOptions(concurrency=1, timeout_s=300),
+        )
+        folder = run(config, tmp_path / "run")
+    classify_run(folder, "rules")
+    found: dict[str, dict[str, object]] = {}
+    for prompt, response, verdict in exchanges(folder, "rules"):
+        assert response.error is None and response.text, response
+        said = (response.text, response.finish_reason, verdict.model_dump(exclude={"id"}))
+        found.setdefault(prompt.id, {})[response.model.partition(":")[0]] = said
+    assert len(found) == 9
+    for by_dialect in found.values():
+        assert len(by_dialect) == 3
+        first, *others = by_dialect.values()
+        assert others == [first, first]
+
+
+SPOKEN = ("openai", "openai-responses", "anthropic")
+
+
+@contextmanager
+def vllm_server(model: str) -> Iterator[str]:
+    """The URL of a vLLM server in a process of its own, ended with the block."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [
+        sys.executable, "-m", "vllm.entrypoints.openai.api_server", "--port", str(port),
+        "--model", str(resolve(model, BackendOptions())), "--served-model-name", model,
+        "--max-model-len", "1024", "--enforce-eager", "--dtype", "float32",
+        # A cached prefix is added up in another order: near ties then fall otherwise.
+        "--no-enable-prefix-caching",
+    ]  # fmt: skip
+    settings = {**os.environ, "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_LOGGING_LEVEL": "ERROR"}
+    server = subprocess.Popen(
+        command, env=settings, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        end = time.monotonic() + 300
+        while True:
+            assert server.poll() is None and time.monotonic() < end, "the server does not come up"
+            try:
+                if httpx2.get(f"http://127.0.0.1:{port}/health", timeout=5).status_code == 200:
+                    break
+            except httpx2.HTTPError:
+                time.sleep(1)
+        yield f"http://127.0.0.1:{port}/v1"
+    finally:
+        server.terminate()
+        server.wait(60)
