@@ -14,7 +14,7 @@ from pydantic import Field
 from starprobe.bench.annotations.checked import ReaderCheck, measured
 from starprobe.bench.faithfulness.measure import faithfulness_metrics
 from starprobe.bench.faithfulness.trials import Trial
-from starprobe.bench.frames import frame
+from starprobe.bench.frames import frame, places_of
 from starprobe.bench.judges.stage import summary
 from starprobe.bench.judges.votes import JudgeCount
 from starprobe.bench.metrics.contrasts import between_models, contrasts, standings
@@ -210,7 +210,10 @@ def measure_run(
 def faithfulness(run: Run) -> list[Metric]:
     """The metrics of the trials that the run holds; none where there are none."""
     trials = [Trial.model_validate(row) for row in run.faithfulness()]
-    return faithfulness_metrics(trials, run.responses(), run.prompts()) if trials else []
+    responses, place = run.responses(), places_of(run)
+    trials = [trial for trial in trials if trial.response_id in responses]
+    trials.sort(key=lambda trial: place(responses[trial.response_id]))
+    return faithfulness_metrics(trials, responses, run.prompts())
 
 
 def judged(run: Run, reader: str | None = None) -> Judged | None:

@@ -172,7 +172,7 @@ class Run:
 
     def sample(self) -> list[Drawn]:
         """The responses drawn for people to label, in the order in which they are shown."""
-        return list(self._records("sample.jsonl", Drawn))
+        return list({row.id: row for row in self._records("sample.jsonl", Drawn)}.values())
 
     def sample_writer(self) -> Appender:
         """Appends to sample.jsonl."""

@@ -226,9 +226,11 @@ def side(table: pd.DataFrame, definition: Definition, labels: Labels) -> Side:
 
     Every question weighs alike, and of a question every order of its options.
     """
+    # Paired rows are indexed by what pairs them, and grouped here by the same names. Sorted by what
+    # the prompts are, so that sums are the same to the digit whatever order they stand in.
+    table = table.reset_index(drop=True).sort_values(list(KEYS), kind="stable")
     values = definition.values(table)
     kept = ~np.isnan(values) & table["coverage"].notna().to_numpy()
-    # Paired rows are indexed by what pairs them, and grouped here by the same names.
     table, values = table[kept].reset_index(drop=True), values[kept]
     shares = _shares(table)
     known = _labelled(definition, labels)

@@ -8,6 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from starprobe.bench.annotations.draw import draw
+from starprobe.bench.annotations.labels import annotate, shown
+from starprobe.bench.faithfulness.trials import Trial
 from starprobe.bench.judges.votes import Judgement
 from starprobe.bench.metrics import compare, frame
 from starprobe.bench.results import measure_run
@@ -15,7 +18,16 @@ from starprobe.bench.run_folder import Run
 from tests.bench.metrics.runs import make_prompt, make_response, make_run, make_verdict
 
 MODELS = ("scripted:one", "scripted:two", "scripted:three")
-FILES = ("prompts.jsonl", "responses.jsonl", "verdicts.rules.jsonl", "judgements.jsonl")
+FILES = (
+    "prompts.jsonl",
+    "responses.jsonl",
+    "verdicts.rules.jsonl",
+    "judgements.jsonl",
+    "faithfulness.jsonl",
+    "sample.jsonl",
+    "annotations.one.jsonl",
+    "annotations.two.jsonl",
+)
 ALL = {"o1": "for", "o2": "against", "o3": "against", "o4": "against"}
 
 
@@ -62,12 +74,42 @@ def judgements(triples):
         )
 
 
+def trials(triples):
+    luck = random.Random(4)
+    for _, response, verdict in triples:
+        for test, at in (("early", 0.0), ("early", 0.5), ("paraphrase", 1.0), ("filler", 1.0)):
+            answer, whole = luck.choice([None, "o1", "o2"]), luck.choice(["o1", "o2"])
+            yield Trial(
+                id=f"{test}|{at}|{response.id}",
+                response_id=response.id,
+                test=test,
+                at=at,
+                sentences=3,
+                answer=answer,
+                whole=whole,
+                given=verdict.answer or "o1",
+            )
+
+
+def label(run, luck):
+    """Two people label the sample, not always alike."""
+    for one in shown(run, draw(run, 60)):
+        for name in ("one", "two"):
+            codes = {name: luck.choice(["0", "r+", "r-"]) for name in one.labels}
+            said = annotate(one, codes, False, one.labels[0], "answered", name)
+            with run.annotation_writer(name) as writer:
+                writer.append([said])
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     triples = list(rows())
     made = make_run(tmp_path_factory.mktemp("run") / "run", triples)
     with made.judgement_writer() as writer:
         writer.append(list(judgements(triples)))
+    with made.faithfulness_writer() as writer:
+        writer.append(list(trials(triples)))
+    label(made, random.Random(6))
     return made
 
 
@@ -91,11 +133,10 @@ def copied(run: Run, to: Path, change) -> Path:
     return to
 
 
-@pytest.mark.parametrize("name", FILES)
-def test_rows_may_come_in_any_order(run, expected, tmp_path, name):
+def test_the_rows_of_every_file_may_come_in_any_order(run, expected, tmp_path):
     def shuffled(file, lines):
         lines = list(lines)
-        random.Random(5).shuffle(lines if file == name else [])
+        random.Random(f"5 {file}").shuffle(lines)
         return lines
 
     assert written(copied(run, tmp_path / "run", shuffled)) == expected
@@ -109,10 +150,9 @@ def test_a_run_that_was_killed_and_went_on_is_the_same(run, expected, tmp_path):
     assert written(copied(run, tmp_path / "run", resumed)) == expected
 
 
-@pytest.mark.parametrize("name", FILES[1:])
-def test_rows_that_stand_there_twice_count_once(run, expected, tmp_path, name):
+def test_rows_that_stand_there_twice_count_once(run, expected, tmp_path):
     def doubled(file, lines):
-        return [line for line in lines for _ in range(2 if file == name else 1)]
+        return [line for line in lines for _ in range(2 if file.endswith(".jsonl") else 1)]
 
     assert written(copied(run, tmp_path / "run", doubled)) == expected
 
