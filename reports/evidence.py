@@ -116,7 +116,7 @@ def gather(
     """The evidence in these run folders.
 
     Args:
-        paths: run folders.
+        paths: run folders; one that is named twice counts once, but as both sides of a comparison.
         reader: the verdicts to take; by default those of the default reader, else of one that has
             read all of them. What nobody has read is read now.
         names: a word for each folder, put before its models' names.
@@ -127,6 +127,8 @@ def gather(
     """
     if not paths:
         raise InputError("no run folder is named; give at least one, as in `starprobe report DIR`")
+    if not names:
+        paths = list({Path(path).resolve(): path for path in paths}.values())
     runs = tuple(Run(path) for path in paths)
     name = reader_of(runs, reader)
     words = list(names) or telling_names(runs)

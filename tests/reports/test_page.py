@@ -181,6 +181,11 @@ def test_the_same_model_in_two_runs_is_told_apart(tmp_path: Path) -> None:
     assert gather(paths).models == ("one · scripted:eager", "two · scripted:eager")
 
 
+def test_a_folder_that_is_named_twice_counts_once(run_folder: Path) -> None:
+    twice = gather([run_folder, run_folder / ".." / run_folder.name])
+    assert len(twice.frame) == len(gather([run_folder]).frame) and len(twice.runs) == 1
+
+
 def test_wrong_input_gets_one_clear_line(tmp_path: Path, pair: tuple[Path, Path]) -> None:
     with pytest.raises(FolderError, match=r"no run folder"):
         write_report(tmp_path, tmp_path / "r.html")
