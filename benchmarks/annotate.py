@@ -1,6 +1,6 @@
 """Do checked figures hold what they say when the reader errs otherwise than where it was measured?
 
-    python benchmarks/annotate.py coverage [--runs 400] [--repeats 3]
+    python benchmarks/annotate.py coverage [--runs 400] [--repeats 3] [--labels 200]
     python benchmarks/annotate.py page OUT [--n 60]
     python benchmarks/annotate.py texts LABELS RESPONSES
 
@@ -177,12 +177,14 @@ def in_short(tallies: Tallies) -> Table:
     return table
 
 
-def simulate_shares(runs: int, repeats: int) -> tuple[Table, Tallies]:
+def simulate_shares(
+    runs: int, repeats: int, counts: tuple[int, ...] = LABELS
+) -> tuple[Table, Tallies]:
     """Checked shares of one side."""
     rng, found_all = np.random.default_rng(0), Tallies()
     title = f"Shares, {QUESTIONS} questions, responses a question: {repeats}"
     table = table_of(title, "reader", "Se", "Sp", "true share")
-    for reader, share, labels in product(READERS, SHARES, LABELS):
+    for reader, share, labels in product(READERS, SHARES, counts):
         full, cover, alone = Tally(), Tally(), Tally()
         for _ in range(runs):
             made = make(rng, share, reader, repeats, rng.normal(size=QUESTIONS))
@@ -202,13 +204,15 @@ def simulate_shares(runs: int, repeats: int) -> tuple[Table, Tallies]:
     return table, found_all
 
 
-def simulate_changes(runs: int, repeats: int) -> tuple[Table, Tallies]:
+def simulate_changes(
+    runs: int, repeats: int, counts: tuple[int, ...] = LABELS
+) -> tuple[Table, Tallies]:
     """Checked differences, half the labels on each side, the good reader on the first."""
     rng, found_all = np.random.default_rng(1), Tallies()
     shipped = READERS[0]
     title = f"Differences, {QUESTIONS} questions, responses a question: {repeats}; before: good"
     table = table_of(title, "reader after", "before", "after")
-    for reader, (before, after), labels in product(READERS, CHANGES, LABELS):
+    for reader, (before, after), labels in product(READERS, CHANGES, counts):
         full, cover, alone = Tally(), Tally(), Tally()
         gains = after - before, true_coverage(after) - true_coverage(before)
         for _ in range(runs):
@@ -327,6 +331,7 @@ def main() -> None:
     simulated = commands.add_parser("coverage")
     simulated.add_argument("--runs", type=int, default=400)
     simulated.add_argument("--repeats", type=int, default=1, help="Responses a question.")
+    simulated.add_argument("--labels", type=int, nargs="*", default=LABELS)
     measured = commands.add_parser("texts")
     measured.add_argument("labels", type=Path)
     measured.add_argument("responses", type=Path)
@@ -345,7 +350,7 @@ def main() -> None:
         return None
     console = Console(width=130, highlight=False)
     for simulate in (simulate_shares, simulate_changes):
-        table, tallies = simulate(options.runs, options.repeats)
+        table, tallies = simulate(options.runs, options.repeats, tuple(options.labels))
         console.print(table)
         console.print(in_short(tallies))
     return None

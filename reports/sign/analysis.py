@@ -32,7 +32,14 @@ from starprobe.reports.sign.arms import (
     label,
     rows_of,
 )
-from starprobe.reports.sign.seeds import Ratio, likelihood_ratio, seed_rate
+from starprobe.reports.sign.checked import (
+    CheckedRate,
+    CheckedRatio,
+    checked_rates,
+    checked_ratio,
+    labelled_sides,
+)
+from starprobe.reports.sign.seeds import ArmRate, Ratio, likelihood_ratio, seed_rate
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,19 +52,6 @@ BARELY = 3.0
 section 3.2)."""
 Verdict = Literal["more", "less", "alike", "undecided"]
 """How often the first kind of model shows the sign, beside the second."""
-
-
-class ArmRate(Record):
-    """How often the models of one arm show the sign."""
-
-    arm: str
-    checkpoints: dict[str, float]
-    """Checkpoint -> its own rate."""
-    questions: int
-    value: float
-    low: float | None
-    high: float | None
-    method: str
 
 
 class Contrast(Record):
@@ -113,6 +107,9 @@ class Findings(Record):
     matched: tuple[Matched, ...]
     under: tuple[ArmRate, ...]
     """Models of unknown making, each with its own rate on the questions of the arms."""
+    checked: tuple[CheckedRate, ...] = ()
+    """The rates by people's labels, of the arms that have them for every checkpoint."""
+    checked_ratios: tuple[CheckedRatio, ...] = ()
 
     def frames(self) -> dict[str, pd.DataFrame]:
         """The findings as tables: arms, contrasts, variants, matched."""
@@ -123,6 +120,7 @@ class Findings(Record):
             "contrasts": to_frame(self.contrasts),
             "variants": to_frame(self.variants),
             "matched": to_frame(self.matched),
+            "checked": to_frame(self.checked),
         }
 
 
@@ -157,6 +155,9 @@ def conclude(gathered: Gathered) -> Findings:
     evidence = evidence_of(gathered)
     arms, contrasts = analyse(evidence, star, others)
     rows = {arm: arm_rows(gathered, arm) for arm in (*star, *others)}
+    under = tuple(_under(gathered, evidence))
+    sides = labelled_sides(gathered)
+    checked = {one.arm: one for one in checked_rates((*arms, *under), sides)}
     return Findings(
         arms=arms,
         contrasts=contrasts,
@@ -168,7 +169,13 @@ def conclude(gathered: Gathered) -> Findings:
         prompted=_prompted(gathered),
         variants=tuple(_variants(gathered, evidence)),
         matched=tuple(at_matched_length(rows, star, others)),
-        under=tuple(_under(gathered, evidence)),
+        under=under,
+        checked=tuple(checked.values()),
+        checked_ratios=tuple(
+            checked_ratio(checked[one.positive], checked[one.negative])
+            for one in contrasts
+            if one.positive in checked and one.negative in checked
+        ),
     )
 
 

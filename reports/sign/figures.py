@@ -17,7 +17,8 @@ from starprobe.reports.figures.drawing import (
     share_axis,
     symbol_of,
 )
-from starprobe.reports.sign.analysis import ArmRate, Contrast
+from starprobe.reports.sign.analysis import Contrast
+from starprobe.reports.sign.seeds import ArmRate
 
 if TYPE_CHECKING:
     import pandas as pd

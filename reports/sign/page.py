@@ -16,6 +16,7 @@ from starprobe.reports.panels import Panel
 from starprobe.reports.sign import figures
 from starprobe.reports.sign.analysis import Contrast, Findings, conclude, times
 from starprobe.reports.sign.arms import PROMPTED, Gathered, Spec, collect
+from starprobe.reports.sign.checked import said
 from starprobe.reports.sign.tables import sign_tables
 
 TITLE = "The sign put to the test"
@@ -58,12 +59,14 @@ def sign_context(
 ) -> dict[str, Any]:
     """What the template of this page needs."""
     evidence = gathered.evidence
+    folders = ["DIR" if secrets.active else str(run.path) for run in evidence.runs]
     tests = ["likelihood ratios: Wald on the log scale over seeds and questions, adjusted by Holm"]
     return {
         "title": f"starprobe: {title}",
         "heading": title,
         "summaries": list(findings.summaries),
         "facts": facts(gathered, findings),
+        "checks": [("", *said(findings.checked, len(findings.arms), folders))],
         "sections": [
             ("verdict", "Finding"),
             ("figures", "Figures"),

@@ -26,6 +26,19 @@ _CERTAIN = 1e9
 """Degrees of freedom of a part that is not there."""
 
 
+class ArmRate(Record):
+    """How often the models of one arm show the sign."""
+
+    arm: str
+    checkpoints: dict[str, float]
+    """Checkpoint -> its own rate."""
+    questions: int
+    value: float
+    low: float | None
+    high: float | None
+    method: str
+
+
 class Part(NamedTuple):
     """A part of a variance, and its degrees of freedom."""
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from rich.table import Table as RichTable
 
 from starprobe.bench.metrics.lengths import FEWEST
-from starprobe.reports.sign.analysis import ArmRate, Findings, Matched, Verdict, times
-from starprobe.reports.sign.seeds import Ratio
+from starprobe.reports.sign.analysis import Findings, Matched, Verdict, times
+from starprobe.reports.sign.seeds import ArmRate, Ratio
 from starprobe.reports.tables import Cell, Row, Table
 from starprobe.reports.words import p_value, percent
 
@@ -24,6 +24,7 @@ def sign_tables(findings: Findings) -> Iterator[Table]:
     for table in (
         contrasts_table(findings),
         arms_table(findings),
+        checked_table(findings),
         variants_table(findings),
         matched_table(findings),
     ):
@@ -83,6 +84,44 @@ def arms_table(findings: Findings) -> Table:
         "read."
     )
     return Table("arms", "Rates by arm", caption, columns, rows)
+
+
+def checked_table(findings: Findings) -> Table:
+    """Rates as read and by labels, and the ratios of the latter."""
+    rows = [
+        Row(
+            [
+                Cell(one.arm),
+                share(one.read),
+                share(one.value),
+                Cell(between(one.low, one.high), ""),
+                Cell(one.labels, one.labels),
+                share(one.same),
+                Cell(_checked_ratios(findings, one.arm)),
+            ]
+        )
+        for one in findings.checked
+    ]
+    columns = [("arm", ""), ("as read", "n"), ("as labelled", "n"), ("95 % interval", "n")]
+    columns += [("labels", "n"), ("reader and labels agree", "n"), ("ratio, as labelled", "w")]
+    caption = (
+        "Of the arms with labels in every run. As labelled: estimated from samples of known "
+        "probabilities; it holds whatever the reader’s errors on an arm are."
+    )
+    return Table("checked", "As read and as labelled", caption, columns, rows)
+
+
+def _checked_ratios(findings: Findings, arm: str) -> str:
+    return ", ".join(
+        f"to {one.negative} {_open(one.value)} ({_open(one.low)} to {_open(one.high)})"
+        for one in findings.checked_ratios
+        if one.positive == arm
+    )
+
+
+def _open(value: float | None) -> str:
+    """A ratio; without bound where there is none."""
+    return "∞" if value is None else times(value)
 
 
 def variants_table(findings: Findings) -> Table:
@@ -178,6 +217,8 @@ def show(findings: Findings, console: Console) -> None:
 def printed(findings: Findings) -> Iterator[RenderableType]:
     """What the terminal shows, in order; tables fit 80 columns."""
     yield _rates(findings)
+    if findings.checked:
+        yield _checked(findings)
     yield _ratios(findings)
     yield _checks(findings)
     yield from findings.summaries
@@ -196,6 +237,22 @@ def _rates(findings: Findings) -> RichTable:
         f"{findings.questions} questions, read by {findings.reader}; intervals over seeds and "
         f"questions"
     )
+    return table
+
+
+def _checked(findings: Findings) -> RichTable:
+    table = _table("Checked by labels", "arm", "as read", "checked", "95 %", "labels", "agree")
+    for one in findings.checked:
+        limits = between(one.low, one.high)
+        labels = str(one.labels)
+        table.add_row(
+            one.arm, percent(one.read), percent(one.value), limits, labels, percent(one.same)
+        )
+    found = [
+        f"{one.positive} / {one.negative} {_open(one.value)} [{_open(one.low)}, {_open(one.high)}]"
+        for one in findings.checked_ratios
+    ]
+    table.caption = f"ratios of checked rates: {'; '.join(found)}" if found else ""
     return table
 
 

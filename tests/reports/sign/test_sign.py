@@ -11,10 +11,14 @@ import pytest
 from typer.testing import CliRunner
 
 import starprobe.cli
+from starprobe.bench.annotations.draw import draw
+from starprobe.bench.annotations.labels import shown, take_in
 from starprobe.bench.run_folder import Run
 from starprobe.probes.errors import InputError, UserError
 from starprobe.reports.sign import examine
 from starprobe.reports.sign.arms import collect, labelled, parse_spec
+from starprobe.reports.sign.checked import CheckedRate, checked_ratio
+from tests.bench.annotations.runs import erring_run, label_row, write_rows
 from tests.reports.makers import make_run
 from tests.reports.sign.conftest import RATES, shape
 
@@ -68,6 +72,63 @@ def test_the_findings_as_records_are_what_is_printed_as_json(
     frames = findings.frames()
     assert list(frames["contrasts"]["positive"]) == [r.positive for r in findings.contrasts]
     assert len(frames["arms"]) == len(findings.arms) + 1
+
+
+def test_rates_and_ratios_are_checked_by_the_labels_of_every_run_of_an_arm(tmp_path: Path) -> None:
+    true: dict[str, list[float]] = {}
+    specs = []
+    for arm, full, missed in (("base", 0.2, 0.0), ("star_x", 0.9, 0.5), ("direct", 0.3, 0.0)):
+        for seed in range(1 if arm == "base" else 2):
+            made = shape(f"scripted:{arm}-{seed}", full)
+            run, truth = erring_run(tmp_path / f"{arm}{seed}", (made,), 60, missed)
+            true.setdefault(arm, []).append(
+                sum(v.style == "option_by_option" for v in truth.values()) / len(truth)
+            )
+            specs.append(f"{arm}/{seed}={run.path}")
+            if (arm, seed) != ("direct", 1):
+                rows = (label_row(one, truth) for one in shown(run, draw(run, 40)))
+                take_in(run, write_rows(tmp_path / "labels.jsonl", rows), "ann")
+    page = tmp_path / "sign.html"
+    done = sign(*specs, "-o", str(page))
+    assert done.exit_code == 0, done.output
+    found = {one.arm: one for one in examine([parse_spec(one) for one in specs]).checked}
+    assert set(found) == {"base", "star_x"}  # One run of `direct` has no labels.
+    for arm, one in found.items():
+        truth_of_arm = sum(true[arm]) / len(true[arm])
+        assert one.low <= truth_of_arm <= one.high
+        assert one.labels == 40 * len(true[arm])
+    star = found["star_x"]
+    assert star.read < 0.6 < star.value and star.same < 0.8 and found["base"].same == 1
+    html = page.read_text(encoding="utf-8")
+    assert "CHECKED</span>" in html and "2 of 3 arms, by 120 labels" in html
+    assert "Checked by labels" in done.output and "ratios of checked rates" in done.output
+
+
+def test_without_labels_the_page_says_that_nothing_is_checked(
+    specs: list[str], tmp_path: Path
+) -> None:
+    assert sign(*specs, "-o", str(tmp_path / "x.html")).exit_code == 0
+    html = (tmp_path / "x.html").read_text(encoding="utf-8")
+    assert "NOT CHECKED</span>" in html and "starprobe annotate" in html
+
+
+@pytest.mark.parametrize(
+    ("p", "q"), [((0.5, 0.4, 0.6), (0.1, 0.05, 0.2)), ((0.9, 0.8, 0.97), (0.0, 0.0, 0.1))]
+)
+def test_the_ratio_of_checked_rates_has_the_limits_of_its_parts(
+    p: tuple[float, ...], q: tuple[float, ...]
+) -> None:
+    one, two = (
+        CheckedRate(arm=a, read=v, value=v, low=low, high=high, labels=9, same=1)
+        for a, (v, low, high) in (("p", p), ("q", q))
+    )
+    found = checked_ratio(one, two)
+    # No wider than if both were off at once, and at least as wide as where only one was.
+    assert p[1] / q[2] <= found.low <= p[1] / max(q[0], q[2] / 2)
+    if q[1]:
+        assert found.high is not None and p[2] / q[0] <= found.high <= p[2] / q[1]
+    else:
+        assert found.value is None and found.high is None
 
 
 def test_other_arms_can_be_named_star(specs: list[str]) -> None:
