@@ -343,9 +343,10 @@ def main() -> None:
         return type_labels(options.out, options.n)
     if options.what == "texts":
         rows = load_annotated(options.labels, options.responses)
-        texts = ((row.reading.text, len(row.reading.shown)) for row in rows)
         content = options.labels.read_bytes() + options.responses.read_bytes()
-        found = training_texts(texts, hashlib.sha256(content).hexdigest()[:16])
+        found = training_texts(
+            [row.reading for row in rows], hashlib.sha256(content).hexdigest()[:16]
+        )
         print(found.model_dump_json(indent=2))
         return None
     console = Console(width=130, highlight=False)

@@ -190,6 +190,11 @@ def reader_check(
     if total:
         unlike = sum(row.unlike * row.responses for row in check.unlabelled) / total
         hints.append(f"{percent(unlike)} are unlike the texts that the reader was fitted on")
+        unclaimed = sum(row.unclaimed * row.responses for row in check.unlabelled) / total
+        hints.append(
+            f"{percent(unclaimed)} hardly speak of any option (of those texts "
+            f"{percent(check.unlabelled[0].unclaimed_trained)})"
+        )
     widest = max((row.range for row in ranges), default=None)
     if widest is not None:
         hints.append(

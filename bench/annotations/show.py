@@ -56,6 +56,11 @@ def _hints(rows: Sequence[Unlabelled], name: Name) -> Iterator[str]:
         yield f"  {grey:.0%} of the responses were read with a probability between 0.1 and 0.9"
     unlike = sum(row.unlike * row.responses for row in rows) / total
     yield f"  {unlike:.0%} are unlike the texts that the readers are fitted on"
+    unclaimed = sum(row.unclaimed * row.responses for row in rows) / total
+    yield (
+        f"  {unclaimed:.0%} hardly speak of any option (of those texts "
+        f"{rows[0].unclaimed_trained:.0%})"
+    )
     worst = max(rows, key=lambda row: row.unlike)
     if worst.unlike > 0:
         ways = ", ".join(f"{way} {share:.0%}" for way, share in worst.marks.items() if share)

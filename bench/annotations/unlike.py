@@ -10,15 +10,17 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from starprobe.bench.frames import key
 from starprobe.bench.metrics.definitions import numbers
-from starprobe.probes.schema import Record
+from starprobe.bench.readers.base import Reading
+from starprobe.probes.schema import Prompt, Record
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,6 +51,8 @@ _FORMATS = {
 MOST = 2000
 """Responses of a model and condition that are looked at; of more, evenly spread ones."""
 MARKS = ("length", "language", "options", "format")
+MOSTLY = 0.9
+"""A response of which no option claims more of the text than this speaks of something else."""
 
 
 class TrainingTexts(Record):
@@ -65,6 +69,8 @@ class TrainingTexts(Record):
     """Least share of letters that are ASCII."""
     formats: dict[str, float]
     """Format -> share of the texts that have it."""
+    unclaimed: float
+    """Share of the texts of which no option claims more than `MOSTLY`."""
 
 
 class Unlabelled(Record):
@@ -80,6 +86,11 @@ class Unlabelled(Record):
     """Share that is unlike the training texts in any way."""
     marks: dict[str, float]
     """Way -> share: length, language, options, format."""
+    unclaimed: float
+    """Share of which no option claims more than `MOSTLY` of the text: no single one is unlike the
+    training texts by that, but many are."""
+    unclaimed_trained: float
+    """That share of the training texts."""
 
 
 class Text(NamedTuple):
@@ -108,9 +119,23 @@ def features(text: str, options: int) -> Text:
     )
 
 
-def training_texts(texts: Iterable[tuple[str, int]], data_hash: str) -> TrainingTexts:
-    """The limits of (text, number of options) of the training texts."""
-    found = [features(text, options) for text, options in texts]
+def is_unclaimed(reading: Reading) -> bool:
+    """Whether hardly any of the text speaks of an option: of its sentences, by their length."""
+    from starprobe.bench.readers.text.attribution import attribute
+
+    found = attribute(reading.stem, reading.shown, reading.text)
+    said, claimed = (np.zeros(len(reading.text) + 1, dtype=bool) for _ in range(2))
+    for start, end in found.segments:
+        said[start:end] = True
+    for option in found.options:
+        for start, end in (*option.evidence, *option.mentions):
+            claimed[start:end] = True
+    return float((said & ~claimed).sum()) > MOSTLY * float(said.sum())
+
+
+def training_texts(readings: Sequence[Reading], data_hash: str) -> TrainingTexts:
+    """What the training texts are like."""
+    found = [features(one.text, len(one.shown)) for one in readings]
     lengths = [one.length for one in found]
     long = [one for one in found if one.words >= FEW_WORDS]
     low, high = np.quantile(lengths, [TAIL, 1 - TAIL])
@@ -123,6 +148,7 @@ def training_texts(texts: Iterable[tuple[str, int]], data_hash: str) -> Training
         english=float(np.quantile([one.english for one in long], TAIL)),
         ascii=float(np.quantile([one.ascii for one in long], TAIL)),
         formats={name: round(counts[name] / len(found), 4) for name in _FORMATS},
+        unclaimed=round(sum(map(is_unclaimed, readings)) / len(found), 4),
     )
 
 
@@ -148,18 +174,21 @@ def marks(text: str, options: int, known: TrainingTexts) -> list[str]:
     return found
 
 
-def unlabelled(frame: pd.DataFrame) -> Iterator[Unlabelled]:
-    """A row for each model and condition of a frame."""
+def unlabelled(frame: pd.DataFrame, prompts: Mapping[str, Prompt]) -> Iterator[Unlabelled]:
+    """A row for each model and condition of a frame of these prompts."""
     known = shipped()
+    asked = {key(name): prompt for name, prompt in prompts.items()}
     for (model, condition), table in frame.groupby(["model", "condition"], sort=False):
         p = numbers(table, "p_option_by_option")
         p = p[~np.isnan(p)]
         table = table.iloc[:: -(-len(table) // MOST)]
-        texts = zip(table["reasoning"], table["text"], table["options"], strict=True)
-        found = [
-            marks(f"{reasoning}\n\n{text}" if reasoning else text, options, known)
-            for reasoning, text, options in texts
+        texts = [
+            Reading("", f"{thoughts}\n\n{text}" if thoughts else text, one.stem, one.shown)
+            for thoughts, text, one in zip(
+                table["reasoning"], table["text"], table["prompt_id"].map(asked), strict=True
+            )
         ]
+        found = [marks(one.text, len(one.shown), known) for one in texts]
         yield Unlabelled(
             model=str(model),
             condition=str(condition),
@@ -167,4 +196,6 @@ def unlabelled(frame: pd.DataFrame) -> Iterator[Unlabelled]:
             grey=float(np.mean((p > GREY[0]) & (p < GREY[1]))) if len(p) else None,
             unlike=sum(map(bool, found)) / len(found),
             marks={name: sum(name in one for one in found) / len(found) for name in MARKS},
+            unclaimed=sum(map(is_unclaimed, texts)) / len(found),
+            unclaimed_trained=known.unclaimed,
         )

@@ -12,8 +12,9 @@ from benchmarks.annotate import Reader, make, sides
 from starprobe.bench.annotations.checked import compare_checked, transfer
 from starprobe.bench.annotations.draw import draw
 from starprobe.bench.annotations.labels import shown, take_in
-from starprobe.bench.annotations.unlike import marks, shipped
+from starprobe.bench.annotations.unlike import is_unclaimed, marks, shipped
 from starprobe.bench.frames import frame
+from starprobe.bench.readers.base import Reading
 from starprobe.bench.results import measure_run
 from starprobe.bench.statistics.labelled import (
     CheckedShare,
@@ -25,6 +26,7 @@ from starprobe.bench.statistics.labelled import (
     checked_share,
     plan_labels,
 )
+from starprobe.probes.schema import ShownOption
 from tests.bench.annotations.runs import erring_run, label_row, write_rows
 from tests.reports.makers import EAGER, TERSE
 
@@ -242,10 +244,27 @@ def test_a_response_unlike_the_training_texts_is_marked_by_how_it_is_unlike() ->
     assert marks(f"## Answer\n{plain}", 4, known) == ["format"]
 
 
+def test_a_text_that_speaks_of_no_option_is_told_from_one_that_does() -> None:
+    shown = tuple(
+        ShownOption(label=label, option_id=label, text=text)
+        for label, text in (("A", "a basket"), ("B", "a swimming pool"))
+    )
+    stem = "What can be used to carry a small dog?"
+    said = (
+        "(A) a basket has a handle, so it is carried. (B) a swimming pool cannot be moved at all."
+    )
+    other = "Dogs are descended from wolves. They were bred for many tasks over the centuries."
+    assert not is_unclaimed(Reading("r", said, stem, shown))
+    assert is_unclaimed(Reading("r", other, stem, shown))
+    assert not is_unclaimed(Reading("r", "", stem, shown))
+    assert 0.1 < shipped().unclaimed < 0.4
+
+
 def test_without_labels_the_run_says_that_its_reader_is_not_checked(tmp_path: Path) -> None:
     run, _ = erring_run(tmp_path / "run", missed=0.5)
     check = measure_run(run.path).reader_check
     assert check is not None and not check.metrics
     assert [found.verdict for found in check.transfer] == ["NOT CHECKED"]
     grey = {row.model: row.grey for row in check.unlabelled}
+    assert all(row.unclaimed < 0.1 for row in check.unlabelled)
     assert grey["scripted:terse"] == 0 and (grey["scripted:eager"] or 0) > 0.2
