@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import Literal, NamedTuple
 
+from starprobe.probes.cues import guess, stem_overlap
 from starprobe.probes.schema import ProbeSet, Question, Record
 
 NEAR = 0.75
@@ -35,7 +36,9 @@ class Overlap(NamedTuple):
     """Jaccard similarity of the stems' pieces: 1 where they are equal word for word."""
 
 
-class _Signature(NamedTuple):
+class Signature(NamedTuple):
+    """A question as it is compared with others."""
+
     id: str
     words: tuple[str, ...]
     pieces: frozenset[str]
@@ -67,7 +70,7 @@ def overlap(
     found = [
         match
         for one, other in _candidates(left, right)
-        if (match := _compare(one, other, near)) is not None
+        if (match := alike(one, other, near)) is not None
     ]
     place = {signature.id: index for index, signature in enumerate(left)}
     return sorted(found, key=lambda match: (place[match.a], -match.similarity, match.b))
@@ -80,20 +83,21 @@ def overlap_within(questions: Sequence[Question], near: float = NEAR) -> list[Ov
     return [
         match
         for one, other in _candidates(signatures, signatures)
-        if place[id(one)] < place[id(other)] and (match := _compare(one, other, near)) is not None
+        if place[id(one)] < place[id(other)] and (match := alike(one, other, near)) is not None
     ]
 
 
-def _signatures(questions: ProbeSet | Sequence[Question]) -> list[_Signature]:
+def _signatures(questions: ProbeSet | Sequence[Question]) -> list[Signature]:
     if isinstance(questions, ProbeSet):
         questions = questions.questions
-    return [_signature(question) for question in questions]
+    return [signature(question) for question in questions]
 
 
-def _signature(question: Question) -> _Signature:
+def signature(question: Question) -> Signature:
+    """What two questions are compared by."""
     words = tuple(normalise(question.stem).split())
     pairs = (f"{first} {second}" for first, second in pairwise(words))
-    return _Signature(
+    return Signature(
         id=question.id,
         words=words,
         pieces=frozenset([*words, *pairs]),
@@ -103,10 +107,10 @@ def _signature(question: Question) -> _Signature:
 
 
 def _candidates(
-    left: Sequence[_Signature], right: Sequence[_Signature]
-) -> Iterator[tuple[_Signature, _Signature]]:
+    left: Sequence[Signature], right: Sequence[Signature]
+) -> Iterator[tuple[Signature, Signature]]:
     """Pairs that may be similar: equal stems, equal numbers, or a shared piece that is rare."""
-    index: dict[object, list[_Signature]] = defaultdict(list)
+    index: dict[object, list[Signature]] = defaultdict(list)
     for signature in right:
         for key in _keys(signature):
             index[key].append(signature)
@@ -122,14 +126,15 @@ def _candidates(
                     yield one, other
 
 
-def _keys(signature: _Signature) -> list[object]:
+def _keys(signature: Signature) -> list[object]:
     keys: list[object] = [signature.words]
     if signature.digits:
         return [*keys, ("digits", signature.digits)]
     return [*keys, *sorted(piece for piece in signature.pieces if " " in piece)]
 
 
-def _compare(one: _Signature, other: _Signature, near: float) -> Overlap | None:
+def alike(one: Signature, other: Signature, near: float) -> Overlap | None:
+    """How two questions are the same; None where they are not."""
     if one.digits != other.digits:
         return None
     shares_option = bool(one.options & other.options) or not (one.options and other.options)
@@ -137,14 +142,18 @@ def _compare(one: _Signature, other: _Signature, near: float) -> Overlap | None:
         return None
     if one.words == other.words:
         return Overlap(one.id, other.id, "exact", 1.0)
+    sizes = sorted((len(one.pieces), len(other.pieces)))
+    if sizes[0] < near * sizes[1]:
+        return None
     union = len(one.pieces | other.pieces)
     similarity = len(one.pieces & other.pieces) / union if union else 0.0
     return Overlap(one.id, other.id, "near", similarity) if similarity >= near else None
 
 
 FindingKind = Literal[
-    "duplicate_id", "equal_stems", "near_stems", "equal_options", "no_answer", "positions", "length"
-]
+    "duplicate_id", "equal_stems", "near_stems", "equal_options", "no_answer", "positions",
+    "length", "stem_overlap", "cues", "paraphrases",
+]  # fmt: skip
 SIGNIFICANT = 0.01
 """A bias of a whole set counts from this p value on; each set is tested a handful of times."""
 _LONGER = 1.6
@@ -174,7 +183,9 @@ def check_questions(questions: Sequence[Question]) -> list[Finding]:
         _answers,
         _positions,
         _lengths,
-        _length_bias,
+        _biases,
+        _guessed,
+        _paraphrases,
     )
     return [finding for check in checks for finding in check(questions)]
 
@@ -249,34 +260,70 @@ def _lengths(questions: Sequence[Question]) -> Iterator[Finding]:
             yield Finding(kind="length", questions=(question.id,), message=message)
 
 
-def _length_bias(questions: Sequence[Question]) -> Iterator[Finding]:
-    """Right answers that are the longest, or the shortest, too often, by a binomial test."""
+def _option_lengths(question: Question) -> list[float]:
+    return [] if _numeric(question) else [float(len(option.text)) for option in question.options]
+
+
+def _echoes(question: Question) -> list[float]:
+    return [] if _numeric(question) else stem_overlap(question)
+
+
+_EXTREMES: tuple[tuple[FindingKind, str, Callable[[Question], list[float]], int], ...] = (
+    ("length", "the longest option", _option_lengths, 1),
+    ("length", "the shortest option", _option_lengths, -1),
+    ("stem_overlap", "the option that echoes the stem most", _echoes, 1),
+    ("stem_overlap", "the option that echoes the stem least", _echoes, -1),
+)
+"""Kind of finding, what to choose, by what, and whether the highest or the lowest."""
+
+
+def _biases(questions: Sequence[Question]) -> Iterator[Finding]:
+    """Right answers that are one of the extremes too often, or hardly ever, by a binomial test."""
     from scipy.stats import binomtest
 
     for size, group in _by_size(questions).items():
-        for word, extreme in (("longest", max), ("shortest", min)):
-            clear = [pair for question in group if (pair := _extreme(question, extreme))]
+        for kind, words, of, sign in _EXTREMES:
+            clear = [(one, found) for one in group if (found := _extreme(one, of, sign))]
             hits = sum(found == question.answer_id for question, found in clear)
             if len(clear) < 5 * size:
                 continue
-            p_value = float(binomtest(hits, len(clear), 1 / size, alternative="greater").pvalue)
+            p_value = float(binomtest(hits, len(clear), 1 / size).pvalue)
             if p_value < SIGNIFICANT:
                 message = (
-                    f"the right option is the {word} in {hits} of {len(clear)} questions that have"
-                    f" one {word} of {size} options (p = {p_value:.2g})"
+                    f"the right option is {words} in {hits} of {len(clear)} questions that have"
+                    f" one such among {size} options (p = {p_value:.2g})"
                 )
-                yield Finding(kind="length", questions=(), message=message)
+                yield Finding(kind=kind, questions=(), message=message)
 
 
-def _extreme(
-    question: Question, extreme: Callable[[list[int]], int]
-) -> tuple[Question, str] | None:
-    """The question and its one longest (shortest) option; None where several are."""
-    lengths = [len(option.text) for option in question.options]
-    wanted = extreme(lengths)
-    if lengths.count(wanted) > 1 or _numeric(question):
+def _extreme(question: Question, of: Callable[[Question], list[float]], sign: int) -> str | None:
+    """The question's one option with the highest value (lowest, where the sign is -1)."""
+    values = [sign * value for value in of(question)]
+    if not values or values.count(max(values)) > 1:
         return None
-    return question, question.options[lengths.index(wanted)].id
+    return question.options[values.index(max(values))].id
+
+
+def _guessed(questions: Sequence[Question]) -> Iterator[Finding]:
+    """Right answers that can be guessed from the surface of the options."""
+    found = guess(questions)
+    if found.p < SIGNIFICANT:
+        message = (
+            f"a guesser that sees lengths, places, echoes of the stem, digits and the like, and no "
+            f"meaning, gets {found.share:.0%} of {found.n} right; chance is {found.chance:.0%} "
+            f"(p = {found.p:.2g})"
+        )
+        yield Finding(kind="cues", questions=(), message=message)
+
+
+def _paraphrases(questions: Sequence[Question]) -> Iterator[Finding]:
+    """Other wordings that are no other wordings."""
+    for question in questions:
+        stored = question.metadata.get("paraphrases")
+        wordings = [question.stem, *map(str, stored if isinstance(stored, list) else ())]
+        if len({normalise(wording) for wording in wordings}) < len(wordings):
+            message = f"{question.id!r}: two of its {len(wordings)} wordings are the same"
+            yield Finding(kind="paraphrases", questions=(question.id,), message=message)
 
 
 def _by_size(questions: Sequence[Question]) -> dict[int, list[Question]]:

@@ -14,10 +14,10 @@ from typing import Any
 
 from starprobe.probes.conditions import ALPHABETS
 from starprobe.probes.errors import InputError
+from starprobe.probes.generated import generated_set
 from starprobe.probes.intake.files import SUFFIXES, read_content, rows_of
 from starprobe.probes.intake.harness_tasks import PREFIX, task_questions
 from starprobe.probes.intake.questions import parse_question, parse_questions
-from starprobe.probes.numbers import numbers_set
 from starprobe.probes.plugins import declared, is_own, load
 from starprobe.probes.schema import ProbeSet, Question
 from starprobe.probes.sets import BUILT_IN, find_built_in
@@ -36,7 +36,8 @@ __all__ = [
 def load_probe_set(name_or_path: str | Path) -> ProbeSet:
     """The built-in set of this name, a task of the lm-evaluation-harness, or a file's questions.
 
-    Names: `everyday` and the like; `numbers` takes parameters, see `probes.numbers`;
+    Names: `everyday` and the like; generated ones take parameters, see `probes.generated`;
+    `everyday@HASH` is refused where the set is no longer the one of this hash;
     `lm-eval:TASK` or `lm-eval:FILE.yaml`. Files: JSONL, JSON, CSV, Parquet, Excel, a saved data
     set; their rows ours or those of CommonsenseQA, ARC, MMLU, GSM8K and the like. MODULE:NAME or
     what a package declares in the entry point group `starprobe.probes`: a `ProbeSet`, or a function
@@ -47,9 +48,12 @@ def load_probe_set(name_or_path: str | Path) -> ProbeSet:
         MissingError: the library that reads such a file is not installed.
     """
     name = str(name_or_path)
+    bare, at, wanted = name.partition("@")
+    if at and find_built_in(bare) is not None:
+        return _pinned(load_probe_set(bare), wanted)
     entry = find_built_in(name)
     if entry is not None and not entry.file:
-        return numbers_set(name)
+        return generated_set(name)
     if entry is None and (name in declared("probes") or is_own(name)):
         return _plugged_in(name)
     questions = tuple(read_any(name))
@@ -60,6 +64,14 @@ def load_probe_set(name_or_path: str | Path) -> ProbeSet:
         raise InputError(f"{name}: the id {repeated[0]!r} stands on more than one line")
     stem = name if name.startswith(PREFIX) else Path(name.removesuffix(".gz")).stem
     return ProbeSet(name=stem, questions=questions)
+
+
+def _pinned(found: ProbeSet, wanted: str) -> ProbeSet:
+    """The set, where it is the one of this hash."""
+    if len(wanted) < 6 or not found.hash.startswith(wanted):
+        raise InputError(f"{found.name}@{wanted}: the set that comes with this version is "
+                         f"{found.name}@{found.hash}, other questions")  # fmt: skip
+    return found
 
 
 def _plugged_in(name: str) -> ProbeSet:
@@ -97,7 +109,7 @@ def read_any(name_or_path: str | Path) -> list[Question]:
     name = str(name_or_path)
     entry = find_built_in(name)
     if entry is not None:
-        return read_questions(entry.path()) if entry.file else list(numbers_set(name).questions)
+        return read_questions(entry.path()) if entry.file else list(generated_set(name).questions)
     if name.startswith(PREFIX):
         return task_questions(name)
     if name != "-" and not Path(name).exists():

@@ -11,6 +11,10 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+CANARY = "starprobe canary 6e3c89e6-4571-46e8-bbc7-4d0cc6cbd710"
+"""Stands in every question of ours and in every file of them: whoever gathers training data can
+leave them out by it, and a model that can go on with it has been trained on them."""
+
 
 class Record(BaseModel):
     """Base of everything that is stored: frozen, and unknown fields are an error."""

@@ -6,6 +6,7 @@ import random
 from collections import defaultdict
 from importlib.resources import files
 
+from starprobe.probes.generated import FAMILIES, VERSION
 from starprobe.probes.schema import ProbeSet, Question, Record
 
 
@@ -46,6 +47,10 @@ BUILT_IN = {
             about="No option is right: answer missing, premise false, or nobody can know.",
             file="unanswerable.jsonl",
         ),
+        *(
+            BuiltIn(name=family.name, about=family.about, version=VERSION)
+            for family in FAMILIES.values()
+        ),
         BuiltIn(
             name="numbers",
             about="Generated: sums, comparisons, divisibility, sequences; four options."
@@ -66,7 +71,7 @@ def find_built_in(name: str) -> BuiltIn | None:
     return entry
 
 
-STRATA = ("topic", "category", "subject", "domain", "kind")
+STRATA = ("tier", "topic", "category", "subject", "domain", "kind")
 """Fields of a question that say what it is about; the first that it has counts."""
 
 

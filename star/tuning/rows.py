@@ -18,7 +18,7 @@ from starprobe.bench.models.thinking import whole
 from starprobe.bench.models.tokens import end_ids, prompt_ids, turn_end
 from starprobe.probes.errors import InputError
 from starprobe.probes.examples import WorkedExample, closing, rationale
-from starprobe.probes.numbers import worked
+from starprobe.probes.generated.numbers import worked
 from starprobe.probes.rendering import arrange
 from starprobe.probes.schema import Prompt, Question
 from starprobe.star.config import StarConfig

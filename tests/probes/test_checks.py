@@ -85,7 +85,7 @@ def test_a_slight_length_bias_over_the_whole_set_is_found():
         question(n, texts=[f"colour {'x' * (i == n % 4)}" for i in range(4)]) for n in range(40)
     ]
     findings = [f for f in check_questions(longer) if f.kind == "length"]
-    assert len(findings) == 1 and "longest in 40 of 40" in findings[0].message
+    assert len(findings) == 1 and "longest option in 40 of 40" in findings[0].message
 
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"

@@ -7,8 +7,9 @@ import pytest
 from starprobe.probes.checks import overlap
 from starprobe.probes.errors import InputError
 from starprobe.probes.examples import rationale, worked_examples
+from starprobe.probes.generated.base import parse_name
+from starprobe.probes.generated.numbers import KINDS, NumbersSpec, make_numbers, worked
 from starprobe.probes.loading import load_probe_set
-from starprobe.probes.numbers import KINDS, NumbersSpec, make_numbers, parse_numbers_name, worked
 
 SPECS = [
     NumbersSpec(n=240, level=level, split=split)
@@ -116,7 +117,7 @@ def test_a_name_that_does_not_fit_is_told_the_pattern(name):
 
 
 def test_names_are_read_in_any_order_of_keys():
-    spec = parse_numbers_name("numbers:seed=3,n=5,kinds=sum+largest")
+    spec = parse_name("numbers:seed=3,n=5,kinds=sum+largest", NumbersSpec, "an example")
     assert spec == NumbersSpec(split="test", n=5, seed=3, kinds=("sum", "largest"))
 
 

@@ -8,6 +8,7 @@ import pytest
 
 import starprobe.probes
 from starprobe.probes.checks import overlap
+from starprobe.probes.errors import InputError
 from starprobe.probes.loading import load_probe_set
 from starprobe.probes.sets import BUILT_IN
 
@@ -44,6 +45,30 @@ def test_no_option_of_an_unanswerable_question_is_what_its_truth_says():
         assert question.metadata["truth"] not in {option.text for option in question.options}
     topics = Counter(question.metadata["topic"] for question in questions)
     assert set(topics) == {"missing", "false_premise", "unknowable"} and min(topics.values()) >= 20
+
+
+HASHES = {
+    "everyday": "6f404b0b5d7cc72e",
+    "science": "030086f15be2b12f",
+    "traps": "d0f709540b83be6d",
+    "unanswerable": "4841331bc3943dc0",
+    "orderings": "fb14fd3c0ca6c278",
+    "grids": "250ee8150c95e1e6",
+    "dates": "3d153c6bab0c444c",
+    "units": "02ef547843e2bdfc",
+    "rules": "ad9fa142c3fc56e8",
+    "stories": "6c39af0a1d1b7bcb",
+    "numbers": "8f31485ef8e99d23",
+}
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_the_questions_of_a_set_change_only_on_purpose(name):
+    found = load_probe_set(name)
+    assert found.hash == HASHES[name], "other questions: pin the new hash, and tell the changelog"
+    assert load_probe_set(f"{name}@{found.hash[:8]}") is not None
+    with pytest.raises(InputError, match="other questions"):
+        load_probe_set(f"{name}@0123456789")
 
 
 def test_no_two_sets_share_an_id_or_a_question():

@@ -10,8 +10,8 @@ import pytest
 from starprobe.bench.models import BackendOptions
 from starprobe.bench.models.base import Request
 from starprobe.bench.records import Generation, ModelInfo, Usage
+from starprobe.probes.generated.numbers import NumbersSpec, make_numbers
 from starprobe.probes.loading import write_questions
-from starprobe.probes.numbers import NumbersSpec, make_numbers
 from starprobe.probes.schema import Prompt, Question
 
 TEMPLATE = (

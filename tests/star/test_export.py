@@ -19,8 +19,8 @@ from tests.star.test_loop import small
 @pytest.fixture(scope="module")
 def trained(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Training:
     """One round of answers alone, from a base that is named by a relative path."""
+    from starprobe.probes.generated.numbers import NumbersSpec, make_numbers
     from starprobe.probes.loading import write_questions
-    from starprobe.probes.numbers import NumbersSpec, make_numbers
     from tests.star.conftest import Tutor
 
     root = tmp_path_factory.mktemp("home")

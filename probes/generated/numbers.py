@@ -13,13 +13,13 @@ from __future__ import annotations
 import hashlib
 import random
 from itertools import pairwise
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
 from starprobe.probes.errors import InputError
 from starprobe.probes.examples import WorkedExample
-from starprobe.probes.schema import Option, ProbeSet, Question, Record
+from starprobe.probes.schema import Option, Question, Record
 
 Kind = Literal["sum", "largest", "divisible", "sequence"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -240,7 +240,6 @@ def _gap(value: int, answer: int) -> str:
     return f"{value} is {abs(value - answer)} {side} than {answer}."
 
 
-VERSION = "1"
 _TRIES = 500
 _RESERVED = frozenset(
     {
@@ -263,47 +262,6 @@ class NumbersSpec(Record):
     level: Literal[1, 2, 3] = 1
     """1: sums to 30, two digits, last-digit rules, constant steps; 2 and 3 are harder."""
     kinds: tuple[Kind, ...] = Field(default=KINDS, min_length=1)
-
-
-def numbers_set(name: str) -> ProbeSet:
-    """The set of this name, such as `numbers:train:n=300,seed=1`.
-
-    Raises:
-        InputError: for a name that does not follow the pattern, or more questions than there are.
-    """
-    spec = parse_numbers_name(name)
-    return ProbeSet(name=name, version=VERSION, questions=tuple(make_numbers(spec)))
-
-
-def parse_numbers_name(name: str) -> NumbersSpec:
-    """What a name asks for.
-
-    Raises:
-        InputError: for a name that does not follow `numbers[:train|:test][:KEY=VALUE,...]`.
-    """
-    _, *parts = name.split(":")
-    fields: dict[str, Any] = {}
-    if parts and parts[0] in ("train", "test"):
-        fields["split"] = parts.pop(0)
-    for pair in parts.pop(0).split(",") if parts else ():
-        key, equals, value = pair.partition("=")
-        if not equals or key not in ("n", "seed", "level", "kinds"):
-            raise InputError(_pattern(name, f"{pair!r} is none of n=, seed=, level=, kinds="))
-        try:
-            fields[key] = tuple(value.split("+")) if key == "kinds" else int(value)
-        except ValueError as error:
-            raise InputError(_pattern(name, f"{value!r} is no whole number")) from error
-    if parts:
-        raise InputError(_pattern(name, f"{parts[0]!r} is too much"))
-    try:
-        return NumbersSpec(**fields)
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise InputError(_pattern(name, f"{first['loc'][0]}: {first['msg']}")) from error
-
-
-def _pattern(name: str, what: str) -> str:
-    return f"probe set {name!r}: {what}; the pattern is numbers:train:n=300,seed=1,level=1"
 
 
 def make_numbers(spec: NumbersSpec) -> list[Question]:
