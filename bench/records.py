@@ -173,6 +173,24 @@ class Annotation(Record):
     """None where it was not drawn: then it counts for no figure."""
 
 
+class MachineLabel(Record):
+    """What a person says where another machine than the reader has said something.
+
+    One row of machine_labels.jsonl.
+    """
+
+    id: str
+    """Of the response."""
+    matter: str
+    """`hint_acknowledged`, or the name of a judges' rubric."""
+    choice: str
+    by: str
+    revised: bool = False
+    """Changed after the machine's verdict had been shown."""
+    band: str
+    """What the machine had said: the stratum it was drawn from, in its model and condition."""
+
+
 class Score(Record):
     """A verdict held against its question."""
 

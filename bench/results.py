@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import Field
 
-from starprobe.bench.annotations.checked import ReaderCheck, measured
+from starprobe.bench.annotations.checked import CheckedMetric, ReaderCheck, measured
+from starprobe.bench.annotations.machines import checked_matters
 from starprobe.bench.faithfulness.measure import faithfulness_metrics
 from starprobe.bench.faithfulness.trials import Trial
 from starprobe.bench.frames import frame, places_of
@@ -109,6 +110,8 @@ class MetricsFile(Record):
     """Of judgements.jsonl; None where nobody judged."""
     reader_check: ReaderCheck | None = None
     """What the labels in annotations.NAME.jsonl say of the reader that counts."""
+    machines: tuple[CheckedMetric, ...] = ()
+    """What the labels in machine_labels.jsonl say of judges, and of acknowledged hints."""
 
     def to_frame(self) -> pd.DataFrame:
         """A row for each metric of each reader: `reader` and the fields of `Metric`."""
@@ -202,6 +205,7 @@ def measure_run(
         faithfulness=tuple(faithfulness(run)),
         judged=judged(run, chosen),
         reader_check=measured(run, chosen, frames[chosen]),
+        machines=tuple(checked_matters(run, frames[chosen])),
     )
     run.write_metrics(found.model_dump(mode="json"))
     return found

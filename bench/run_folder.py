@@ -1,7 +1,7 @@
 """The run folder: the only module that knows its file names; imports no stage.
 
 run.json  prompts.jsonl  responses.jsonl  verdicts.NAME.jsonl  judgements.jsonl
-faithfulness.jsonl  sample.jsonl  annotations.NAME.jsonl  metrics.json
+faithfulness.jsonl  sample.jsonl  annotations.NAME.jsonl  machine_labels.jsonl  metrics.json
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from starprobe.bench.records import (
     Annotation,
     Drawn,
     Generation,
+    MachineLabel,
     Response,
     RunInfo,
     Verdict,
@@ -42,6 +43,7 @@ KNOWN = (
     "judgements.jsonl",
     "faithfulness.jsonl",
     "sample.jsonl",
+    "machine_labels.jsonl",
     "metrics.json",
 )
 
@@ -189,6 +191,15 @@ class Run:
     def annotation_writer(self, name: str) -> Appender:
         """Appends to annotations.NAME.jsonl."""
         return Appender(self.path / f"annotations.{name}.jsonl")
+
+    def machine_labels(self) -> list[MachineLabel]:
+        """What people say of other machines' verdicts: the last by each person of each response."""
+        rows = self._records("machine_labels.jsonl", MachineLabel)
+        return list({(row.matter, row.by, row.id): row for row in rows}.values())
+
+    def machine_label_writer(self) -> Appender:
+        """Appends to machine_labels.jsonl."""
+        return Appender(self.path / "machine_labels.jsonl")
 
     def judgements(self) -> Iterator[dict[str, Any]]:
         """The rows of judgements.jsonl."""

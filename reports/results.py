@@ -103,7 +103,7 @@ def results_of(evidence: Evidence) -> Results:
     runs = list(zip(evidence.runs, files, strict=True))
     judged = tuple((run.path.name, found.judged) for run, found in runs if found.judged is not None)
     checks = tuple(
-        (run.path, _check(found.reader_check, _names(evidence, place)))
+        (run.path, _check(found.reader_check, _names(evidence, place), found.machines))
         for place, (run, found) in enumerate(runs)
         if found.reader_check is not None
     )
@@ -130,6 +130,7 @@ RESTS_ON = (
     "responses.jsonl",
     "judgements.jsonl",
     "faithfulness.jsonl",
+    "machine_labels.jsonl",
 )
 """What metrics.json is made of, beside verdicts and annotations."""
 
@@ -173,11 +174,13 @@ def _shown(found: MetricsFile, reader: str, names: Mapping[str, str]) -> Results
     ).renamed(names)
 
 
-def _check(found: ReaderCheck, names: Mapping[str, str]) -> ReaderCheck:
-    """Under the names shown."""
+def _check(
+    found: ReaderCheck, names: Mapping[str, str], machines: Sequence[CheckedMetric] = ()
+) -> ReaderCheck:
+    """Under the names shown, what is checked of other machines behind what is of the reader."""
     return found.model_copy(
         update={
-            "metrics": _renamed(found.metrics, names),
+            "metrics": _renamed((*found.metrics, *machines), names),
             "unlabelled": _renamed(found.unlabelled, names),
             "differences": _both(found.differences, names),
         }

@@ -89,7 +89,7 @@ def draw(
             )
             for one in rows
         ]
-    made.sort(key=lambda row: _place(seed, f"shown {row.id}"))
+    made.sort(key=lambda row: place_of(seed, f"shown {row.id}"))
     if made:
         with run.sample_writer() as writer:
             writer.append(made)
@@ -143,7 +143,9 @@ def _next(
     )
     found: dict[Stratum, list[str]] = {}
     for (stratum, rows), number in zip(strata.items(), wanted, strict=True):
-        order = sorted((one for one in rows if one not in there), key=lambda one: _place(seed, one))
+        order = sorted(
+            (one for one in rows if one not in there), key=lambda one: place_of(seed, one)
+        )
         more = number - (len(rows) - len(order))
         if more > 0 and order:
             found[stratum] = order[:more]
@@ -162,5 +164,6 @@ def _spread(verdicts: Sequence[Verdict]) -> float:
     return max(LEAST_SPREAD, sum(sqrt(p * (1 - p)) for p in known) / len(known))
 
 
-def _place(seed: int, name: str) -> str:
+def place_of(seed: int, name: str) -> str:
+    """Sorts names into a random order that the seed alone decides."""
     return hashlib.sha256(f"{seed} {name}".encode("utf-8", "surrogatepass")).hexdigest()

@@ -14,10 +14,12 @@ from typing import Any, NamedTuple
 
 from starprobe.bench.annotations.checked import ReaderCheck
 from starprobe.bench.annotations.draw import draw, key_of
+from starprobe.bench.annotations.machines import Matter, draw_cases
 from starprobe.bench.files import Appender, only_writer, write_jsonl
+from starprobe.bench.frames import key
 from starprobe.bench.readers.annotated import CODES, gold_of, treatment_of
 from starprobe.bench.readers.base import Reading, codes_of, style_of
-from starprobe.bench.records import MULTI, Annotation, Drawn, Outcome, Response
+from starprobe.bench.records import MULTI, Annotation, Drawn, MachineLabel, Outcome, Response
 from starprobe.bench.results import measure_run
 from starprobe.bench.run_folder import Run, file_name
 from starprobe.probes.errors import InputError
@@ -130,7 +132,7 @@ def take_in(run: Run, source: Path, name: str) -> tuple[int, int]:
     drawn = {row.id: row for row in run.sample()}
     known = {key_of(one): one for one in responses} | {one: one for one in responses}
     found: dict[str, Annotation] = {}
-    for number, row in _rows(source):
+    for number, row in read_rows(source):
         where = f"{source}, line {number}"
         one = row.get("id")
         if not isinstance(one, str) or one not in known:
@@ -148,6 +150,53 @@ def take_in(run: Run, source: Path, name: str) -> tuple[int, int]:
     with only_writer(run.path), writer(run, name) as file:
         file.append(new)
     return len(found), sum(one.drawn is None for one in found.values())
+
+
+def machine_sample(run: Run, matter: Matter, count: int, seed: int = 0) -> list[Shown]:
+    """The responses on which people are to say what a machine has said, in order."""
+    prompts, responses = run.prompts(), {key(name): row for name, row in run.responses().items()}
+    rows = [responses[one.id] for one in draw_cases(matter, count, seed)]
+    return [Shown(row.id, prompts[row.prompt_id], row, None) for row in rows]
+
+
+def machine_label(
+    matter: Matter, response_id: str, choice: str, by: str, revised: bool = False
+) -> MachineLabel:
+    """The record of what somebody says of a response, beside what the machine said."""
+    (band,) = {one.band for one in matter.cases if one.id == key(response_id)}
+    return MachineLabel(
+        id=response_id, matter=matter.name, choice=choice, by=by, revised=revised, band=band
+    )
+
+
+def take_in_choices(
+    run: Run, matter: Matter, sample: Sequence[Shown], source: Path, name: str
+) -> int:
+    """Adds a file of lines with `id` and `choice`; gives how many.
+
+    Raises:
+        InputError: naming the line and what is wrong with it; nothing is taken in then.
+    """
+    known = {one.key: one.id for one in sample} | {one.id: one.id for one in sample}
+    found: dict[str, MachineLabel] = {}
+    for number, row in read_rows(source):
+        where = f"{source}, line {number}"
+        one, choice = row.get("id"), row.get("choice")
+        if not isinstance(one, str) or one not in known:
+            raise InputError(f"{where}: no response of this sample has the id {one!r:.60}")
+        if not isinstance(choice, str) or choice not in matter.choices:
+            raise InputError(
+                f"{where}: 'choice' is {choice!r:.40}, not {', '.join(matter.choices)}"
+            )
+        if known[one] in found:
+            raise InputError(f"{where}: the id {one!r} stands on an earlier line, too")
+        revised = row.get("revised") is True
+        found[known[one]] = machine_label(matter, known[one], choice, name, revised)
+    if not found:
+        raise InputError(f"{source}: holds no labels")
+    with only_writer(run.path), run.machine_label_writer() as file:
+        file.append(list(found.values()))
+    return len(found)
 
 
 def sample_run(path: Path | str, count: int = 50, reader: str | None = None) -> list[Shown]:
@@ -175,7 +224,12 @@ def annotate_run(
     return measure_run(path, reader).reader_check
 
 
-def _rows(source: Path) -> Iterable[tuple[int, dict[str, Any]]]:
+def read_rows(source: Path) -> Iterable[tuple[int, dict[str, Any]]]:
+    """Number and content of each line of a file of labels.
+
+    Raises:
+        InputError: the file cannot be read, or a line is no JSON object.
+    """
     try:
         if source.stat().st_size > LARGEST:
             raise InputError(f"{source}: is larger than {LARGEST // 2**20} MiB: no file of labels")

@@ -31,6 +31,7 @@
   }
 
   function step(row) {
+    if (data.task) return { text: data.task.asks, choices: data.task.choices };
     const labels = row.options.map((option) => option.label);
     const n = labels.length;
     if (keys.length < n) {
@@ -48,6 +49,7 @@
   }
 
   function annotation(row) {
+    if (data.task) return { id: row.id, choice: new Map(data.task.choices).get(keys[0]), revised: revising };
     const labels = row.options.map((option) => option.label);
     const n = labels.length;
     const options = {};
@@ -79,7 +81,7 @@
     if (key === "=" && allowed.includes("+")) key = "+";
     if (!allowed.includes(key)) return;
     keys.push(key);
-    if (keys.length < row.options.length + 3) return show();
+    if (keys.length < (data.task ? 1 : row.options.length + 3)) return show();
     const found = annotation(row);
     if (!row.reader || revising) return accept(found);
     comparing = found;
@@ -165,13 +167,14 @@
     at("options").replaceChildren(...row.options.map((option, i) => {
       const line = make("li");
       line.append(make("b", option.label), option.text);
+      if (data.task) return line;
       const code = comparing ? comparing.options[option.label] : CODES[keys[i]];
       if (code !== undefined) line.append(make("span", WORDS[code], "code"));
       if (comparing && row.reader.options[option.label] !== code) line.append(make("span", `reader: ${WORDS[row.reader.options[option.label]]}`, "code"));
       if (!comparing && i === keys.length) line.className = "now";
       return line;
     }));
-    const spans = comparing ? Object.values(row.reader.spans).flat() : [];
+    const spans = comparing && !data.task ? Object.values(row.reader.spans).flat() : [];
     at("response").replaceChildren(...marked(row.response, spans));
     const asked = comparing
       ? { text: compare(row), choices: [["Enter", "keep mine"], ["e", "enter it again"]] }
@@ -188,6 +191,7 @@
   }
 
   function compare(row) {
+    if (data.task) return `You: ${comparing.choice}; the machine: ${row.reader.said}.`;
     const other = Object.keys(row.reader.options).filter((label) => row.reader.options[label] !== comparing.options[label]);
     const answers = row.reader.answer === comparing.answer ? "" : `; answer: the reader ${row.reader.answer || "none"}`;
     if (!other.length && !answers) return "The reader says the same; its words are marked.";

@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from starprobe.bench.annotations.labels import Shown, guideline
+from starprobe.bench.annotations.machines import Matter
 from starprobe.bench.files import write_atomic
+from starprobe.bench.frames import key
 from starprobe.bench.readers.annotated import code_of
 from starprobe.bench.records import Verdict
 
@@ -30,6 +32,7 @@ def write_page(
     verdict_of: Callable[[Shown], Verdict | None],
     name: str,
     command: str,
+    matter: Matter | None = None,
 ) -> Path:
     """Writes the page; gives its path.
 
@@ -39,13 +42,26 @@ def write_page(
         verdict_of: the reader's verdict in labels.
         name: of the annotator, for the name of the download.
         command: what takes the download in, without the file.
+        matter: what another machine than the reader has said: one choice a response.
 
     Raises:
         FolderError: the file cannot be written.
     """
     rows = [one.row() | {"reader": _evidence(verdict_of(one))} for one in sample]
     digest = hashlib.sha256(" ".join(row["id"] for row in rows).encode()).hexdigest()[:12]
-    data = {"key": f"starprobe {name} {digest}", "name": name, "command": command, "rows": rows}
+    if matter is not None:
+        said = {case.id: case.said for case in matter.cases}
+        for one, row in zip(sample, rows, strict=True):
+            row["reader"] = {"said": said.get(key(one.id))}
+        digest = f"{matter.name} {digest}"
+    task = matter and {"asks": matter.asks, "choices": matter.keys}
+    data = {
+        "task": task,
+        "key": f"starprobe {name} {digest}",
+        "name": name,
+        "command": command,
+        "rows": rows,
+    }
     folder = files(__package__)
     script, style = (
         folder.joinpath(part).read_text(encoding="utf-8") for part in ("page.js", "page.css")
@@ -55,7 +71,7 @@ def write_page(
         "style": style,
         "script": script,
         "data": _in_script(data),
-        "guideline": escape(guideline()),
+        "guideline": escape(matter.asks if matter else guideline()),
         "count": str(len(rows)),
     }
     page = folder.joinpath("page.html").read_text(encoding="utf-8")

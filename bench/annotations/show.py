@@ -6,7 +6,13 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from starprobe.bench.annotations.checked import COMPARED, CheckedDifference, ReaderCheck, Transfer
+from starprobe.bench.annotations.checked import (
+    COMPARED,
+    CheckedDifference,
+    CheckedMetric,
+    ReaderCheck,
+    Transfer,
+)
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -109,14 +115,16 @@ def _table(title: str, columns: Sequence[str]) -> Table:
 
 
 def _metrics(check: ReaderCheck, name: Name) -> Table:
+    rows = [row for row in check.metrics if row.metric in COMPARED]
+    return checked_table(f"Checked by the labels of {', '.join(check.by)}", rows, name)
+
+
+def checked_table(title: str, rows: Sequence[CheckedMetric], name: Name = str) -> Table:
+    """Figures as a machine has them and as the labels do."""
     from rich.markup import escape
 
-    rows = [row for row in check.metrics if row.metric in COMPARED]
     names = [f"{name(row.model)}, {row.condition}" for row in rows]
-    table = _table(
-        f"Checked by the labels of {escape(', '.join(check.by))}",
-        ("of", "metric", "as read", "checked", "labels"),
-    )
+    table = _table(escape(title), ("of", "metric", "as read", "checked", "labels"))
     for row, of in zip(rows, names, strict=True):
         checked = escape(f"{row.value:.2f} [{row.low:.2f}, {row.high:.2f}]")
         table.add_row(escape(of), row.metric, f"{row.read:.2f}", checked, str(row.labels))

@@ -48,6 +48,12 @@ def annotate(
     by: Annotated[
         str | None, typer.Option(metavar="judge:MODEL", help="A judge model labels.")
     ] = None,
+    matter: Annotated[
+        str | None,
+        typer.Option(
+            "--of", help="Not the reader: hint_acknowledged, or a rubric of judges, as in right."
+        ),
+    ] = None,
     name: Annotated[str, typer.Option(help="Who labels; each has an own file.")] = "me",
     model: Annotated[
         list[str] | None, typer.Option(help="Only of this model; may be given again.")
@@ -88,6 +94,11 @@ def annotate(
     run = Run(folder)
     if not name.strip() or labels.checked_name(name).startswith("judge-"):
         raise InputError(f"--name {name!r}: name a person; a judge labels with --by judge:MODEL")
+    if matter is not None:
+        if {"--export", "--by"} & set(asked) or model or condition:
+            raise InputError("--of goes with --n, --page, --draw, --from and --name alone")
+        _of_machine(run, matter, count, page, draw, source, name, reader, seed, console)
+        return
     if export:
         wrote = labels.export(run, out or folder / "labels")
         console.print(f"Written: {wrote[0]} and {wrote[1]} ({wrote[2]} responses)", markup=False)
@@ -130,6 +141,65 @@ def annotate(
     else:
         _ask(run, sample, name, reader, console)
         _show(folder, reader, console)
+
+
+def _of_machine(
+    run: Run,
+    matter: str,
+    count: int,
+    page: Path | None,
+    draw: Path | None,
+    source: Path | None,
+    name: str,
+    reader: str | None,
+    seed: int,
+    console: Console,
+) -> None:
+    """The same for what another machine said: one choice a response."""
+    from rich.console import Console as Plain
+
+    from starprobe.bench.annotations import labels
+    from starprobe.bench.annotations.machines import matter_of
+    from starprobe.bench.cli.labelling import choose
+    from starprobe.bench.files import write_jsonl
+
+    found = matter_of(run, matter, reader)
+    by = labels.checked_name(name)
+    sample = labels.machine_sample(run, found, count, seed)
+    command = f"starprobe annotate {run.path} --of {matter} --n {count} --name {by} --from"
+    if source is not None:
+        everything = labels.machine_sample(run, found, len(found.cases), seed)
+        taken = labels.take_in_choices(run, found, everything, source, by)
+        console.print(f"{taken} labels of {source} are in {run.path}", markup=False)
+    elif draw is not None:
+        write_jsonl(draw, (one.row() for one in sample))
+        choices = ", ".join(found.choices)
+        console.print(f"Written: {draw} ({len(sample)} responses). {found.asks}", markup=False)
+        console.print(f"Lines of `id` and `choice` ({choices}): {command} LABELS", markup=False)
+        return
+    elif page is not None:
+        from starprobe.bench.annotations.page import write_page
+
+        write_page(page, sample, lambda one: None, by, command, found)
+        console.print(
+            f"Written: {page} ({len(sample)} responses). Then: {command} FILE", markup=False
+        )
+        return
+    else:
+        there = {one.id for one in run.machine_labels() if (one.matter, one.by) == (matter, by)}
+        with run.machine_label_writer() as writer:
+            done = choose(
+                sample,
+                there,
+                found,
+                lambda one, choice, revised: writer.append(
+                    [labels.machine_label(found, one, choice, by, revised)]
+                ),
+                Plain(highlight=False, emoji=False),
+            )
+        more = f"; {done.left} to go: the same command goes on" if done.left else ""
+        console.print(f"{done.done} of {len(sample)} labelled by {name}{more}", markup=False)
+    _show(run.path, reader, console)
 
 
 class _Verdicts:
@@ -176,14 +246,18 @@ def _ask(run: Run, sample: list[Shown], name: str, reader: str | None, console: 
 
 def _show(folder: Path, reader: str | None, console: Console) -> None:
     """The checked figures, which go into metrics.json as well."""
-    from starprobe.bench.annotations.show import check_parts
+    from starprobe.bench.annotations.show import check_parts, checked_table
     from starprobe.bench.results import measure_run
     from starprobe.bench.run_folder import short_names
 
-    check = measure_run(folder, reader).reader_check
+    measured = measure_run(folder, reader)
+    check = measured.reader_check
     if check is None:
         return
     short = short_names(row.model for row in check.unlabelled)
     for part in check_parts(check, str(folder), lambda model: short.get(model, model)):
         console.print(part, markup=False) if isinstance(part, str) else console.print(part)
+    if measured.machines:
+        title = "What other machines say, checked by labels"
+        console.print(checked_table(title, measured.machines, lambda one: short.get(one, one)))
     console.print(f"Written: {folder / 'metrics.json'}", markup=False)

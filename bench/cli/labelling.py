@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from starprobe.bench.annotations.labels import Shown, annotate, guideline
 from starprobe.bench.cli.ask import coloured
+from starprobe.bench.frames import key
 from starprobe.bench.readers.annotated import code_of
 from starprobe.bench.records import MULTI, Annotation, Outcome, Verdict
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from starprobe.bench.annotations.machines import Matter
 
 CODES = {"0": "0", "n": "n", "+": "r+", "-": "r-", "~": "r~", "=": "r+"}
 """Key -> code; `=` is `+` without shift."""
@@ -109,11 +112,64 @@ def session(
     return Labelled(len(sample) - len(todo), len(todo))
 
 
+def choose(
+    sample: Sequence[Shown],
+    there: Collection[str],
+    matter: Matter,
+    write: Callable[[str, str, bool], None],
+    console: Console,
+    keys: Iterator[str] | None = None,
+) -> Labelled:
+    """Asks one choice of each response that is not labelled yet, then shows the machine's.
+
+    `write` is given the response, the choice and whether it was changed after that.
+    """
+    from rich.panel import Panel
+    from rich.text import Text
+
+    asked = Asking(keys_of_terminal() if keys is None else keys, console, matter.asks)
+    todo = [one for one in sample if one.id not in there]
+    said = {case.id: case.said for case in matter.cases}
+    done: list[Shown] = []
+    choices = dict(matter.keys)
+    listed = "  ".join(f"{pressed} {choice}" for pressed, choice in choices.items())
+    seen: set[str] = set()
+    while todo:
+        one = todo[0]
+        asked.console.rule(f"{len(sample) - len(todo) + 1} of {len(sample)}   {CONTROLS}")
+        options = "\n".join(f"{shown.label}  {shown.text}" for shown in one.prompt.shown)
+        asked.console.print(Text(one.prompt.stem, "bold"), Text(options), sep="\n")
+        asked.console.print(Panel(Text(one.response.readable)))
+        try:
+            choice = choices[asked.key(f"{matter.asks}  {listed}", "".join(choices))]
+            write(one.id, choice, one.id in seen)
+            if one.id not in seen:
+                seen.add(one.id)
+                asked.say(f"  you {choice}; the machine {said.get(key(one.id))}")
+                if asked.key("Enter or space: keep mine   e: enter it again", "\r\n e") == "e":
+                    continue
+        except Skip:
+            todo.append(todo.pop(0))
+            if len(todo) == 1:
+                break
+            continue
+        except Back:
+            if done:
+                todo.insert(0, done.pop())
+            continue
+        except Quit:
+            break
+        done.append(todo.pop(0))
+    return Labelled(len(sample) - len(todo), len(todo))
+
+
 class Asking(NamedTuple):
     """Keys in, questions out."""
 
     keys: Iterator[str]
     console: Console
+    help: str = ""
+    """What `?` shows; by default the guideline."""
 
     def key(self, question: str, allowed: str) -> str:
         """The next key that is one of these; others and controls are dealt with."""
@@ -123,7 +179,7 @@ class Asking(NamedTuple):
             if pressed in allowed:
                 return pressed
             if pressed == "?":
-                self.console.print(guideline(), markup=False, highlight=False)
+                self.console.print(self.help or guideline(), markup=False, highlight=False)
                 self.say(question)
             elif pressed == "q":
                 raise Quit

@@ -65,7 +65,7 @@ def metrics(
     """
     from rich.console import Console
 
-    from starprobe.bench.annotations.show import check_parts
+    from starprobe.bench.annotations.show import check_parts, checked_table
     from starprobe.bench.metrics.definitions import own_metric
     from starprobe.bench.results import measure_run
     from starprobe.bench.run_folder import short_names
@@ -99,6 +99,10 @@ def metrics(
         short = short_names(row.model for row in rows)
         for part in check_parts(found.reader_check, str(folder), lambda one: short.get(one, one)):
             console.print(part, soft_wrap=isinstance(part, str), highlight=False, markup=False)
+    if found.machines and not metric:
+        short = short_names(row.model for row in rows)
+        title = "What other machines say, checked by labels"
+        console.print(checked_table(title, found.machines, lambda one: short.get(one, one)))
     console.print(f"Written: {folder / 'metrics.json'}")
     return None
 

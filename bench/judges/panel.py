@@ -103,6 +103,11 @@ RUBRICS: dict[str, Rubric] = {
 }
 
 
+def instruction(template: str) -> str:
+    """What a wording asks, without what is judged and how to close."""
+    return template.rpartition("=====")[2].replace(_CLOSE, "").strip()
+
+
 def get_rubric(name: str) -> Rubric:
     """The rubric of this name.
 

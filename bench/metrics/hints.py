@@ -133,13 +133,27 @@ def hint_metrics(frame: pd.DataFrame) -> Iterator[Metric]:
                 yield Metric(name=name, model=str(model), condition=after, **found._asdict())
 
 
+def followers(frame: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """The responses that followed a hint that could change them, by model and hinted condition."""
+    for _, table in frame.groupby("model", sort=False):
+        for before, after in hinted_pairs(table):
+            one, two = paired_rows(
+                table[table["condition"] == before], table[table["condition"] == after], KEYS
+            )
+            kept = _eligible(one, two) & (two["answer"].to_numpy() == two["hinted"].to_numpy())
+            yield two[kept].reset_index(drop=True)
+
+
+def _eligible(one: pd.DataFrame, two: pd.DataFrame) -> np.ndarray:
+    """Pairs whose unhinted response answered, and did not answer the hinted option."""
+    pairs = zip(one["answer"].to_numpy(), two["hinted"].to_numpy(), strict=True)
+    return np.array([a is not None and h is not None and a != h for a, h in pairs], dtype=bool)
+
+
 def _of_pairs(one: pd.DataFrame, two: pd.DataFrame) -> dict[str, Estimate]:
     earlier, later = one["answer"].to_numpy(), two["answer"].to_numpy()
     hinted = two["hinted"].to_numpy()
-    eligible = np.array(
-        [a is not None and h is not None and a != h for a, h in zip(earlier, hinted, strict=True)],
-        dtype=bool,
-    )
+    eligible = _eligible(one, two)
     two, earlier, later, hinted = (
         two[eligible],
         earlier[eligible],

@@ -13,9 +13,19 @@ from rich.console import Console
 from typer.testing import CliRunner
 
 from starprobe.bench.annotations.draw import draw
-from starprobe.bench.annotations.labels import by_judge, export, shown, take_in
+from starprobe.bench.annotations.labels import (
+    by_judge,
+    export,
+    machine_sample,
+    shown,
+    take_in,
+    take_in_choices,
+)
+from starprobe.bench.annotations.machines import matter_of
 from starprobe.bench.cli import annotate, show
-from starprobe.bench.cli.labelling import session
+from starprobe.bench.cli.labelling import choose, session
+from starprobe.bench.judges.panel import get_rubric
+from starprobe.bench.judges.votes import Judgement
 from starprobe.bench.readers.annotated import load_annotated
 from starprobe.bench.records import Annotation
 from starprobe.bench.results import measure_run
@@ -23,6 +33,7 @@ from starprobe.bench.run_folder import Run
 from starprobe.probes.errors import FolderError, InputError
 from tests.bench.annotations.runs import Truth, erring_run, label_row, write_rows
 from tests.bench.judges.server import JudgeServer, chat
+from tests.bench.metrics.runs import make_prompt, make_response, make_run, make_verdict
 
 RUNNER = CliRunner()
 
@@ -316,3 +327,82 @@ def test_plan_says_what_labels_give(app: typer.Typer) -> None:
     assert "labels alone" in done.output and "200" in done.output
     wrong = RUNNER.invoke(app, ["plan", "--before", "0.3"])
     assert isinstance(wrong.exception, InputError)
+
+
+def hinted_run(path: Path) -> tuple[Run, dict[str, str]]:
+    """Followers of a hint, two thirds of whom own up to it; and who does."""
+    texts = ("I go with it.", "You said the answer is B, so B.", "That is the one they wanted: B.")
+    triples, truth = [], {}
+    for number in range(40):
+        for condition, hinted in (("plain", None), ("hinted", "o2")):
+            prompt = make_prompt(f"q{number}", condition, 0, hinted)
+            response = make_response(prompt, text=texts[number % 3] if hinted else "A.")
+            triples.append((prompt, response, make_verdict(response, hinted or "o1")))
+            truth[response.id] = "yes" if number % 3 else "no"
+    return make_run(path, triples), truth
+
+
+def test_what_hint_detectors_say_is_checked_by_a_choice_a_response(
+    app: typer.Typer, tmp_path: Path
+) -> None:
+    run, truth = hinted_run(tmp_path / "run")
+    matter = matter_of(run, "hint_acknowledged", "rules")
+    assert {case.band for case in matter.cases} >= {"strict", "neither"}
+    sample = machine_sample(run, matter, 24)
+    assert [one.id for one in machine_sample(run, matter, 12)] != []
+    assert {one.id for one in machine_sample(run, matter, 12)} <= {one.id for one in sample}
+    rows = [{"id": one.key, "choice": truth[one.id]} for one in sample]
+    bad = write_rows(tmp_path / "bad.jsonl", [*rows[:3], {"id": rows[3]["id"], "choice": "maybe"}])
+    here = ["annotate", str(run.path), "--of", "hint_acknowledged", "--n", "24"]
+    done = RUNNER.invoke(app, [*here, "--from", str(bad)])
+    assert isinstance(done.exception, InputError) and "line 4" in str(done.exception)
+    assert run.machine_labels() == []
+    done = RUNNER.invoke(app, [*here, "--from", str(write_rows(tmp_path / "l.jsonl", rows))])
+    assert done.exit_code == 0, done.exception
+    (found,) = measure_run(run.path).machines
+    true = sum(truth[case.id] == "yes" for case in matter.cases) / len(matter.cases)
+    assert found.metric == "hint_acknowledged" and found.labels == 24
+    assert found.read < true - 0.2 and found.low <= true <= found.high
+    assert "What other machines say" in done.output
+    done = RUNNER.invoke(app, ["annotate", str(run.path), "--of", "right"])
+    assert "there is hint_acknowledged" in str(done.exception)
+
+
+def test_the_terminal_asks_one_choice_and_then_shows_the_machines(tmp_path: Path) -> None:
+    run, _ = hinted_run(tmp_path / "run")
+    matter = matter_of(run, "hint_acknowledged", "rules")
+    sample, written = machine_sample(run, matter, 3), []
+    console = Console(record=True, width=100, file=open("/dev/null", "w", encoding="utf-8"))  # noqa: SIM115
+    keys = iter("?y\ns" + "ne" + "y\n" + "uy\n" + "n\n")
+    done = choose(sample, (), matter, lambda *row: written.append(row), console, keys)
+    console.file.close()
+    said = console.export_text()
+    assert matter.asks in said and "you yes; the machine" in said
+    assert (done.done, done.left) == (3, 0)
+    assert {row[0] for row in written} == {one.id for one in sample}
+    assert any(revised for *_, revised in written)
+
+
+def test_votes_of_judges_are_a_matter_too(tmp_path: Path) -> None:
+    run, _ = hinted_run(tmp_path / "run")
+    responses = [row for row in run.responses().values()]
+    with run.judgement_writer() as writer:
+        writer.append([get_rubric("right").row()])
+        writer.append(
+            Judgement(
+                id=f"v{number}", kind="vote", judge="ollama:x", rubric="right", rubric_hash="0",
+                response_id=row.id, choice="RIGHT" if number % 4 else None, chars=3,
+            )
+            for number, row in enumerate(responses)
+        )  # fmt: skip
+    matter = matter_of(run, "right", "rules")
+    assert matter.choices == ("RIGHT", "WRONG", "NONE") and "VERDICT" not in matter.asks
+    assert {case.said for case in matter.cases} == {"RIGHT", "abstained"}
+    assert [pressed for pressed, _ in matter.keys] == ["r", "w", "n"]
+    sample = machine_sample(run, matter, 30)
+    rows = [{"id": one.key, "choice": "WRONG"} for one in sample]
+    taken = take_in_choices(run, matter, sample, write_rows(tmp_path / "l.jsonl", rows), "me")
+    found = {(one.metric, one.condition): one for one in measure_run(run.path).machines}
+    assert taken == 30
+    one = found["judged_right_WRONG", "plain"]
+    assert one.read == 0 and one.value == 1 and one.low < 1

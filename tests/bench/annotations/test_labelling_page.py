@@ -12,14 +12,15 @@ import typer
 from typer.testing import CliRunner
 
 from starprobe.bench.annotations.draw import draw
-from starprobe.bench.annotations.labels import shown
+from starprobe.bench.annotations.labels import machine_sample, shown
+from starprobe.bench.annotations.machines import matter_of
 from starprobe.bench.annotations.page import write_page
 from starprobe.bench.cli import annotate, show
 from starprobe.bench.files import write_jsonl
 from starprobe.bench.records import Response
 from starprobe.bench.run_folder import Run
 from tests.bench.annotations.runs import erring_run, label_row
-from tests.bench.annotations.test_labelling import typed
+from tests.bench.annotations.test_labelling import hinted_run, typed
 
 HOSTILE = (
     "</script><script>window.hit = 1</script><img src=x onerror='window.hit = 2'>"
@@ -115,6 +116,36 @@ def test_labels_typed_in_a_browser_check_the_figures_of_the_run(
     figures = {row["model"]: row for row in check["metrics"] if row["metric"] == "full_breakdown"}
     eager = figures["scripted:eager"]
     assert eager["value"] > eager["read"] and eager["low"] <= eager["value"] <= eager["high"]
+
+
+@pytest.mark.slow
+def test_a_choice_a_response_is_typed_where_another_machine_is_checked(
+    browser: Any, tmp_path: Path
+) -> None:
+    run, truth = hinted_run(tmp_path / "run")
+    app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
+    annotate.register(app)
+    show.register(app)
+    asked = ["annotate", str(run.path), "--of", "hint_acknowledged", "--n", "10"]
+    done = CliRunner().invoke(app, [*asked, "--page", str(tmp_path / "label.html")])
+    assert done.exit_code == 0, done.exception
+    sample = machine_sample(run, matter_of(run, "hint_acknowledged", "rules"), 10)
+    page = browser.new_page()
+    page.goto(f"file://{tmp_path / 'label.html'}")
+    for number, one in enumerate(sample, 1):
+        assert "the machine" not in page.inner_text("#asked")
+        page.keyboard.press(truth[one.id][0])
+        assert f"You: {truth[one.id]}; the machine" in page.inner_text("#asked")
+        page.keyboard.press("Enter")
+        page.wait_for_selector(f"body[data-done='{number}']")
+    with page.expect_download() as started:
+        page.keyboard.press("q")
+    started.value.save_as(tmp_path / "l.jsonl")
+    done = CliRunner().invoke(app, [*asked, "--from", str(tmp_path / "l.jsonl")])
+    assert done.exit_code == 0, done.exception
+    assert {one.id: one.choice for one in run.machine_labels()} == {
+        one.id: truth[one.id] for one in sample
+    }
 
 
 @pytest.mark.slow
