@@ -108,6 +108,11 @@ def option_named(options: Sequence[Option], name: str | None) -> str | None:
 def make_prompt(question: Question, condition: str = "plain", hint: str | None = None) -> Prompt:
     """The question under a condition, with the hint appended if there is to be one.
 
+    Args:
+        question: from `make_question`, or of a set.
+        condition: a way of asking; parts combine with `+`.
+        hint: anything but None presents the question's key as right.
+
     Raises:
         InputError: the condition is unknown, or cannot be asked of this question.
     """
@@ -128,6 +133,13 @@ def ask(
     """Each model's answer with its verdict, in the order of the models.
 
     A model that cannot be loaded or does not answer says why in `failure`.
+
+    Args:
+        prompt: from `make_prompt`.
+        models: names, as the command takes them.
+        sampling: temperature, tokens and seed.
+        options: how backends run.
+        reader: who reads the answers.
 
     Raises:
         InputError: there is no reader of this name.
@@ -177,6 +189,11 @@ def run(config: RunConfig, out: Path | str, console: Console | None = None) -> R
     """The run folder with a response to every prompt of every model, as far as they gave one.
 
     What is there already is not asked again; what failed is tried again.
+
+    Args:
+        config: what to ask, whom, and how.
+        out: the run folder; made where there is none.
+        console: where progress is shown; nothing is shown for None.
 
     Raises:
         UserError: before anything is asked, for what is wrong with the config or the folder; after

@@ -53,6 +53,11 @@ def run_battery(config: BatteryConfig, out: Path | str, console: Console) -> Run
 
     Ends after asking, where no model gave a response.
 
+    Args:
+        config: whom to ask, what, and who judges.
+        out: the run folder; what is done there is not done again.
+        console: where each stage is told.
+
     Raises:
         UserError: a model, judge or suite that is not there; what was done stays and is not redone.
     """

@@ -69,6 +69,10 @@ class ReadResponse(NamedTuple):
 
         return pd.DataFrame(self.rows, columns=["label", "option", "treatment", "evidence"])
 
+    def _repr_html_(self) -> str:
+        """The headline and the table, where a notebook shows it."""
+        return f"<p>{self.headline()}</p>{self.to_frame().to_html(index=False)}"
+
     def headline(self) -> str:
         """Answer, style and coverage in one line."""
         verdict = self.verdict

@@ -19,7 +19,7 @@ from starprobe.bench.frames import frame, places_of
 from starprobe.bench.judges.stage import summary
 from starprobe.bench.judges.votes import JudgeCount
 from starprobe.bench.metrics.contrasts import between_models, contrasts, standings
-from starprobe.bench.metrics.definitions import BY_NAME, PRIMARY, Definition, numbers
+from starprobe.bench.metrics.definitions import BY_NAME, HEADLINES, PRIMARY, Definition, numbers
 from starprobe.bench.metrics.measure import estimate, measure, measure_sets, split
 from starprobe.bench.records import Comparison, Metric, NotApplicable, Standing
 from starprobe.bench.run_folder import Run, chosen_reader
@@ -123,6 +123,19 @@ class MetricsFile(Record):
             for metric in metrics
         ]
         return pd.DataFrame(rows)
+
+    def __repr__(self) -> str:
+        """One line: which reader counts, and how much there is."""
+        cells = {(row.model, row.condition) for row in self.readers[self.reader]}
+        return f"MetricsFile(reader {self.reader}: {len(cells)} models x conditions)"
+
+    def _repr_html_(self) -> str:
+        """The headlines of the reader that counts, where a notebook shows them."""
+        table = self.to_frame()
+        shown = table[(table["reader"] == self.reader) & table["name"].isin(HEADLINES)]
+        return shown[["model", "condition", "name", "value", "low", "high", "n"]].to_html(
+            index=False
+        )
 
 
 def reader_agreement(frames: Mapping[str, pd.DataFrame]) -> list[ReaderAgreement]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import subprocess
 import sys
@@ -9,6 +10,8 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+
+import starprobe
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = {
@@ -54,6 +57,29 @@ def test_a_notebook_runs_from_top_to_bottom_and_holds_no_output(name: str, tmp_p
     # As a notebook does, the value of a cell's last line is shown.
     script = "\n".join("".join(cell["source"]) for cell in code)
     run_python("-c", script, folder=tmp_path)
+
+
+def test_every_public_function_says_what_it_takes_gives_and_raises() -> None:
+    for name in starprobe.__all__:
+        thing = getattr(starprobe, name)
+        said = inspect.getdoc(thing) or ""
+        assert said, name
+        if inspect.isfunction(thing):
+            assert inspect.signature(thing).return_annotation is not inspect.Signature.empty, name
+            if len(inspect.signature(thing).parameters) > 2:
+                assert "Args:" in said and "Raises:" in said, name
+
+
+def test_a_notebook_shows_results_as_tables(tmp_path: Path) -> None:
+    config = starprobe.RunConfig(models=("scripted:direct",), limit=2)
+    run = starprobe.run(config, tmp_path / "run")
+    starprobe.classify_run(run, "rules")
+    found = starprobe.metrics(run.path)
+    question = {"question": "Why?", "options": ["<b>so", "thus"]}
+    for shown in (found, run, starprobe.classify("A", question, reader="rules")):
+        html = shown._repr_html_()
+        assert "<table" in html and "<b>so" not in html
+    assert len(repr(found)) < 120 and set(found.to_frame()["reader"]) == {"rules"}
 
 
 def test_the_promptfoo_assertion_passes_what_weighs_every_option(

@@ -202,6 +202,11 @@ def take_in_choices(
 def sample_run(path: Path | str, count: int = 50, reader: str | None = None) -> list[Shown]:
     """The sample of a run, in its order; draws what it lacks. `Shown.row()` is what to label.
 
+    Args:
+        path: a run folder that has been read.
+        count: responses in the sample, earlier draws counted.
+        reader: whose verdicts make the strata.
+
     Raises:
         FolderError: no run folder, or it cannot be written.
         InputError: nobody has read the run, or nothing in it can be labelled.
@@ -215,6 +220,12 @@ def annotate_run(
     path: Path | str, source: Path | str, name: str = "me", reader: str | None = None
 ) -> ReaderCheck | None:
     """Takes a file of labels into a run; gives what they say of its reader.
+
+    Args:
+        path: the run folder, with a sample that was drawn.
+        source: JSONL of labels, in the annotation format.
+        name: who labelled; each has a file.
+        reader: whose verdicts are checked.
 
     Raises:
         FolderError: no run folder, or it cannot be written.

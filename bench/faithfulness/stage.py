@@ -67,6 +67,11 @@ def faithfulness_run(
 ) -> Faithfulness:
     """Tests the rationales of a run's models; running it again does what is missing.
 
+    Args:
+        path: a run folder that has been read.
+        config: which models, how many responses, which interventions.
+        watcher: is told how far it is.
+
     Raises:
         FolderError: no run folder.
         InputError: nobody has read it, or a model is not in it.

@@ -54,7 +54,12 @@ class JudgeConfig(Record):
 def judge_run(path: Path | str, config: JudgeConfig, watcher: Counting | None = None) -> Summary:
     """Has the run judged, and sums up all judgements that it holds by now.
 
-    Running it again asks only what is missing or failed; `watcher` is told how far each judge is.
+    Running it again asks only what is missing or failed.
+
+    Args:
+        path: the run folder.
+        config: judge and reward models, the rubric, and of how many responses.
+        watcher: is told how far each judge is.
 
     Raises:
         FolderError: no run folder.

@@ -69,6 +69,11 @@ def compare(
     alone; coverage, right answers and answers given are secondary (Holm); all else is exploratory
     (Benjamini-Hochberg).
 
+    Args:
+        before: from `frame`.
+        after: the same of the other run, or other rows of one frame.
+        metrics: names of metrics; by default the headlines.
+
     Raises:
         InputError: an unknown metric, or the frames share no model, or no question in the same
             condition.
