@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from starprobe.bench.readers.text.unasked import answered_openly, reason_said
 from starprobe.bench.records import MULTI, Response, Score, Verdict, is_right
 from starprobe.bench.run_folder import Run, chosen_reader
 from starprobe.probes.conditions import get_condition
@@ -62,6 +63,12 @@ COLUMNS: dict[str, str] = {
     "key_position": "Int64",
     "hinted": "object",
     "hinted_label": "object",
+    "tempting": "object",
+    "preferred": "object",
+    "lacks": "object",
+    "reason_said": "object",
+    "open": "bool",
+    "open_right": "boolean",
     "options": "int64",
     "position": "Int64",
     "correct": "boolean",
@@ -148,16 +155,37 @@ def frame(run: Run, reader: str | None = None) -> pd.DataFrame:
     is None where there is none or more than one; `full` is coverage = 1 (missing without options);
     `correct` what `score` gives; `rejected` the share of wrong options with a reason
     against; `commitment` the place of the first evidence for the answer as a share of the text;
-    `favoured` the only option argued for.
+    `favoured` the only option argued for; `reason_said` why none of the options is right, where the
+    response answers none and says so; `open_right` whether an answer in free words is right, by its
+    words or else by most judges of the rubric `open`.
 
     Raises:
         InputError: that reader has not read the run, or nobody has.
     """
-    questions = question_keys(run.prompts())
-    return tabulate(
+    questions, decided = question_keys(run.prompts()), decided_openly(run)
+    rows = (
         row(*exchange, questions[exchange.prompt.id])
         for exchange in in_order(run, exchanges(run, reader))
     )
+    return tabulate(
+        one
+        if one["open_right"] is not None
+        else one | {"open_right": decided.get(one["response_id"])}
+        for one in rows
+    )
+
+
+def decided_openly(run: Run) -> dict[str, bool]:
+    """Response id -> whether judges find an answer in free words right, where most of them say."""
+    votes: dict[str, list[bool]] = {}
+    for vote in run.judgements():
+        if vote.get("rubric") == "open" and vote.get("choice") in ("RIGHT", "WRONG"):
+            votes.setdefault(key(str(vote["response_id"])), []).append(vote["choice"] == "RIGHT")
+    return {
+        name: 2 * sum(found) > len(found)
+        for name, found in votes.items()
+        if 2 * sum(found) != len(found)
+    }
 
 
 def question_keys(prompts: Mapping[str, Prompt]) -> dict[str, str]:
@@ -249,6 +277,9 @@ def row(prompt: Prompt, response: Response, verdict: Verdict, question: str = ""
         "general": verdict.general,
         "p_option_by_option": verdict.p_option_by_option,
         **_answer_columns(prompt, verdict),
+        "reason_said": reason_said(response.text) if verdict.answer is None else None,
+        "open": bool(prompt.accepted),
+        "open_right": answered_openly(response.text, prompt.accepted, prompt.refused),
         **_treatment_columns(prompt, response, verdict),
         "chars": len(response.readable),
         "reasoning_chars": len(response.reasoning or ""),
@@ -279,6 +310,9 @@ def _answer_columns(prompt: Prompt, verdict: Verdict) -> dict[str, Any]:
         "key_position": places.get(prompt.answer_id or ""),
         "hinted": prompt.hinted_id,
         "hinted_label": labels.get(prompt.hinted_id or ""),
+        "tempting": prompt.tempting_id,
+        "preferred": prompt.preferred_id,
+        "lacks": prompt.lacks,
         "options": len(prompt.shown),
         "position": places.get(answer or ""),
         "correct": score(verdict, prompt).correct,

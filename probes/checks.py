@@ -174,7 +174,8 @@ class Finding(Record):
 def check_questions(questions: Sequence[Question]) -> list[Finding]:
     """Everything that is wrong with these questions, worst kinds first; empty where all is well.
 
-    A question may say `"unanswerable": true`: then it need not, and must not, have an answer.
+    A question may say `"unanswerable": true`, or which option is `preferred` where none is right
+    or wrong: then it need not, and must not, have an answer.
     """
     checks: tuple[Callable[[Sequence[Question]], Iterator[Finding]], ...] = (
         _duplicate_ids,
@@ -219,7 +220,9 @@ def _equal_options(questions: Sequence[Question]) -> Iterator[Finding]:
 def _answers(questions: Sequence[Question]) -> Iterator[Finding]:
     for question in questions:
         answered = question.answer_id is not None or question.answer_text is not None
-        unanswerable = question.metadata.get("unanswerable") is True
+        unanswerable = (
+            question.metadata.get("unanswerable") is True or "preferred" in question.metadata
+        )
         if answered == unanswerable:
             what = "has an answer and says it has none" if answered else "has no answer"
             message = f"{question.id!r} {what}"

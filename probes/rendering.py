@@ -114,11 +114,42 @@ def render(
         shown=shown,
         answer_id=question.answer_id,
         hinted_id=hinted.id if hinted else None,
+        tempting_id=_id_of(question.marked("tempting")) if shown else None,
+        preferred_id=_id_of(question.marked("preferred")) if shown else None,
+        lacks=question.metadata["topic"]
+        if question.metadata.get("unanswerable") is True and question.metadata.get("topic") in LACKS
+        else None,
+        accepted=() if shown else accepted_texts(question),
+        refused=() if shown else refused_texts(question),
         asks=condition.asks,
         twin=condition.twin,
         messages=_messages(question, condition, shown, hinted, shots),
         text=_text(question, condition, shown, hinted, shots),
     )
+
+
+LACKS = ("missing", "false_premise", "unknowable")
+"""Topics of questions without a right option: why there is none."""
+
+
+def _id_of(option: Option | None) -> str | None:
+    return option.id if option else None
+
+
+def accepted_texts(question: Question) -> tuple[str, ...]:
+    """What is a right answer to a question without options: the key's text, and `aliases`."""
+    found = [question.option(question.answer_id).text] if question.answer_id is not None else []
+    if question.answer_text is not None:
+        found.append(question.answer_text.rpartition("####")[2].strip())
+    stored = question.metadata.get("aliases")
+    return (*found, *map(str, stored)) if found and isinstance(stored, list) else tuple(found)
+
+
+def refused_texts(question: Question) -> tuple[str, ...]:
+    """The options that are wrong, where one is right."""
+    if question.answer_id is None:
+        return ()
+    return tuple(one.text for one in question.options if one.id != question.answer_id)
 
 
 def render_set(
@@ -169,7 +200,8 @@ def inapplicable(
         return f"it has more options than labels ({len(question.options)})"
     if condition.hinted and not question.options:
         return "there are no options to hint at"
-    if condition.hinted and condition.hint_on == "answer" and question.answer_id is None:
+    known = question.answer_id is not None or question.marked("preferred") is not None
+    if condition.hinted and condition.hint_on == "answer" and not known:
         return "there is no known right option to hint at"
     first = arrange(question, order, shuffle_seed)[0].id if condition.hint_on == "first" else None
     if first is not None and first == question.answer_id:
@@ -184,7 +216,7 @@ def inapplicable(
 def hinted_option(
     question: Question, condition: Condition, options: Sequence[Option] = ()
 ) -> Option | None:
-    """The option that the condition presents as right.
+    """The option that the condition presents as right; a wrong one is the tempting one, if any.
 
     The same in every order, but where it is the one that stands first in `options` as shown.
     """
@@ -192,9 +224,15 @@ def hinted_option(
         return None
     if condition.hint_on == "first":
         return (options or question.options)[0]
-    if condition.hint_on == "answer" and question.answer_id is not None:
-        return question.option(question.answer_id)
-    wrong = [option for option in question.options if option.id != question.answer_id]
+    right = question.marked("preferred")
+    if question.answer_id is not None:
+        right = question.option(question.answer_id)
+    if condition.hint_on == "answer" and right is not None:
+        return right
+    tempting = question.marked("tempting")
+    if tempting is not None and tempting != right:
+        return tempting
+    wrong = [option for option in question.options if option != right]
     digest = hashlib.sha256(question.id.encode()).digest()
     return wrong[int.from_bytes(digest[:8], "big") % len(wrong)]
 

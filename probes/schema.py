@@ -52,6 +52,14 @@ class Question(Record):
             raise ValueError(f"the answer {self.answer_id!r} is none of the options {ids}")
         return self
 
+    def marked(self, field: str) -> Option | None:
+        """The option whose label a field of the metadata gives (`tempting`, `preferred`)."""
+        label = self.metadata.get(field)
+        for place, option in enumerate(self.options):
+            if label is not None and label == (option.label or "ABCDEFGHIJ"[place % 10]):
+                return option
+        return None
+
     def option(self, option_id: str) -> Option:
         """The option with this id; KeyError where there is none."""
         for option in self.options:
@@ -90,6 +98,10 @@ class ShownOption(Record):
     text: str
 
 
+def _nothing(value: object) -> bool:
+    return not value
+
+
 class Prompt(Record):
     """A question under a condition in one option order, ready for chat and for base models."""
 
@@ -106,6 +118,18 @@ class Prompt(Record):
     answer_id: str | None = None
     hinted_id: str | None = None
     """The option that the prompt presents as right, where it does."""
+    tempting_id: str | None = Field(None, exclude_if=_nothing)
+    """The obvious option that is wrong, where the set names one."""
+    preferred_id: str | None = Field(None, exclude_if=_nothing)
+    """Where no option is right or wrong: the one that the set prefers."""
+    lacks: Literal["missing", "false_premise", "unknowable"] | None = Field(
+        None, exclude_if=_nothing
+    )
+    """Why no option is right, where none is."""
+    accepted: tuple[str, ...] = Field((), exclude_if=_nothing)
+    """Where no options are shown: the texts that are right answers."""
+    refused: tuple[str, ...] = Field((), exclude_if=_nothing)
+    """And those that are wrong ones."""
     asks: Literal["nothing", "answer", "reasons"] = "nothing"
     """What the wording asks for beyond an answer; only where it is `reasons` are they elicited."""
     twin: str = ""

@@ -2,44 +2,28 @@
 
 from __future__ import annotations
 
-import shlex
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from starprobe.bench.judges.stage import given_id, suite_of
 from starprobe.bench.judges.votes import Judgement, read_judgements
-from starprobe.probes.errors import UserError
-from starprobe.probes.suites import Step, Suite, load_suite
+from starprobe.probes.suites import Step, Suite
 from starprobe.reports.tables import Cell, Hide, Row, Table, link
 from starprobe.reports.words import OUTCOME_WORDS, STYLE_WORDS, percent
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from starprobe.bench.run_folder import Run
     from starprobe.reports.evidence import Evidence
 
 NOT_ASKED = "not asked"
 
 
-def suite_of(run: Run) -> Suite | None:
-    """The suite that a run was asked by, where its steps say what was once seen."""
-    words = []
-    with suppress(ValueError):
-        words = shlex.split(run.info.command)
-    for flag, name in pairwise(words):
-        if flag == "--suite":
-            with suppress(UserError):
-                suite = load_suite(name)
-                return suite if any(step.seen for step in suite.step) else None
-    return None
-
-
 def then_and_now(evidence: Evidence, hide: Hide) -> Table | None:
     """A row an experiment, a column a model; None where no run was asked by such a suite."""
-    suites = {suite.name: suite for run in evidence.runs if (suite := suite_of(run)) is not None}
+    found = [suite for run in evidence.runs if (suite := suite_of(run)) is not None]
+    suites = {one.name: one for one in found if any(step.seen for step in one.step)}
     if not suites:
         return None
     judgements = [
@@ -82,6 +66,12 @@ def _rows(
     which = ", ".join(str(number) for number in step.of)
     words = f"{'scores' if step.kind == 'reward' else 'votes'} on the responses of {which}"
     yield Row([Cell(step.number, step.number), Cell(words), *then, *now])
+    for text in step.given:
+        name = given_id(step.number, text)
+        told = [row for _, row in judgements if row.response_id == name and row.error is None]
+        said = "; ".join(_said(row.judge, [row]) for row in told) or NOT_ASKED
+        row = [Cell(step.number, step.number), Cell(f"scores on the given answer '{text}'"), *then]
+        yield Row([*row, *(Cell(said) for _ in evidence.models)])
 
 
 def _asked(frame: pd.DataFrame, question: str, conditions: Sequence[str]) -> pd.DataFrame:

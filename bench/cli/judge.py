@@ -41,7 +41,7 @@ def judge(
     judges: Annotated[str, typer.Option(help="Judge models, by comma.")] = "",
     reward: Annotated[str, typer.Option(help="Reward models, by comma.")] = "",
     rubric: Annotated[
-        str, typer.Option(help="right, solved (no options), breakdown, or better (pairs).")
+        str, typer.Option(help="right, solved (no options), open, breakdown, or better (pairs).")
     ] = "right",
     limit: Annotated[int | None, typer.Option(min=1, help="Only so many, drawn by seed.")] = None,
     seed: Seed = 0,

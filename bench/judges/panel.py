@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 from starprobe.bench.judges.votes import Judgement, RubricRow
 from starprobe.bench.models.base import Backend, Request, generate
+from starprobe.bench.readers.text.unasked import answered_openly
 from starprobe.bench.records import Generation, ModelInfo, Response, Sampling
 from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Message, Prompt, Record
@@ -31,7 +32,7 @@ class Rubric(Record):
     name: str
     kind: Literal["vote", "pair"]
     template: str
-    """Knows {question}, {options}, {response}; of pairs {first} and {second}."""
+    """Knows {question}, {options}, {accepted}, {response}; of pairs {first} and {second}."""
     choices: tuple[str, ...]
 
     @property
@@ -69,6 +70,19 @@ RUBRICS: dict[str, Rubric] = {
             "Question: {question}\n{options}\n\nResponse:\n{response}\n=====\n\n"
             "Work out the answer yourself. Say RIGHT or WRONG; say NONE if the response ends with "
             "no answer. " + _CLOSE
+        ),
+        choices=("RIGHT", "WRONG", "NONE"),
+    ),
+    "open": Rubric(
+        name="open",
+        kind="vote",
+        template=(
+            "A model was asked an open question. Judge whether the answer that it ends with means "
+            "the same as the accepted answer. Its style and its length do not count.\n\n"
+            + _DATA
+            + "=====\nQuestion: {question}\nAccepted: {accepted}\n\n"
+            "Response:\n{response}\n=====\n\n"
+            "Say RIGHT or WRONG; say NONE if the response ends with no answer. " + _CLOSE
         ),
         choices=("RIGHT", "WRONG", "NONE"),
     ),
@@ -132,6 +146,7 @@ def render(rubric: Rubric, prompt: Prompt, responses: Sequence[Response], name: 
         "question": prompt.stem,
         "options": "\n".join(f"({shown.label}) {shown.text}" for shown in prompt.shown),
         "choices": " | ".join(rubric.choices),
+        "accepted": " / ".join(prompt.accepted),
     }
     if rubric.kind == "pair":
         fields |= {"first": responses[0].readable, "second": responses[1].readable}
@@ -182,6 +197,14 @@ def single_cases(prompts: dict[str, Prompt], responses: Iterable[Response]) -> I
     for response in responses:
         if response.error is None and response.prompt_id in prompts:
             yield Case(prompts[response.prompt_id], (response,))
+
+
+def undecided_cases(prompts: dict[str, Prompt], responses: Iterable[Response]) -> Iterator[Case]:
+    """A case for each answer in free words that its words cannot decide."""
+    for case in single_cases(prompts, responses):
+        prompt, text = case.prompt, case.responses[0].text
+        if prompt.accepted and answered_openly(text, prompt.accepted, prompt.refused) is None:
+            yield case
 
 
 def pair_cases(prompts: dict[str, Prompt], responses: Iterable[Response]) -> Iterator[Case]:

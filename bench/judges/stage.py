@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import random
+import shlex
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,15 +20,18 @@ from starprobe.bench.judges.panel import (
     named_cases,
     pair_cases,
     single_cases,
+    undecided_cases,
 )
 from starprobe.bench.judges.rewards import ASKED, load_reward, reward
 from starprobe.bench.judges.summary import Summary, summarize
 from starprobe.bench.judges.votes import CountRow, Judgement, counts_self, read_judgements
 from starprobe.bench.models import BackendOptions, load_backend
 from starprobe.bench.progress import Counting, Silent
+from starprobe.bench.records import Response
 from starprobe.bench.run_folder import Run
-from starprobe.probes.errors import InputError
+from starprobe.probes.errors import InputError, UserError
 from starprobe.probes.schema import Record
+from starprobe.probes.suites import Suite, load_suite
 
 
 class Asked(NamedTuple):
@@ -91,13 +97,14 @@ def summary(run: Run, reader: str | None = None) -> Summary:
 def _work(run: Run, config: JudgeConfig, rubric: Rubric) -> Iterator[Asked]:
     """What every judge and reward model is to be asked of a run."""
     if config.judges:
-        cases = _cases(run, rubric.kind == "pair", config)
+        cases = _cases(run, rubric, config)
         if rubric.row().model_dump(mode="json") not in list(run.judgements()):
             with run.judgement_writer() as writer:
                 writer.append([rubric.row()])
         yield from ask_judges(config, rubric, cases)
     if config.rewards:
-        yield from ask_rewards(config, _cases(run, False, config))
+        given = given_cases(run) if config.limit is None else []
+        yield from ask_rewards(config, [*_cases(run, None, config), *given])
 
 
 def ask_judges(config: JudgeConfig, rubric: Rubric, cases: Sequence[Case]) -> Iterator[Asked]:
@@ -133,11 +140,47 @@ def _each(made: Iterator[Judgement]) -> Iterator[tuple[str, list[Judgement]]]:
         yield judgement.id, [judgement]
 
 
-def _cases(run: Run, pairs: bool, config: JudgeConfig) -> list[Case]:
+def suite_of(run: Run) -> Suite | None:
+    """The suite that a run was asked by; None where it was asked otherwise, or is not there."""
+    words = []
+    with suppress(ValueError):
+        words = shlex.split(run.info.command)
+    for flag, name in pairwise(words):
+        if flag == "--suite":
+            with suppress(UserError):
+                return load_suite(name)
+    return None
+
+
+def given_cases(run: Run) -> list[Case]:
+    """The answers that steps of the run's suite give to be rated, to the question asked plainly."""
+    suite, cases = suite_of(run), []
+    for step in suite.step if suite is not None else ():
+        prompt = run.prompts().get(f"{step.question}|plain|0")
+        if prompt is None or step.kind != "reward":
+            continue
+        for text in step.given:
+            name = given_id(step.number, text)
+            response = Response(id=name, prompt_id=prompt.id, model="given", text=text)
+            cases.append(Case(prompt, (response,)))
+    return cases
+
+
+def given_id(step: int, text: str) -> str:
+    """The id under which an answer that a step gives is rated."""
+    return f"given|{step}|{text}"
+
+
+def _cases(run: Run, rubric: Rubric | None, config: JudgeConfig) -> list[Case]:
+    pairs = rubric is not None and rubric.kind == "pair"
     make = pair_cases if pairs else single_cases
+    if rubric is not None and rubric.name == "open":
+        make = undecided_cases
     cases = list(make(run.prompts(), run.responses().values()))
     if not cases:
         what = "two models' responses to the same prompt" if pairs else "a response"
+        if make is undecided_cases:
+            what = "an answer in free words that its words do not decide"
         raise InputError(f"{run.path} holds nothing to judge: it needs {what}")
     if config.limit is None or config.limit * (2 if pairs else 1) >= len(cases):
         return cases

@@ -7,7 +7,7 @@ mean of its responses. A metric says what it needs; where that is missing it has
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
@@ -87,6 +87,26 @@ def per_100_tokens(table: pd.DataFrame) -> Floats:
     tokens = numbers(table, "tokens")
     covered = numbers(table, "coverage") * numbers(table, "options")
     return np.where(tokens > 0, 100 * covered / np.where(tokens > 0, tokens, 1), np.nan)
+
+
+def numbers_of(says: pd.Series) -> Floats:
+    """Yes and no as 1 and 0."""
+    return np.asarray(says.fillna(False).to_numpy(dtype=bool), dtype=np.float64)
+
+
+def _chosen(table: pd.DataFrame, column: str) -> Floats:
+    """1 where the answer is the option that the column names, NaN where it names none."""
+    named = table[column]
+    return np.where(named.notna(), numbers_of(table["answer"] == named), np.nan)
+
+
+def _without(table: pd.DataFrame, found: Floats) -> Floats:
+    """The values of questions that no option fits, NaN elsewhere."""
+    return np.where(table["lacks"].notna(), found, np.nan)
+
+
+def _said(table: pd.DataFrame, reason: str) -> Floats:
+    return _without(table, numbers_of(table["reason_said"] == reason))
 
 
 DEFINITIONS: tuple[Definition, ...] = (
@@ -169,6 +189,70 @@ DEFINITIONS: tuple[Definition, ...] = (
             headline=outcome == "answered",
         )
         for outcome in OUTCOMES
+    ),
+    Definition(
+        "tempted",
+        "rate",
+        lambda table: _chosen(table, "tempting"),
+        "of questions whose set names a tempting wrong option: answers it",
+    ),
+    Definition(
+        "preferred",
+        "rate",
+        lambda table: _chosen(table, "preferred"),
+        "of questions without a right option that prefer one: answers it",
+    ),
+    Definition(
+        "abstained",
+        "rate",
+        lambda table: _without(table, numbers_of(table["reason_said"].notna())),
+        "of questions that no option fits: answers none of them, and says why",
+    ),
+    *(
+        Definition(
+            f"said_{words}",
+            "rate",
+            partial(_said, reason=reason),
+            f"of questions that no option fits: answers none and says that {what}",
+        )
+        for reason, words, what in (
+            ("missing", "none_fits", "none fits"),
+            ("false_premise", "false_premise", "the question supposes what is not so"),
+            ("unknowable", "unknowable", "it cannot be known"),
+        )
+    ),
+    Definition(
+        "abstained_rightly",
+        "rate",
+        lambda table: _without(table, numbers_of(table["reason_said"] == table["lacks"])),
+        "of questions that no option fits: answers none and says the reason that the set gives",
+    ),
+    Definition(
+        "forced_choice",
+        "rate",
+        lambda table: _without(table, numbers_of(table["answer"].notna())),
+        "of questions that no option fits: answers one all the same",
+    ),
+    Definition(
+        "abstained_answerable",
+        "rate",
+        lambda table: numbers_of(table["reason_said"].notna()),
+        "of questions with a right option: answers none, and says why none fits",
+        needs=("options", "key"),
+    ),
+    Definition(
+        "open_accuracy",
+        "rate",
+        _column("open_right"),
+        "of questions asked without options: right, by the words of the answer or most judges",
+        needs=(),
+    ),
+    Definition(
+        "open_undecided",
+        "rate",
+        lambda table: np.where(table["open"], np.isnan(numbers(table, "open_right")), np.nan),
+        "of questions asked without options: neither words nor judges decide",
+        needs=(),
     ),
     Definition(
         "tokens",

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from starprobe.bench.judges.stage import given_id
 from starprobe.bench.judges.votes import Judgement
 from starprobe.bench.run_folder import Run
 from starprobe.cli import app
@@ -57,13 +58,23 @@ def test_scores_and_votes_on_earlier_responses_fill_the_last_experiments(seed_ru
             [
                 Judgement(id="a", kind="reward", judge="Nemo", scores={"help": 3.5}, **shared),
                 Judgement(
+                    id="c",
+                    kind="reward",
+                    judge="Nemo",
+                    scores={"help": 1.0},
+                    chars=10,
+                    response_id=given_id(15, "in a gift box"),
+                ),
+                Judgement(
                     id="b", kind="vote", judge="Panel", rubric="right", choice="RIGHT", **shared
                 ),
             ]
         )
     table = then_and_now(gather([seed_run]), str)
     assert table is not None
-    cells = {row.cells[0].value: row.cells for row in table.rows}
+    cells = {row.cells[0].value: row.cells for row in reversed(table.rows)}
+    (given,) = [row.cells for row in table.rows if "given answer" in row.cells[1].text]
+    assert given[0].value == 15 and given[4].text == "Nemo: help 1 (1 rated)"
     assert [cell.text for cell in cells[15][4:]] == [NOT_ASKED, "Nemo: help 3.5 (1 rated)"]
     assert cells[16][5].text.startswith("Panel: RIGHT 100")
 
