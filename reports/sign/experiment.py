@@ -52,23 +52,6 @@ class Probing(Record):
     batch_size: int = Field(16, ge=1)
 
 
-class Cost(Record):
-    """What the hours of an experiment are estimated from: two stated rates times tokens."""
-
-    prompt_tokens: int = Field(100, ge=1)
-    """Of a question in the prompt."""
-    response_tokens: int | None = Field(None, ge=1)
-    """Of a rationale; the limit of tokens where it is not known."""
-    sampling_tokens_per_s: float | None = Field(None, gt=0)
-    """Of one job: generated tokens in sampling and probing, prompts read included."""
-    training_tokens_per_s: float | None = Field(None, gt=0)
-    """Of one job: tokens of the rows trained on."""
-    start_s: float = Field(10.0, ge=0)
-    """To load a model."""
-    machine: str = ""
-    """What the rates are of."""
-
-
 class Experiment(Record):
     """Everything that decides what an experiment does; experiment.json in its folder."""
 
@@ -82,7 +65,6 @@ class Experiment(Record):
     arms: dict[str, dict[str, Any]] = Field(min_length=1)
     """Arm -> its `preset` and what it sets differently."""
     probes: Probing = Probing()
-    cost: Cost = Cost()
 
 
 class Unit(Record):

@@ -25,7 +25,6 @@ import typer
 from starprobe.bench.files import only_writer, write_atomic, write_json
 from starprobe.probes.errors import FolderError, run_command
 from starprobe.probes.loading import load_probe_set
-from starprobe.reports.sign.cost import Budget, budget, lines
 from starprobe.reports.sign.experiment import (
     Experiment,
     Unit,
@@ -70,7 +69,9 @@ def run(
     questions: Annotated[
         str | None, typer.Option(help="Train on this set or file instead of the one named there.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the budget and stop.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print what will be done and stop.")
+    ] = False,
     part: Annotated[str, typer.Option(hidden=True, help="Do this part, in this process.")] = "",
 ) -> None:
     """Train all arms of an experiment, probe them, and write the page that compares them."""
@@ -82,8 +83,7 @@ def run(
         return
     console = Console(soft_wrap=True, emoji=False, highlight=False, markup=False)
     experiment = load_experiment(config, {"questions": questions} if questions else None)
-    for line in lines(experiment, budget(experiment), jobs):
-        console.print(line)
+    console.print(what_is_done(experiment))
     if dry_run:
         return
     out = out or Path(experiment.name)
@@ -110,7 +110,7 @@ def run_experiment(
     check_questions(experiment)
     with only_writer(prepared(out)):
         write_json(out / "experiment.json", experiment)
-        found, parts = budget(experiment), units(experiment)
+        parts = units(experiment)
         wanted = [part for part in parts if not done(part, out)]
         if len(wanted) < len(parts):
             say(f"{len(parts) - len(wanted)} of {len(parts)} parts are done already")
@@ -118,7 +118,7 @@ def run_experiment(
 
         def tell(end: Finished) -> None:
             ends.append(end)
-            left = time_left(found, wanted, ends, time.monotonic() - began)
+            left = time_left(len(wanted), len(ends), time.monotonic() - began)
             say(said(end, len(ends), len(wanted), left))
 
         run_parts([part.name for part in wanted], out, jobs, tell)
@@ -157,14 +157,22 @@ def prepared(out: Path) -> Path:
     return out
 
 
-def time_left(
-    found: Budget, wanted: Sequence[Unit], ends: Sequence[Finished], seconds: float
-) -> float | None:
-    """Seconds to the end, by how long the estimate's share that is done took."""
-    weights = {part.name: part.seconds or 1.0 for part in found.parts}
-    total = sum(weights[part.name] for part in wanted)
-    passed = sum(weights[end.name] for end in ends)
-    return seconds * (total - passed) / passed if passed else None
+def what_is_done(experiment: Experiment) -> str:
+    """What an experiment trains and asks, in a line."""
+    trainings = len(experiment.arms) * len(experiment.seeds)
+    steps = ", ".join(
+        sorted({str(part.star.training.steps) for part in units(experiment) if part.star})
+    )
+    return (
+        f"{experiment.name}: {experiment.model}, {len(experiment.arms)} arms x "
+        f"{len(experiment.seeds)} seeds = {trainings} trainings of {steps} steps a round, and the "
+        f"base"
+    )
+
+
+def time_left(parts: int, done: int, seconds: float) -> float | None:
+    """Seconds to the end, if the other parts take as long as those that are done."""
+    return seconds * (parts - done) / done if done else None
 
 
 def said(end: Finished, count: int, total: int, left: float | None) -> str:
