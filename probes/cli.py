@@ -37,7 +37,10 @@ def list_sets() -> None:
 
     from starprobe.probes.loading import load_probe_set
 
-    table = Table("set", "questions", "options", "hash")
+    table = Table()
+    # A name that is cut cannot be asked for.
+    for column in ("set", "questions", "options", "hash"):
+        table.add_column(column, no_wrap=column == "set")
     for _ in DETECTABLE:
         table.add_column("rise from 0 | 50 %")
     table.add_column("what it is")
