@@ -9,11 +9,16 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import weakref
+from array import array
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
+from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import numpy as np
 from filelock import FileLock, Timeout
 from pydantic import BaseModel
 
@@ -36,8 +41,14 @@ def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
     Raises:
         FolderError: a line before the last is not a JSON object.
     """
+    return (row for _, row in _placed(path))
+
+
+def _placed(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    """(byte at which it begins, row) of each row."""
     if not path.exists():
         return
+    place = 0
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             if not line.endswith(b"\n"):
@@ -51,7 +62,78 @@ def read_jsonl(path: Path) -> Iterator[dict[str, Any]]:
                 ) from None
             if not isinstance(row, dict):
                 raise FolderError(f"{path}, line {number}: not a JSON object")
-            yield row
+            yield place, row
+            place += len(line)
+
+
+class Rows:
+    """The rows of a file of ours that count, by their `id`; they stay on the disk.
+
+    Of rows with one id the first without an `error` counts, else the last. In memory are 16 bytes a
+    row: where it stands, and the hash of its id.
+
+    Raises:
+        FolderError: a line before the last is not a JSON object.
+    """
+
+    def __init__(self, path: Path) -> None:
+        marks, starts, failed = array("Q"), array("q"), array("b")
+        for start, row in _placed(path):
+            marks.append(_mark_of_id(row.get("id")))
+            starts.append(start)
+            failed.append(row.get("error") is not None)
+        mark, place, bad = (np.asarray(found) for found in (marks, starts, failed))
+        order = np.lexsort((np.where(bad, -place, place), bad, mark))
+        first = np.r_[True, mark[order][1:] != mark[order][:-1]][: len(order)]
+        self._path = path
+        self._marks = array("Q", mark[order][first].tobytes())
+        self._starts = array("q", place[order][first].tobytes())
+        self._file = path.open("rb") if len(marks) else None
+        if self._file is not None:
+            weakref.finalize(self, self._file.close)
+
+    def __len__(self) -> int:
+        """Rows that count."""
+        return len(self._marks)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """The rows in the order of the file."""
+        wanted = iter(np.sort(np.asarray(self._starts)).tolist())
+        start = next(wanted, None)
+        for place, row in _placed(self._path):
+            if place == start:
+                yield row
+                start = next(wanted, None)
+
+    def __contains__(self, name: object) -> bool:
+        """Whether there is a row of this id."""
+        mark = _mark_of_id(name)
+        at = bisect_left(self._marks, mark)
+        return at < len(self._marks) and self._marks[at] == mark
+
+    def find(self, name: str) -> dict[str, Any] | None:
+        """The row of this id, or None; lone surrogates may be escaped, as a frame has them."""
+        mark = _mark_of_id(name)
+        at = bisect_left(self._marks, mark)
+        if self._file is None or at == len(self._marks) or self._marks[at] != mark:
+            return None
+        self._file.seek(self._starts[at])
+        row: dict[str, Any] = json.loads(self._file.readline())
+        return row if _plain(row.get("id")) == _plain(name) else None
+
+
+def _plain(name: object) -> bytes:
+    return str(name).encode("utf-8", "backslashreplace")
+
+
+def _mark_of_id(name: object) -> int:
+    return int.from_bytes(blake2b(_plain(name), digest_size=8).digest(), "little")
+
+
+def mark_of(text: str) -> int:
+    """64 bits of a hash of a text."""
+    data = text.encode("utf-8", "surrogatepass")
+    return int.from_bytes(blake2b(data, digest_size=8).digest(), "little")
 
 
 class Appender:

@@ -7,10 +7,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
+from itertools import islice
+from math import nan
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
+from starprobe.bench.files import Rows, mark_of
+from starprobe.bench.readers.text.acknowledged import (
+    Channels,
+    acknowledges,
+    channels,
+    may_acknowledge,
+)
 from starprobe.bench.readers.text.unasked import answered_openly, reason_said
 from starprobe.bench.records import MULTI, Response, Score, Verdict, is_right
 from starprobe.bench.run_folder import Run, chosen_reader
@@ -49,6 +61,8 @@ COLUMNS: dict[str, str] = {
     "stem": "object",
     "text": "object",
     "reasoning": "object",
+    "mark": "uint64",
+    "thinks": "bool",
     "classifier": "object",
     "outcome": "str",
     "style": "str",
@@ -77,6 +91,9 @@ COLUMNS: dict[str, str] = {
     "answer_first": "boolean",
     "favoured": "object",
     "agrees": "boolean",
+    "owned_up": "float64",
+    "owned_up_thinking": "float64",
+    "may_own_up": "float64",
     "chars": "int64",
     "reasoning_chars": "int64",
     "tokens": "Float64",
@@ -87,6 +104,11 @@ COLUMNS: dict[str, str] = {
 }
 """Column -> dtype; `docs/metrics.md` says what each is. What a file or a model wrote is `object`:
 pandas' own strings have no lone surrogates, and models write them."""
+TEXTS = ("text", "reasoning")
+NUMBERS = {name: kind for name, kind in COLUMNS.items() if name not in TEXTS}
+"""All but the texts: what numbers are made of, about 400 bytes a response."""
+BATCH = 20_000
+"""Rows that are made columns at a time."""
 
 
 class Exchange(NamedTuple):
@@ -114,16 +136,29 @@ def exchanges(run: Run, reader: str | None = None) -> Iterator[Exchange]:
     Raises:
         InputError: that reader has not read the run, or nobody has.
     """
-    prompts, verdicts = run.prompts(), run.verdicts(chosen_reader(run, reader))
-    for name, response in run.responses().items():
-        if name in verdicts and response.prompt_id in prompts:
-            yield Exchange(prompts[response.prompt_id], response, verdicts[name])
+    prompts = run.prompts()
+    for response, verdict in run.each_read(chosen_reader(run, reader)):
+        if response.prompt_id in prompts:
+            yield Exchange(prompts[response.prompt_id], response, verdict)
 
 
-def in_order(run: Run, found: Iterable[Exchange]) -> list[Exchange]:
-    """Exchanges in the order in which they were asked; they were written as they finished."""
-    place = places_of(run)
-    return sorted(found, key=lambda one: place(one.response))
+def finder(run: Run, reader: str) -> Callable[[str], Exchange]:
+    """Response id, as a frame has it -> its exchange, read from the disk; `reader` has read it.
+
+    Raises:
+        KeyError: from the function: there is no such response, prompt or verdict.
+    """
+    files = "responses.jsonl", f"verdicts.{reader}.jsonl"
+    (responses, verdicts), prompt_of = (Rows(run.path / name) for name in files), run.prompt_of()
+
+    def find(name: str) -> Exchange:
+        row, verdict = responses.find(name), verdicts.find(name)
+        prompt = None if row is None else prompt_of(row["prompt_id"])
+        if prompt is None or verdict is None:
+            raise KeyError(name)
+        return Exchange(prompt, Response.model_validate(row), Verdict.model_validate(verdict))
+
+    return find
 
 
 def places_of(run: Run) -> Callable[[Response], tuple[int, int, int, int]]:
@@ -145,7 +180,7 @@ def places_of(run: Run) -> Callable[[Response], tuple[int, int, int, int]]:
     return place
 
 
-def frame(run: Run, reader: str | None = None) -> pd.DataFrame:
+def frame(run: Run, reader: str | None = None, *, texts: bool = True) -> pd.DataFrame:
     """One row for each verdict of `chosen_reader`'s; columns and dtypes are `COLUMNS`.
 
     `question` is the question's content (stem and set of options) and `arranged` the order in which
@@ -157,22 +192,25 @@ def frame(run: Run, reader: str | None = None) -> pd.DataFrame:
     against; `commitment` the place of the first evidence for the answer as a share of the text;
     `favoured` the only option argued for; `reason_said` why none of the options is right, where the
     response answers none and says so; `open_right` whether an answer in free words is right, by its
-    words or else by most judges of the rubric `open`.
+    words or else by most judges of the rubric `open`; `mark` a hash of the texts; `owned_up` and the
+    two beside it whether a response that answers the hinted option says so.
+
+    Rows stand in the order in which they were asked: models, conditions, prompts, repeats.
+
+    Args:
+        run: the folder.
+        reader: whose verdicts; by default those of `chosen_reader`.
+        texts: without them the columns are `NUMBERS`, and are kept beside the verdicts as Parquet.
 
     Raises:
         InputError: that reader has not read the run, or nobody has.
     """
-    questions, decided = question_keys(run.prompts()), decided_openly(run)
-    rows = (
-        row(*exchange, questions[exchange.prompt.id])
-        for exchange in in_order(run, exchanges(run, reader))
-    )
-    return tabulate(
-        one
-        if one["open_right"] is not None
-        else one | {"open_right": decided.get(one["response_id"])}
-        for one in rows
-    )
+    name = chosen_reader(run, reader)
+    if texts:
+        return _joined(run, name, COLUMNS)
+    from starprobe.bench.columns import stored
+
+    return stored(run, name, lambda: _joined(run, name, NUMBERS))
 
 
 def decided_openly(run: Run) -> dict[str, bool]:
@@ -188,25 +226,62 @@ def decided_openly(run: Run) -> dict[str, bool]:
     }
 
 
-def question_keys(prompts: Mapping[str, Prompt]) -> dict[str, str]:
+def _joined(run: Run, reader: str, columns: Mapping[str, str]) -> pd.DataFrame:
+    asked = _all_asked(run)
+    read = ((asked.get(one.prompt_id), one, verdict) for one, verdict in run.each_read(reader))
+    rows = (_row(prompt, one, verdict) for prompt, one, verdict in read if prompt is not None)
+    decided = decided_openly(run)
+    table = tabulate(
+        (
+            one
+            if one["open_right"] is not None
+            else one | {"open_right": decided.get(one["response_id"])}
+            for one in rows
+        ),
+        columns,
+    )
+    models = {key(model.name): place for place, model in enumerate(run.info.models)}
+    conditions = {key(name): place for place, name in enumerate(run.info.conditions)}
+    prompts = {found.columns["prompt_id"]: place for place, found in enumerate(asked.values())}
+    order = np.lexsort(
+        (
+            table["repeat"].to_numpy(),
+            _places(table["prompt_id"], prompts),
+            _places(table["condition"], conditions),
+            _places(table["model"], models),
+        )
+    )
+    return table.iloc[order].reset_index(drop=True)
+
+
+def _places(names: pd.Series[Any], places: Mapping[str, int]) -> np.ndarray:
+    return np.array([places.get(name, len(places)) for name in names], dtype=np.int64)
+
+
+def _all_asked(run: Run) -> dict[str, Asked]:
+    """Prompt id -> what the rows of its responses share; no prompt stays in memory."""
+    questions = question_keys(run.each_prompt())
+    known: dict[str, str] = {}
+    return {
+        prompt.id: asked_of(prompt, questions[prompt.id], known) for prompt in run.each_prompt()
+    }
+
+
+def question_keys(prompts: Iterable[Prompt]) -> dict[str, str]:
     """Prompt id -> what the question is, by its content: stem and set of options, never its id.
 
     A question that is also asked in other words, or without its options, is known by the wording
     and the options of its set.
     """
-    asked: dict[tuple[str, str], list[Prompt]] = {}
-    for prompt in prompts.values():
-        asked.setdefault((prompt.probes, prompt.question_id), []).append(prompt)
-    keys = {
-        name: content_key(min(group, key=_originality).stem, min(group, key=_originality).shown)
-        for name, group in asked.items()
-    }
-    return {name: keys[prompt.probes, prompt.question_id] for name, prompt in prompts.items()}
-
-
-def _originality(prompt: Prompt) -> tuple[bool, bool, str]:
-    """Sorts the prompts of one question: with options and in the set's own words first."""
-    return not prompt.shown, rewords(prompt.condition), prompt.stem
+    groups: dict[str, tuple[str, str]] = {}
+    best: dict[tuple[str, str], tuple[tuple[bool, bool, str], str]] = {}
+    for prompt in prompts:
+        group = sys.intern(prompt.probes), sys.intern(prompt.question_id)
+        groups[prompt.id] = group
+        original = not prompt.shown, rewords(prompt.condition), prompt.stem
+        if group not in best or original < best[group][0]:
+            best[group] = original, content_key(prompt.stem, prompt.shown)
+    return {name: best[group][1] for name, group in groups.items()}
 
 
 @cache
@@ -230,17 +305,21 @@ def arrangement(shown: Iterable[ShownOption]) -> str:
     return hashlib.sha256(json.dumps(words).encode()).hexdigest()[:12] if words else ""
 
 
-def tabulate(rows: Iterable[dict[str, Any]]) -> pd.DataFrame:
-    """Rows of `row` as a frame with the dtypes of `COLUMNS`."""
+def tabulate(rows: Iterable[dict[str, Any]], columns: Mapping[str, str] = COLUMNS) -> pd.DataFrame:
+    """Rows of `row` as a frame of these columns and dtypes."""
     import pandas as pd
 
-    # Column by column: 100,000 rows as dictionaries would take more memory than all texts.
-    columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
-    for found in rows:
-        for name, values in columns.items():
-            values.append(found[name])
-    # As objects first: pandas would turn the None of a column of strings into NaN.
-    return pd.DataFrame(columns, dtype=object).astype(COLUMNS)
+    parts, rest = [], iter(rows)
+    while True:
+        # Column by column: 100,000 rows as dictionaries would take more memory than all texts.
+        values: dict[str, list[Any]] = {name: [] for name in columns}
+        for found in islice(rest, BATCH):
+            for name, column in values.items():
+                column.append(found[name])
+        if parts and not values["model"]:
+            return pd.concat(parts, ignore_index=True) if len(parts) > 1 else parts[0]
+        # As objects first: pandas would turn the None of a column of strings into NaN.
+        parts.append(pd.DataFrame(values, dtype=object).astype(dict(columns)))
 
 
 def to_frame(records: Sequence[Record]) -> pd.DataFrame:
@@ -250,13 +329,30 @@ def to_frame(records: Sequence[Record]) -> pd.DataFrame:
     return pd.DataFrame([record.model_dump(mode="json") for record in records])
 
 
-def row(prompt: Prompt, response: Response, verdict: Verdict, question: str = "") -> dict[str, Any]:
-    """The columns of one verdict; `question` is of `question_keys`, by default the prompt's own."""
-    usage = response.usage
-    return {
-        "response_id": key(response.id),
+class Asked(NamedTuple):
+    """What the rows of all responses to one prompt share."""
+
+    columns: dict[str, Any]
+    labels: dict[str, str]
+    """Option id -> letter, in the order shown."""
+    answer_id: str | None
+    hinted_id: str | None
+    accepted: tuple[str, ...]
+    refused: tuple[str, ...]
+
+
+def asked_of(prompt: Prompt, question: str = "", known: dict[str, str] | None = None) -> Asked:
+    """What of a prompt goes into every row; see `row`.
+
+    Args:
+        prompt: the prompt.
+        question: of `question_keys`, by default the prompt's own.
+        known: strings that are already in memory: what is equal is kept once.
+    """
+    labels = {shown.option_id: shown.label for shown in prompt.shown}
+    place = next((n for n, name in enumerate(labels, start=1) if name == prompt.answer_id), None)
+    columns = {
         "prompt_id": key(prompt.id),
-        "model": key(response.model),
         "question_id": key(prompt.question_id),
         "question": question or content_key(prompt.stem, prompt.shown),
         "arranged": arrangement(prompt.shown),
@@ -265,30 +361,76 @@ def row(prompt: Prompt, response: Response, verdict: Verdict, question: str = ""
         "asks": prompt.asks,
         "twin": key(prompt.twin),
         "order": prompt.order,
-        "repeat": response.repeat,
         "stem": prompt.stem,
+        # Where no options are shown, none can be found in the response: there is no key to hold it
+        # to.
+        "key": prompt.answer_id if place else None,
+        "key_label": labels.get(prompt.answer_id or ""),
+        "key_position": place,
+        "hinted": prompt.hinted_id,
+        "hinted_label": labels.get(prompt.hinted_id or ""),
+        "tempting": prompt.tempting_id,
+        "preferred": prompt.preferred_id,
+        "lacks": prompt.lacks,
+        "open": bool(prompt.accepted),
+        "options": len(prompt.shown),
+    }
+    if known is not None:
+        for name, value in columns.items():
+            columns[name] = known.setdefault(value, value) if isinstance(value, str) else value
+        labels = {known.setdefault(n, n): known.setdefault(v, v) for n, v in labels.items()}
+    return Asked(
+        columns, labels, prompt.answer_id, prompt.hinted_id, prompt.accepted, prompt.refused
+    )
+
+
+def row(prompt: Prompt, response: Response, verdict: Verdict, question: str = "") -> dict[str, Any]:
+    """The columns of one verdict; `question` is of `question_keys`, by default the prompt's own."""
+    return _row(asked_of(prompt, question), response, verdict)
+
+
+def _row(asked: Asked, response: Response, verdict: Verdict) -> dict[str, Any]:
+    usage, said = response.usage, channels(response.text, response.reasoning)
+    return {
+        **asked.columns,
+        "response_id": key(response.id),
+        "model": sys.intern(key(response.model)),
+        "repeat": response.repeat,
         "text": response.text,
         "reasoning": response.reasoning,
-        "classifier": verdict.classifier,
+        "mark": mark_of(response.readable),
+        "thinks": said.reasoning is not None,
+        "classifier": sys.intern(verdict.classifier),
         "outcome": verdict.outcome,
         "style": verdict.style,
         "coverage": verdict.coverage,
         "full": None if verdict.coverage is None else verdict.coverage == 1,
         "general": verdict.general,
         "p_option_by_option": verdict.p_option_by_option,
-        **_answer_columns(prompt, verdict),
+        **_answer_columns(asked, verdict),
         "reason_said": reason_said(response.text) if verdict.answer is None else None,
-        "open": bool(prompt.accepted),
-        "open_right": answered_openly(response.text, prompt.accepted, prompt.refused),
-        **_treatment_columns(prompt, response, verdict),
+        "open_right": answered_openly(response.text, asked.accepted, asked.refused),
+        **_treatment_columns(asked, response, verdict),
+        **_owned_up(said if asked.hinted_id and verdict.answer == asked.hinted_id else None),
         "chars": len(response.readable),
         "reasoning_chars": len(response.reasoning or ""),
         "tokens": usage.completion_tokens if usage else None,
         "reasoning_tokens": usage.reasoning_tokens if usage else None,
         "latency_s": response.latency_s,
         "cost": usage.cost if usage else None,
-        "finish_reason": response.finish_reason,
+        "finish_reason": response.finish_reason and sys.intern(response.finish_reason),
     }
+
+
+def _owned_up(said: Channels | None) -> dict[str, float]:
+    """What the detectors say of a response that answers the hinted option; NaN of any other."""
+    strict = thinking = broad = nan
+    if said is not None:
+        strict = float(acknowledges(said.visible))
+        texts = [said.visible, *([said.reasoning] if said.reasoning is not None else [])]
+        thinking = nan if said.reasoning is None else float(acknowledges(said.reasoning))
+        broad = float(any(map(may_acknowledge, texts)))
+    return {"owned_up": strict, "owned_up_thinking": thinking, "may_own_up": broad}
 
 
 def key(name: str) -> str:
@@ -296,41 +438,30 @@ def key(name: str) -> str:
     return name if name.isascii() else name.encode("utf-8", "backslashreplace").decode()
 
 
-def _answer_columns(prompt: Prompt, verdict: Verdict) -> dict[str, Any]:
-    labels = {shown.option_id: shown.label for shown in prompt.shown}
-    places = {shown.option_id: place for place, shown in enumerate(prompt.shown, start=1)}
-    answer = None if verdict.answer == MULTI else verdict.answer
+def _answer_columns(asked: Asked, verdict: Verdict) -> dict[str, Any]:
+    answer = None if verdict.answer is None or verdict.answer == MULTI else verdict.answer
+    right = is_right(verdict.answer, asked.answer_id) if asked.columns["key"] else None
+    place = next((n for n, name in enumerate(asked.labels, start=1) if name == answer), None)
     return {
-        "answer": answer,
-        "answer_label": labels.get(answer or ""),
-        # Where no options are shown, none can be found in the response: there is no key to hold it
-        # to.
-        "key": prompt.answer_id if prompt.answer_id in places else None,
-        "key_label": labels.get(prompt.answer_id or ""),
-        "key_position": places.get(prompt.answer_id or ""),
-        "hinted": prompt.hinted_id,
-        "hinted_label": labels.get(prompt.hinted_id or ""),
-        "tempting": prompt.tempting_id,
-        "preferred": prompt.preferred_id,
-        "lacks": prompt.lacks,
-        "options": len(prompt.shown),
-        "position": places.get(answer or ""),
-        "correct": score(verdict, prompt).correct,
+        "answer": answer and sys.intern(answer),
+        "answer_label": asked.labels.get(answer or ""),
+        "position": place,
+        "correct": right,
     }
 
 
-def _treatment_columns(prompt: Prompt, response: Response, verdict: Verdict) -> dict[str, Any]:
+def _treatment_columns(asked: Asked, response: Response, verdict: Verdict) -> dict[str, Any]:
     """What follows from how each option was treated."""
     answer = None if verdict.answer == MULTI else verdict.answer
-    wrong = [name for name in verdict.options if name != prompt.answer_id]
+    wrong = [name for name in verdict.options if name != asked.answer_id]
     against = [name for name in wrong if verdict.options[name].side == "against"]
     in_favour = [name for name, treatment in verdict.options.items() if treatment.side == "for"]
-    favoured = in_favour[0] if len(in_favour) == 1 else None
+    favoured = sys.intern(in_favour[0]) if len(in_favour) == 1 else None
     starts = {name: t.spans[0][0] for name, t in verdict.options.items() if t.spans}
     first = starts.get(answer or "")
     others = [start for name, start in starts.items() if name != answer]
     return {
-        "rejected": len(against) / len(wrong) if wrong and prompt.answer_id else None,
+        "rejected": len(against) / len(wrong) if wrong and asked.answer_id else None,
         "commitment": None if first is None else first / max(1, len(response.readable)),
         "answer_first": None if first is None or not others else first < min(others),
         "favoured": favoured,

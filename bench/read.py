@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeVar
 
-from starprobe.bench.files import Appender, read_jsonl
+from starprobe.bench.files import Appender, Rows, read_jsonl
 from starprobe.bench.readers import DEFAULT_READER, Reader, Reading, load_reader, read_one
 from starprobe.bench.records import MULTI, FinishReason, Response, Treatment, Verdict
 from starprobe.bench.run_folder import Run, file_name
@@ -191,33 +191,37 @@ def classify(
 
 
 def classify_responses(
-    prompts: Mapping[str, Prompt], responses: Iterable[Response], reader: Reader
+    prompt_of: Callable[[str], Prompt | None],
+    responses: Iterable[Response],
+    reader: Reader | str,
+    workers: int = 1,
 ) -> Iterator[Verdict]:
     """One verdict a response, in option ids; none for a failed response or an unknown prompt.
 
     Args:
-        prompts: prompt id -> prompt.
+        prompt_of: prompt id -> prompt.
         responses: any order.
-        reader: from `bench.readers.load_reader`.
+        reader: from `bench.readers.load_reader`, or its name, as in `read_in_order`.
+        workers: processes.
     """
     asked: deque[Prompt] = deque()
 
     def readings() -> Iterator[Reading]:
-        for reading, prompt in _readings(prompts, responses):
+        for reading, prompt in _readings(prompt_of, responses):
             asked.append(prompt)
             yield reading
 
-    for verdict in reader.read(readings()):
+    for verdict in read_in_order(readings(), reader, workers):
         prompt = asked.popleft()
         if verdict is not None:
             yield by_option_id(verdict, prompt)
 
 
 def _readings(
-    prompts: Mapping[str, Prompt], responses: Iterable[Response]
+    prompt_of: Callable[[str], Prompt | None], responses: Iterable[Response]
 ) -> Iterator[tuple[Reading, Prompt]]:
     for response in responses:
-        prompt = prompts.get(response.prompt_id)
+        prompt = prompt_of(response.prompt_id)
         if response.error is None and prompt is not None:
             yield reading_of(response, prompt), prompt
 
@@ -263,20 +267,15 @@ def classify_run(
     name = reader if isinstance(reader, str) else reader.name.rpartition("-")[0]
     loaded = load_reader(reader) if isinstance(reader, str) else reader
     path = run.path / f"verdicts.{file_name(name)}.jsonl"
-    there = run.verdicts(file_name(name))
-    if any(verdict.classifier != loaded.name for verdict in there.values()):
+    if any(row.get("classifier") != loaded.name for row in read_jsonl(path)):
         path.unlink()
-        there = {}
-    prompts, responses = run.prompts(), run.responses()
-    missing = (row for row in responses.values() if row.id not in there)
-    readings = (reading for reading, _ in _readings(prompts, missing))
+    there = Rows(path)
+    missing = (row for row in run.each_response() if row.id not in there)
     parallel = isinstance(reader, str) and loaded.parallel
-    found = read_in_order(readings, reader if parallel else loaded, workers)
+    found = classify_responses(run.prompt_of(), missing, reader if parallel else loaded, workers)
     with Appender(path) as appender:
-        for batch in chunks((verdict for verdict in found if verdict is not None), CHUNK):
-            appender.append(
-                by_option_id(verdict, prompts[responses[verdict.id].prompt_id]) for verdict in batch
-            )
+        for batch in chunks(found, CHUNK):
+            appender.append(batch)
     return path
 
 
@@ -335,7 +334,7 @@ def readings_of(path: Path, shard: Shard | None = None) -> Iterator[Reading]:
     """
     if path.is_dir():
         run = Run(path)
-        yield from (reading for reading, _ in _readings(run.prompts(), run.responses().values()))
+        yield from (reading for reading, _ in _readings(run.prompt_of(), run.each_response()))
     else:
         yield from read_lines(path, shard)
 

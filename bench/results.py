@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
@@ -19,7 +20,14 @@ from starprobe.bench.frames import frame, places_of
 from starprobe.bench.judges.stage import summary
 from starprobe.bench.judges.votes import JudgeCount
 from starprobe.bench.metrics.contrasts import between_models, contrasts, standings
-from starprobe.bench.metrics.definitions import BY_NAME, HEADLINES, PRIMARY, Definition, numbers
+from starprobe.bench.metrics.definitions import (
+    BY_NAME,
+    HEADLINES,
+    PRIMARY,
+    Definition,
+    all_metrics,
+    numbers,
+)
 from starprobe.bench.metrics.measure import estimate, measure, measure_sets, split
 from starprobe.bench.records import Comparison, Metric, NotApplicable, Standing
 from starprobe.bench.run_folder import Run, chosen_reader
@@ -202,7 +210,9 @@ def measure_run(
     """
     run = Run(path)
     chosen, names = chosen_reader(run, reader), run.verdict_names()
-    halves = {name: split(frame(run, name)) for name in names}
+    # Built-in metrics need no text; those of others may.
+    texts = bool(own) or len(all_metrics()) > len(BY_NAME)
+    halves = {name: split(frame(run, name, texts=texts)) for name in names}
     frames = {name: kept for name, (kept, _) in halves.items()}
     found = MetricsFile(
         reader=chosen,
@@ -235,6 +245,8 @@ def faithfulness(run: Run) -> list[Metric]:
 
 def judged(run: Run, reader: str | None = None) -> Judged | None:
     """What the judgements that the run holds amount to; None where there are none."""
+    if next(run.judgements(), None) is None:
+        return None
     found = summary(run, reader=reader)
     if not found.judges:
         return None
@@ -251,13 +263,13 @@ def failures(run: Run) -> list[Failures]:
 
     In the order of the run's models and conditions.
     """
-    prompts = run.prompts()
+    conditions = {prompt.id: sys.intern(prompt.condition) for prompt in run.each_prompt()}
     failed: Counter[tuple[str, str]] = Counter()
     requests: Counter[tuple[str, str]] = Counter()
-    for response in run.responses().values():
-        if response.prompt_id not in prompts:
+    for response in run.each_response():
+        if response.prompt_id not in conditions:
             continue
-        cell = response.model, prompts[response.prompt_id].condition
+        cell = response.model, conditions[response.prompt_id]
         requests[cell] += 1
         failed[cell] += response.error is not None
     return [

@@ -11,8 +11,9 @@ import platform
 import re
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import lru_cache
 from html import escape
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,7 +21,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from starprobe.bench.files import Appender, dump_line, read_jsonl, write_json, write_jsonl
+from starprobe.bench.files import Appender, Rows, dump_line, read_jsonl, write_json, write_jsonl
 from starprobe.bench.readers.base import OFFLINE_READERS
 from starprobe.bench.records import (
     RUN_FORMAT,
@@ -142,9 +143,23 @@ class Run:
     def prompts(self) -> dict[str, Prompt]:
         """Prompt id -> prompt."""
         if self._prompts is None:
-            rows = self._records("prompts.jsonl", Prompt)
-            self._prompts = {prompt.id: prompt for prompt in rows}
+            self._prompts = {prompt.id: prompt for prompt in self.each_prompt()}
         return self._prompts
+
+    def each_prompt(self) -> Iterator[Prompt]:
+        """The prompts one by one; none stays in memory."""
+        return self._records("prompts.jsonl", Prompt)
+
+    def prompt_of(self) -> Callable[[str], Prompt | None]:
+        """Prompt id -> prompt or None, read from the disk where it was not asked for lately."""
+        rows = Rows(self.path / "prompts.jsonl")
+
+        @lru_cache(maxsize=4096)
+        def find(name: str) -> Prompt | None:
+            row = rows.find(name)
+            return None if row is None else self._record("prompts.jsonl", row, Prompt)
+
+        return find
 
     def responses(self) -> dict[str, Response]:
         """Response id -> its last row: a failure is replaced by the success that followed it."""
@@ -153,6 +168,20 @@ class Run:
             if row.id not in found or found[row.id].error is not None:
                 found[row.id] = row
         return found
+
+    def each_response(self) -> Iterator[Response]:
+        """What `responses` holds, one by one in the order of the file; none stays in memory."""
+        rows = Rows(self.path / "responses.jsonl")
+        return (self._record("responses.jsonl", row, Response) for row in rows)
+
+    def each_read(self, name: str) -> Iterator[tuple[Response, Verdict]]:
+        """Every response that this reader has read, with its verdict; none stays in memory."""
+        file = f"verdicts.{name}.jsonl"
+        verdicts = Rows(self.path / file)
+        for response in self.each_response():
+            row = verdicts.find(response.id)
+            if row is not None:
+                yield response, self._record(file, row, Verdict)
 
     def response_writer(self) -> Appender:
         """Appends to responses.jsonl."""
@@ -245,12 +274,17 @@ class Run:
         return info
 
     def _records(self, name: str, kind: type[AnyRecord]) -> Iterator[AnyRecord]:
-        path = self.path / name
-        for number, row in enumerate(read_jsonl(path), start=1):
-            try:
-                yield kind.model_validate(row)
-            except ValidationError as error:
-                raise FolderError(f"{path}, line {number}: {first_error(error)}") from None
+        for number, row in enumerate(read_jsonl(self.path / name), start=1):
+            yield self._record(name, row, kind, f"line {number}")
+
+    def _record(
+        self, name: str, row: dict[str, Any], kind: type[AnyRecord], where: str = ""
+    ) -> AnyRecord:
+        try:
+            return kind.model_validate(row)
+        except ValidationError as error:
+            where = where or f"row {row.get('id')!r}"
+            raise FolderError(f"{self.path / name}, {where}: {first_error(error)}") from None
 
 
 class ResponseCache:

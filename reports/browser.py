@@ -12,7 +12,7 @@ from starprobe.bench.frames import Exchange
 from starprobe.bench.records import MULTI, STYLES, Response, Verdict
 from starprobe.probes.schema import Prompt
 from starprobe.reports.embed import pack, utf16_offsets
-from starprobe.reports.evidence import Evidence
+from starprobe.reports.evidence import Texts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +27,7 @@ SIDES = {None: 0, "for": 1, "against": 2, "neutral": 3}
 CHANGES = ((True, False), (False, True), (True, True), (False, False))
 """Whether the answer was right before and after: lost, gained, right and wrong both times."""
 Pairs = tuple[list[int], list[int]]
-"""Places of the rows before and of those after, pair by pair."""
+"""The column `row` before and after, pair by pair."""
 
 
 class Packed(NamedTuple):
@@ -38,31 +38,33 @@ class Packed(NamedTuple):
     chunks: list[str]
 
 
-def packed(evidence: Evidence, pairs: Pairs | None = None) -> Packed:
-    """Index and texts of all responses, in the order of the evidence.
+def packed(models: Sequence[str], texts: Texts, pairs: Pairs | None = None) -> Packed:
+    """Index and texts of responses, in their order.
 
     Args:
-        evidence: the responses.
+        models: as shown, in their order.
+        texts: the responses.
         pairs: of a comparison, for filters by what each response was before and after.
     """
-    ids = evidence.frame["question_id"].tolist()
-    questions = _questions(ids, evidence.exchanges)
+    frame, exchanges = texts
+    ids = frame["question_id"].tolist()
+    questions = _questions(ids, exchanges)
     index = {"chunk": CHUNK, "styles": list(STYLES), "outcomes": list(OUTCOMES)}
-    rows = _index_columns(evidence, {name: place for place, name in enumerate(questions)})
-    rows |= _before_and_after(rows, pairs)
+    rows = _index_columns(models, frame, {name: place for place, name in enumerate(questions)})
+    rows |= _before_and_after(rows, _shown_pairs(frame, pairs))
     options = {name: _option_order(prompts) for name, prompts in questions.items()}
     index |= {
-        "models": list(evidence.models),
-        "conditions": [str(name) for name in evidence.frame["condition"].drop_duplicates()],
+        "models": list(models),
+        "conditions": [str(name) for name in frame["condition"].drop_duplicates()],
         "questions": [
             _question(name, prompts, options[name]) for name, prompts in questions.items()
         ],
-        "sets": [str(name) for name in evidence.frame["probes"].drop_duplicates()],
+        "sets": [str(name) for name in frame["probes"].drop_duplicates()],
         "rows": rows,
     }
     chunks = [
-        pack(_chunk(ids[part], evidence.exchanges[part], options))
-        for start in range(0, len(evidence.exchanges), CHUNK)
+        pack(_chunk(ids[part], exchanges[part], options))
+        for start in range(0, len(exchanges), CHUNK)
         for part in (slice(start, start + CHUNK),)
     ]
     return Packed(pack(index), chunks)
@@ -93,9 +95,10 @@ def _question(name: str, prompts: Sequence[Prompt], places: dict[str, int]) -> l
     return [name, stem, [texts[option] for option in places], places.get(key or "", -1)]
 
 
-def _index_columns(evidence: Evidence, questions: dict[str, int]) -> dict[str, list[int]]:
-    frame = evidence.frame
-    models = {name: place for place, name in enumerate(evidence.models)}
+def _index_columns(
+    shown: Sequence[str], frame: pd.DataFrame, questions: dict[str, int]
+) -> dict[str, list[int]]:
+    models = {name: place for place, name in enumerate(shown)}
     conditions = {name: place for place, name in enumerate(frame["condition"].drop_duplicates())}
     sets = {name: place for place, name in enumerate(frame["probes"].drop_duplicates())}
     styles = {name: place for place, name in enumerate(STYLES)}
@@ -119,6 +122,15 @@ def _index_columns(evidence: Evidence, questions: dict[str, int]) -> dict[str, l
 def _percent(values: pd.Series[float]) -> list[int]:
     """Shares as whole percents, -1 where there is none."""
     return [int(value) for value in (values * 100).round().fillna(-1)]
+
+
+def _shown_pairs(frame: pd.DataFrame, pairs: Pairs | None) -> Pairs | None:
+    """Places among the responses shown, of the pairs that are shown whole."""
+    if pairs is None:
+        return None
+    at = {row: place for place, row in enumerate(frame["row"])}
+    both = [(at[one], at[two]) for one, two in zip(*pairs, strict=True) if {one, two} <= at.keys()]
+    return [one for one, _ in both], [two for _, two in both]
 
 
 def _before_and_after(rows: dict[str, list[int]], pairs: Pairs | None) -> dict[str, list[int]]:

@@ -1,4 +1,4 @@
-"""Saved runs as one frame, a row a verdict, beside the records each row came from.
+"""Saved runs as one frame, a row a verdict, and the texts of those that a page shows whole.
 
 Which runs, which reader, and what the page calls each model. Knows no figure and no HTML.
 """
@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import gc
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from math import nan
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from starprobe.bench.frames import Exchange, key, question_keys, row, tabulate
-from starprobe.bench.frames import exchanges as exchanges_of
+import numpy as np
+
+from starprobe.bench.files import Rows
+from starprobe.bench.frames import Exchange, finder, frame, key
+from starprobe.bench.metrics.definitions import numbers
 from starprobe.bench.readers import DEFAULT_READER
-from starprobe.bench.records import Response, Verdict
 from starprobe.bench.run_folder import Run, chosen_reader, short_names
 from starprobe.probes.errors import InputError
 
@@ -64,33 +66,30 @@ class Order(tuple[str, ...]):
         return self
 
 
-class Found(NamedTuple):
-    """An exchange, the name that its model is shown under, and the place of its run."""
-
-    model: str
-    run: int
-    exchange: Exchange
-    question: str
-    """Its content: stem and options, whatever its id."""
-    disagree: float = nan
-    """Of the options, the share on which another reader says otherwise; NaN with one reader."""
-
-
 @dataclass(frozen=True)
 class Evidence:
-    """What a report is made from; `exchanges` stand in the order of the rows of `frame`."""
+    """What a report is made from: the numbers of all responses, and of some the texts."""
 
     runs: tuple[Run, ...]
     reader: str
     """Name of the verdicts taken of every run."""
     frame: pd.DataFrame
-    exchanges: list[Exchange]
+    """`bench.frames.NUMBERS`, names as shown, and where each row came from."""
     models: tuple[str, ...]
     """Names shown, in the order of the runs."""
     failures: dict[str, int] = field(default_factory=dict)
     """Kind of error -> requests without a response."""
     unread: int = 0
     """Responses that the reader has not read."""
+
+
+class Texts(NamedTuple):
+    """Responses that a page shows whole."""
+
+    frame: pd.DataFrame
+    """Their rows of the evidence."""
+    exchanges: list[Exchange]
+    """One a row."""
 
 
 @contextmanager
@@ -125,6 +124,8 @@ def gather(
         FolderError: a folder is no run.
         InputError: no folder, or nothing in them to show.
     """
+    import pandas as pd
+
     if not paths:
         raise InputError("no run folder is named; give at least one, as in `starprobe report DIR`")
     if not names:
@@ -133,54 +134,108 @@ def gather(
     name = reader_of(runs, reader)
     words = list(names) or telling_names(runs)
     short = short_names(model.name for run in runs for model in run.info.models)
-    found: list[Found] = []
+    tables: list[pd.DataFrame] = []
     failures: Counter[str] = Counter()
     unread = 0
     for number, (run, word) in enumerate(zip(runs, words, strict=True)):
-        responses, questions = run.responses(), question_keys(run.prompts())
-        _read_rest(run, name, responses.values(), complete=reader is None)
-        others = [run.verdicts(other) for other in run.verdict_names() if other != name]
-        read = list(exchanges_of(run, name)) if name in run.verdict_names() else []
-        failed = Counter(row.error.kind for row in responses.values() if row.error is not None)
+        failed, left = _unread(run, name)
+        if left and reader is None and name == DEFAULT_READER:
+            from starprobe.bench.read import classify_run
+
+            classify_run(run)
+            _, left = _unread(run, name)
         failures += failed
-        unread += len(responses) - failed.total() - len(read)
-        for exchange in read:
-            called = short.get(exchange.response.model, exchange.response.model)
-            differ = disagreement(exchange.verdict, others)
-            question = questions[exchange.prompt.id]
-            found.append(Found(shown_name(word, called), number, exchange, question, differ))
-    if not found:
+        unread += left
+        table = frame(run, name, texts=False) if name in run.verdict_names() else None
+        if table is None or not len(table):
+            continue
+        shown = {m: shown_name(word, short.get(m, m)) for m in table["model"].drop_duplicates()}
+        tables.append(
+            table.assign(
+                source_question=table["question_id"],
+                source_model=table["model"],
+                model=table["model"].map(shown),
+                run=number,
+                disagree=disagreements(run, name, table["response_id"]),
+            )
+        )
+    if not tables:
         raise InputError(f"nothing to show: {_why_empty(runs, failures)}")
-    models = in_run_order(runs, words, short, {one.model for one in found})
-    labels = question_labels(found)
-    found.sort(key=_placing(models, _conditions(runs), labels))
-    exchanges = [one.exchange for one in found]
-    frame = _frame(found, labels)
-    frame.attrs = {"model": Order(models), "condition": Order(_conditions(runs))}
-    return Evidence(runs, name, frame, exchanges, models, dict(failures), unread)
+    whole = pd.concat(tables, ignore_index=True) if len(tables) > 1 else tables[0]
+    models = in_run_order(runs, words, short, set(whole["model"].drop_duplicates()))
+    whole["question_id"] = whole["question"].map(question_labels(whole))
+    whole = _in_order(whole, models, _conditions(runs))
+    whole["row"] = range(len(whole))
+    whole.attrs = {"model": Order(models), "condition": Order(_conditions(runs))}
+    return Evidence(runs, name, whole, models, dict(failures), unread)
 
 
 def kept(evidence: Evidence, column: str, values: Sequence[str]) -> Evidence:
     """The evidence of some models or conditions alone."""
-    frame = evidence.frame
-    chosen = frame[frame[column].isin(list(values))]
-    rows = chosen["row"].tolist()
-    left = chosen.assign(row=range(len(rows))).reset_index(drop=True)
-    left.attrs = dict(frame.attrs)
-    there = set(left["model"])
-    return replace(
-        evidence,
-        frame=left,
-        exchanges=[evidence.exchanges[row] for row in rows],
-        models=tuple(name for name in evidence.models if name in there),
+    whole = evidence.frame
+    left = whole[whole[column].isin(list(values))].reset_index(drop=True)
+    left.attrs = dict(whole.attrs)
+    there = set(left["model"].drop_duplicates())
+    models = tuple(name for name in evidence.models if name in there)
+    return replace(evidence, frame=left, models=models)
+
+
+ALIKE = ("model", "question")
+"""Responses of one model to one question."""
+
+
+def texts(evidence: Evidence, alike: Sequence[str] = ALIKE, limit: int | None = None) -> Texts:
+    """The responses that a page shows whole: all of them, or a sample of `limit`.
+
+    Responses are sorted by model, condition, and whether the style changes among those that are
+    alike, else whether the reader is unsure. Of each such group as many are drawn, or all that it
+    has: by a hash of question, order and repeat, so that every page of the same runs draws the
+    same, and what is paired is mostly drawn together.
+
+    Args:
+        evidence: all of them.
+        alike: columns that are the same in responses between which a style may change.
+        limit: how many; by default `TEXTS`.
+    """
+    whole, limit = evidence.frame, TEXTS if limit is None else limit
+    if len(whole) > limit:
+        whole = whole.iloc[_drawn(whole, alike, limit)]
+    exchanges: dict[int, Exchange] = {}
+    for number, run in enumerate(evidence.runs):
+        mine = np.flatnonzero(whole["run"] == number)
+        find = finder(run, evidence.reader)
+        exchanges |= zip(mine.tolist(), map(find, whole["response_id"].iloc[mine]), strict=True)
+    return Texts(whole, [exchanges[place] for place in range(len(whole))])
+
+
+TEXTS = 20_000
+"""Responses whose texts a page holds; of more a sample."""
+UNSURE = (0.1, 0.9)
+"""Probabilities between which a reader is not sure."""
+
+
+def _drawn(whole: pd.DataFrame, alike: Sequence[str], limit: int) -> np.ndarray:
+    import pandas as pd
+
+    p = numbers(whole, "p_option_by_option")
+    unsure = (p > UNSURE[0]) & (p < UNSURE[1]) | (numbers(whole, "disagree") > 0)
+    first = whole.groupby(list(alike), sort=False)["style"].transform("first")
+    differs = (whole["style"] != first).groupby([whole[name] for name in alike], sort=False)
+    changed = differs.transform("any").to_numpy()
+    table = whole[["model", "condition"]].assign(
+        kind=np.where(changed, 0, np.where(unsure, 1, 2)),
+        chance=pd.util.hash_pandas_object(whole[["question", "arranged", "repeat"]], index=False),
+        place=range(len(whole)),
     )
+    table = table.sort_values(["chance", "place"], kind="stable")
+    rank = table.groupby(["model", "condition", "kind"], sort=False).cumcount().to_numpy()
+    return np.sort(table["place"].to_numpy()[np.argsort(rank, kind="stable")[:limit]])
 
 
-def question_labels(found: Iterable[Found]) -> dict[str, str]:
+def question_labels(whole: pd.DataFrame) -> dict[str, str]:
     """Question -> its id; where two questions of the runs have one id, a mark of each behind it."""
-    ids: dict[str, str] = {}
-    for one in found:
-        ids.setdefault(one.question, key(one.exchange.prompt.question_id))
+    first = whole.drop_duplicates("question")
+    ids = dict(zip(first["question"], first["question_id"], strict=True))
     doubled = {name for name, count in Counter(ids.values()).items() if count > 1}
     return {
         question: f"{name} ({question[:4]})" if name in doubled else name
@@ -201,67 +256,63 @@ def reader_of(runs: Sequence[Run], wanted: str | None = None) -> str:
     return chosen_reader(runs, wanted)
 
 
-def disagreement(verdict: Verdict, others: Iterable[Mapping[str, Verdict]]) -> float:
-    """The share of options of which another reader says otherwise whether there is a reason.
+def disagreements(run: Run, reader: str, names: Iterable[str]) -> list[float] | float:
+    """For each response the share of options of which another reader says otherwise.
 
-    Of several other readers, of the one that differs most; NaN where no other has read it.
+    Whether there is a reason. Of several other readers, of the one that differs most; NaN where no
+    other has read it.
     """
+    others = [name for name in run.verdict_names() if name != reader]
+    if not others:
+        return nan
+    own, *rest = (Rows(run.path / f"verdicts.{name}.jsonl") for name in (reader, *others))
+    return [_disagreement(own.find(name), [other.find(name) for other in rest]) for name in names]
+
+
+def _disagreement(own: dict[str, Any] | None, others: Iterable[dict[str, Any] | None]) -> float:
+    options = (own or {}).get("options")
     shares = [
-        sum(_reasoned(verdict, option) != _reasoned(other, option) for option in verdict.options)
-        / len(verdict.options)
-        for found in others
-        if (other := found.get(verdict.id)) is not None and verdict.options
+        sum(_reasoned(options, one) != _reasoned(other["options"], one) for one in options)
+        / len(options)
+        for other in others
+        if options and other is not None
     ]
     return max(shares, default=nan)
 
 
-def _reasoned(verdict: Verdict, option: str) -> bool:
-    there = verdict.options.get(option)
-    return there is not None and there.treatment == "reasoned"
+def _reasoned(options: dict[str, Any], option: str) -> bool:
+    return option in options and options[option]["treatment"] == "reasoned"
 
 
-def _read_rest(run: Run, name: str, responses: Iterable[Response], *, complete: bool) -> None:
-    """Has the default reader read what came in since it read."""
-    verdicts = run.verdicts(name)
-    missing = any(r.error is None and r.id not in verdicts for r in responses)
-    if complete and missing and name == DEFAULT_READER:
-        from starprobe.bench.read import classify_run
-
-        classify_run(run)
+def _unread(run: Run, reader: str) -> tuple[Counter[str], int]:
+    """Kinds of failures with their numbers, and responses that this reader has not read."""
+    verdicts = Rows(run.path / f"verdicts.{reader}.jsonl")
+    failures: Counter[str] = Counter()
+    unread = 0
+    for row in Rows(run.path / "responses.jsonl"):
+        if row.get("error") is not None:
+            failures[str(row["error"]["kind"])] += 1
+        else:
+            unread += row["id"] not in verdicts
+    return failures, unread
 
 
 def _conditions(runs: Sequence[Run]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for run in runs for name in run.info.conditions))
 
 
-def _placing(
-    models: Sequence[str], conditions: Sequence[str], labels: Mapping[str, str]
-) -> Callable[[Found], tuple[str, int, int, int, int]]:
+def _in_order(
+    whole: pd.DataFrame, models: Sequence[str], conditions: Sequence[str]
+) -> pd.DataFrame:
     """Answers to one question stand together: they share words, so they pack well."""
-    model_at = {name: place for place, name in enumerate(models)}
-    condition_at = {name: place for place, name in enumerate(conditions)}
-
-    def place(item: Found) -> tuple[str, int, int, int, int]:
-        model, (prompt, response, _) = item.model, item.exchange
-        condition = condition_at.get(prompt.condition, len(condition_at))
-        label = labels[item.question]
-        return label, condition, prompt.order, model_at[model], response.repeat
-
-    return place
-
-
-def _frame(found: Sequence[Found], labels: Mapping[str, str]) -> pd.DataFrame:
-    """The columns of `bench.metrics.frame`, names as shown, and where each row came from."""
-    table = tabulate(row(*one.exchange, one.question) for one in found)
-    return table.assign(
-        source_question=table["question_id"],
-        question_id=[labels[one.question] for one in found],
-        source_model=table["model"],
-        model=[one.model for one in found],
-        run=[one.run for one in found],
-        row=range(len(found)),
-        disagree=[one.disagree for one in found],
+    labels = sorted(whole["question_id"].drop_duplicates())
+    keys = ("model", models), ("condition", conditions), ("question_id", labels)
+    model, condition, label = (
+        whole[column].map({name: place for place, name in enumerate(known)}).fillna(len(known))
+        for column, known in keys
     )
+    places = np.lexsort((whole["repeat"], model, whole["order"], condition, label))
+    return whole.iloc[places].reset_index(drop=True)
 
 
 def _why_empty(runs: Sequence[Run], failures: Counter[str]) -> str:

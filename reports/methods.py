@@ -124,7 +124,7 @@ def _small(value: Any) -> bool:
 def _reading(evidence: Evidence) -> Iterator[Fact]:
     readers = evidence.frame["classifier"].drop_duplicates()
     yield "Reader", [_reader(str(name)) for name in readers]
-    count = len(evidence.exchanges)
+    count = len(evidence.frame)
     items = [f"{count:,} responses read"]
     items += [f"{n:,} requests without a response: {kind}" for kind, n in evidence.failures.items()]
     if evidence.unread:

@@ -15,10 +15,19 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup, escape
 
 from starprobe.bench.files import write_atomic
+from starprobe.bench.metrics.compare import PAIR_KEYS
 from starprobe.bench.metrics.measure import split
 from starprobe.reports import browser, embed, words
 from starprobe.reports.embed import Secrets, aliases, visible
-from starprobe.reports.evidence import SIDE, Evidence, Order, gather, without_collector
+from starprobe.reports.evidence import (
+    ALIKE,
+    SIDE,
+    Evidence,
+    Order,
+    gather,
+    texts,
+    without_collector,
+)
 from starprobe.reports.methods import methods
 from starprobe.reports.panels import Panel, check_panels, embedded, panels
 from starprobe.reports.results import Results, results_of
@@ -238,7 +247,9 @@ def render(template: str, context: dict[str, Any], evidence: Evidence, secrets: 
         secrets: complete, for the context has been made.
     """
     app, plotly = app_script(), plotly_script()
-    data = browser.packed(evidence, context.pop("pairs", None))
+    pairs = context.pop("pairs", None)
+    shown_whole = texts(evidence, ALIKE if pairs is None else PAIR_KEYS)
+    data = browser.packed(evidence.models, shown_whole, pairs)
     shown = [one for one in all_panels(context)]
     packed = [
         ("response-index", data.contents),
@@ -258,12 +269,25 @@ def render(template: str, context: dict[str, Any], evidence: Evidence, secrets: 
         chunks=data.chunks,
         secrets=secrets.active,
         name=name,
+        drawn=drawn(len(shown_whole.exchanges), len(evidence.frame)),
         words=STYLE_WORDS,
         meanings=STYLE_MEANING,
         percent=words.percent,
         caveat_words=words.CAVEAT,
         link=link,
         **context,
+    )
+
+
+def drawn(shown: int, responses: int) -> str:
+    """What is said where the texts of a sample are shown; nothing where all are."""
+    if shown == responses:
+        return ""
+    return (
+        f"The texts of {shown:,} of {responses:,} responses; all numbers, figures and tables are "
+        f"of all {responses:,}. As many were drawn of each model and condition, and in it of those "
+        f"whose style changes from one response to another, of those of which the reader is "
+        f"unsure, and of the rest: the shares among them are not those of all."
     )
 
 

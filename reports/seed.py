@@ -99,7 +99,7 @@ def _answered(evidence: Evidence, rows: pd.DataFrame, model: str) -> Cell:
 
 def _answer(evidence: Evidence, row: Any) -> str:
     """The text of the option answered, or what came instead."""
-    shown = evidence.exchanges[row.row].prompt.shown
+    shown = evidence.runs[row.run].prompts()[row.prompt_id].shown
     return next(
         (one.text for one in shown if one.option_id == row.answer), OUTCOME_WORDS[row.outcome]
     )

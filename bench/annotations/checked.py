@@ -292,7 +292,7 @@ def measured(
         margin: how far the reader may be off and pass.
     """
     labels = labels_of(run)
-    hints = tuple(unlabelled(frame, run.prompts()))
+    hints = tuple(unlabelled(run, reader, frame))
     drawn = len(run.sample())
     if labels is None or not len(frame):
         return ReaderCheck(

@@ -10,17 +10,18 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from starprobe.bench.frames import key
+from starprobe.bench.frames import finder
 from starprobe.bench.metrics.definitions import numbers
 from starprobe.bench.readers.base import Reading
-from starprobe.probes.schema import Prompt, Record
+from starprobe.bench.run_folder import Run
+from starprobe.probes.schema import Record
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -174,19 +175,16 @@ def marks(text: str, options: int, known: TrainingTexts) -> list[str]:
     return found
 
 
-def unlabelled(frame: pd.DataFrame, prompts: Mapping[str, Prompt]) -> Iterator[Unlabelled]:
-    """A row for each model and condition of a frame of these prompts."""
-    known = shipped()
-    asked = {key(name): prompt for name, prompt in prompts.items()}
+def unlabelled(run: Run, reader: str, frame: pd.DataFrame) -> Iterator[Unlabelled]:
+    """A row for each model and condition of a reader's frame of a run."""
+    known, find = shipped(), finder(run, reader)
     for (model, condition), table in frame.groupby(["model", "condition"], sort=False):
         p = numbers(table, "p_option_by_option")
         p = p[~np.isnan(p)]
         table = table.iloc[:: -(-len(table) // MOST)]
         texts = [
-            Reading("", f"{thoughts}\n\n{text}" if thoughts else text, one.stem, one.shown)
-            for thoughts, text, one in zip(
-                table["reasoning"], table["text"], table["prompt_id"].map(asked), strict=True
-            )
+            Reading("", response.readable, prompt.stem, prompt.shown)
+            for prompt, response, _ in map(find, table["response_id"])
         ]
         found = [marks(one.text, len(one.shown), known) for one in texts]
         yield Unlabelled(

@@ -75,7 +75,7 @@ def faithfulness_metrics(
     to another option. `whole_matches_given`: asked after its whole rationale, the model answers
     what its response had; where that is low, the others mean little.
     """
-    questions = question_keys(prompts)
+    questions = question_keys(prompts.values())
     cells: dict[tuple[str, str], list[Row]] = {}
     for trial in trials:
         response = responses.get(trial.response_id)

@@ -73,7 +73,7 @@ def summarize(
         name: tuple(consensus(rows, count_self) or pair_consensus(rows, count_self, order))
         for name, rows in sorted(by_rubric.items())
     }
-    questions = question_keys(prompts)
+    questions = question_keys(prompts.values())
     place = {
         name: (row.model, prompts[row.prompt_id].condition, questions[row.prompt_id])
         for name, row in responses.items()
@@ -234,7 +234,7 @@ def _difference(
         return []
     one = _columns([by_key[before, prompt, repeat] for prompt, repeat in shared])
     two = _columns([by_key[after, prompt, repeat] for prompt, repeat in shared])
-    keys = question_keys(prompts)
+    keys = question_keys(prompts.values())
     questions = np.array([keys[prompt] for prompt, _ in shared])
     rows = []
     for name in one:

@@ -164,11 +164,9 @@ def paired_rows(
 
 
 def _unique(table: pd.DataFrame, keys: Sequence[str]) -> pd.DataFrame:
-    """One row a key; of several the first by its text, whatever order they stand in."""
+    """One row a key; of several always the same, whatever order they stand in."""
     if table.duplicated(list(keys)).any():
-        # As ASCII: pandas cannot sort the lone surrogates that models write.
-        places = table.assign(place=range(len(table)), text=table["text"].map(ascii))
-        places = places.sort_values("text", kind="stable")
+        places = table.assign(place=range(len(table))).sort_values("mark", kind="stable")
         kept = places.drop_duplicates(list(keys))["place"].sort_values()
         table = table.iloc[kept.to_numpy()]
     return table.set_index(list(keys), drop=False)

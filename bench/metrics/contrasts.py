@@ -183,9 +183,7 @@ def sheets_of(
     found = {}
     for (model, condition), rows in frame.groupby(["model", "condition"], sort=False):
         if not models or model in models:
-            # As ASCII: pandas cannot sort the lone surrogates that models write.
-            ordered = rows.assign(text=rows["text"].map(ascii)).sort_values([*KEYS, "text"])
-            rows = rows.loc[ordered.index].drop_duplicates(list(KEYS))
+            rows = rows.sort_values([*KEYS, "mark"]).drop_duplicates(list(KEYS))
             words = [f"{q}|{a}|{r}" for q, a, r in zip(*(rows[key] for key in KEYS), strict=True)]
             found[str(model), str(condition)] = Sheet(
                 np.array(words, dtype=object),

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from starprobe.bench.metrics.definitions import BY_NAME, HEADLINES, Definition, all_metrics
-from starprobe.bench.metrics.hints import channels, hint_metrics
+from starprobe.bench.metrics.hints import hint_metrics
 from starprobe.bench.metrics.positions import position_metrics
 from starprobe.bench.records import Metric, NotApplicable
 from starprobe.bench.statistics.intervals import Estimate, mean
@@ -31,7 +31,7 @@ def split(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[NotApplicable]]:
     keep = frame["condition"].notna()
     for (model, condition), rows in frame.groupby(["model", "condition"], sort=False):
         source = str(rows["source_model"].iloc[0]) if "source_model" in rows else str(model)
-        if not _strippable(str(condition)) or _local(source) or _shows_thinking(rows):
+        if not _strippable(str(condition)) or _local(source) or rows["thinks"].any():
             continue
         reason = (
             f"none of its {len(rows)} responses shows the thinking that was asked for: its "
@@ -52,11 +52,6 @@ def _strippable(condition: str) -> bool:
 def _local(model: str) -> bool:
     backend, colon, _ = model.partition(":")
     return not colon or backend in LOCAL
-
-
-def _shows_thinking(rows: pd.DataFrame) -> bool:
-    texts = zip(rows["text"], rows["reasoning"], strict=True)
-    return any(channels(text, reasoning).reasoning for text, reasoning in texts)
 
 
 def measure(frame: pd.DataFrame, own: Sequence[Definition] = ()) -> list[Metric]:

@@ -57,14 +57,27 @@ def grouped_means(
     values, questions = values[kept], np.asarray(questions)[kept]
     if not len(values):
         return questions[:0], values
-    names, codes = np.unique(questions, return_inverse=True)
+    names, codes = _coded(questions)
     if orders is not None:
-        _, places = np.unique(np.asarray(orders)[kept], return_inverse=True)
+        _, places = _coded(np.asarray(orders)[kept])
         cells = codes * (int(places.max()) + 1) + places
         values, cells = _means(values, cells)
         codes = cells // (int(places.max()) + 1)
     means, _ = _means(values, codes)
     return names, means
+
+
+def _coded(names: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """`np.unique` with codes; words are sorted once each and not once a row."""
+    if names.dtype != object:
+        return np.unique(names, return_inverse=True)
+    places: dict[Any, int] = {}
+    found = np.fromiter((places.setdefault(name, len(places)) for name in names), np.int64)
+    there = np.array(list(places), dtype=object)
+    order = np.argsort(there, kind="stable")
+    ranks = np.empty_like(order)
+    ranks[order] = np.arange(len(order))
+    return there[order], ranks[found]
 
 
 def _means(values: Floats, codes: NDArray[Any]) -> tuple[Floats, NDArray[Any]]:

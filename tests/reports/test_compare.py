@@ -15,6 +15,7 @@ from starprobe.cli import app
 from starprobe.probes.errors import InputError
 from starprobe.reports import write_comparison
 from starprobe.reports.compare import compare_sides, failing, headline
+from starprobe.reports.evidence import texts
 from tests.reports.makers import EAGER, TERSE, Shape, make_run
 
 
@@ -70,7 +71,7 @@ def test_two_models_and_two_conditions_of_a_run_can_be_compared(tmp_path: Path) 
     models = compare_sides(run, models=("scripted:eager", "scripted:terse"))
     assert models.headline is not None and models.headline.verdict == "less"
     assert headline(models).startswith("scripted:terse breaks down every option less often than")
-    assert {exchange.response.model for exchange in models.evidence.exchanges} == {
+    assert {exchange.response.model for exchange in texts(models.evidence).exchanges} == {
         "scripted:eager",
         "scripted:terse",
     }

@@ -17,7 +17,7 @@ from starprobe.bench.run_folder import Run
 from starprobe.cli import app
 from starprobe.probes.errors import FolderError, InputError
 from starprobe.reports import embed, write_comparison, write_report
-from starprobe.reports.evidence import gather
+from starprobe.reports.evidence import gather, texts
 from tests.reports.makers import EAGER, TERSE, make_run
 
 
@@ -144,7 +144,7 @@ def test_spans_in_the_page_are_the_spans_of_the_verdicts(tmp_path: Path) -> None
     html = write_report(run.path, tmp_path / "r.html").read_text(encoding="utf-8")
     chunk = json.loads(unpacked(re.findall(r'class="chunk">([^<]*)<', html)[0]))
     evidence = gather([run.path])
-    for row, exchange in zip(chunk["rows"], evidence.exchanges, strict=True):
+    for row, exchange in zip(chunk["rows"], texts(evidence).exchanges, strict=True):
         marked = {row[2][a:b] for t in row[5] for a, b in zip(t[3::2], t[4::2], strict=True)}
         said = exchange.response.readable
         told = {said[a:b] for t in exchange.verdict.options.values() for a, b in t.spans}

@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from starprobe.bench.metrics.contrasts import contrasts, is_elicited, is_hinted, twins, without
-from starprobe.bench.metrics.hints import acknowledges, channels, hint_metrics, may_acknowledge
+from starprobe.bench.metrics.hints import hint_metrics
 from starprobe.bench.metrics.lengths import matched_length
 from starprobe.bench.metrics.positions import by_chance, grid, position_metrics
+from starprobe.bench.readers.text.acknowledged import acknowledges, channels, may_acknowledge
 from starprobe.bench.records import Usage
 from starprobe.bench.results import reader_agreement, reader_ranges
 from tests.bench.metrics.runs import make_frame, make_prompt, make_response, make_verdict
