@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 
 
 def names(said: str) -> tuple[str, ...]:
-    """The names in a list with commas."""
-    return tuple(name.strip() for name in said.split(",") if name.strip())
+    """The names in a list with commas; those before a further address of a model part nothing."""
+    return tuple(name.strip() for name in re.split(r",(?!https?://)", said) if name.strip())
 
 
 def complete(words: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:

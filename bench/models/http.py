@@ -37,7 +37,14 @@ from starprobe.bench.models.keys import (
 )
 from starprobe.bench.models.names import Provider
 from starprobe.bench.models.thinking import split_reasoning
-from starprobe.bench.models.transport import Endpoint, Fault, open_client, post, server_message
+from starprobe.bench.models.transport import (
+    Endpoint,
+    Fault,
+    Servers,
+    open_client,
+    post,
+    server_message,
+)
 from starprobe.bench.records import Generation, ModelInfo, ResponseError, Sampling
 from starprobe.probes.errors import MissingError
 from starprobe.probes.schema import Message, Prompt
@@ -77,7 +84,7 @@ class Answered(NamedTuple):
 
 
 class HttpBackend:
-    """One model at one endpoint."""
+    """One model at one endpoint, or at several addresses, with commas between them."""
 
     def __init__(
         self,
@@ -94,8 +101,10 @@ class HttpBackend:
         """
         self.provider, self.model, self.options = provider, name, options
         self.dialect = dialect or dialect_of(provider.dialect)
-        self.name = f"{provider.name}:{name}" + (f"@{public_url(url)}" if url else "")
-        self.entry = names.find(provider.name, name, url)
+        first, *others = (url or "").split(",")
+        # One model at several addresses is known by the first: more may be added to a run.
+        self.name = f"{provider.name}:{name}" + (f"@{public_url(first)}" if first else "")
+        self.entry = names.find(provider.name, name, first or None)
         self.price = self.entry.price if self.entry is not None else None
         if options.price is not None:
             self.price = names.Price(
@@ -104,15 +113,9 @@ class HttpBackend:
                 date=date.today().isoformat(),
                 source="--price",
             )
-        base, _, query = (url or provider.base_url()).partition("?")
-        base = self.dialect.fit_url(base) if url else base
-        self.endpoint = Endpoint(
-            base,
-            _auth(self.name, provider, self.entry, base),
-            {**provider.headers, **options.headers},
-            options.timeout_s,
-            query,
-        )
+        self.servers = Servers([self._endpoint_at(one) for one in (first, *others)])
+        self.endpoint = self.servers.endpoints[0]
+        base = self.endpoint.url
         quirks = names.quirks(provider, self.entry, self.dialect.known(name, base))
         self.quirks = quirks.model_copy(
             update={
@@ -129,9 +132,27 @@ class HttpBackend:
         self._closed = False
         self._client: httpx2.AsyncClient | None = None
 
+    def _endpoint_at(self, url: str) -> Endpoint:
+        base, _, query = (url or self.provider.base_url()).partition("?")
+        base = self.dialect.fit_url(base) if url else base
+        return Endpoint(
+            base,
+            _auth(self.name, self.provider, self.entry, base),
+            {**self.provider.headers, **self.options.headers},
+            self.options.timeout_s,
+            query,
+        )
+
+    @property
+    def at_once(self) -> int:
+        """Requests that may be under way: so many to each address."""
+        return max(1, self.options.concurrency) * len(self.servers.endpoints)
+
     def info(self) -> ModelInfo:
         """Who answers, where, what was sent beside the question, and what was refused."""
         details: dict[str, Any] = {"dialect": self.provider.dialect}
+        if len(self.servers.endpoints) > 1:
+            details["servers"] = [public_url(one.url) for one in self.servers.endpoints]
         if self._sent:
             details["sent"] = list(self._sent.values())
         if self.quirks.unsent:
@@ -203,7 +224,7 @@ class HttpBackend:
             raise RuntimeError(f"{self.name} was closed")
         self.quirks = self.dialect.prepare(self.quirks, requests)
         if self._client is None:
-            self._client = open_client(self.endpoint, self.options.concurrency)
+            self._client = open_client(self.endpoint, self.at_once)
         round_ = _Round(self, self._client)
         waiting = iter(requests)
 
@@ -213,7 +234,7 @@ class HttpBackend:
                 # Under way and not yet written down together: never more than the concurrency.
                 await handled.acquire()
 
-        count = min(len(requests), max(1, self.options.concurrency))
+        count = min(len(requests), self.at_once)
         await asyncio.gather(*(work() for _ in range(count)))
 
 
@@ -253,7 +274,7 @@ class _Round:
 
     def __init__(self, backend: HttpBackend, client: httpx2.AsyncClient) -> None:
         self.backend, self.client = backend, client
-        self.gate = Gate(backend.options.concurrency)
+        self.gate = Gate(backend.at_once)
         self.keys = secrets(tuple(backend.options.headers.values()))
         self.answered = False
         self.over: ResponseError | None = None
@@ -298,20 +319,26 @@ class _Round:
 
     async def _try(self, call: Call) -> Generation | Fault:
         backend, entered = self.backend, await self.gate.enter()
+        server, failed = backend.servers.take(), True
         try:
             if self.over is not None:
                 return Fault(self.over, for_all=True)
-            data, latency = await post(self.client, backend.endpoint, call.path, call.body)
+            data, latency = await post(
+                self.client, backend.servers.endpoints[server], call.path, call.body
+            )
             if isinstance(data, list):
                 if backend.dialect.assembled is None:
                     raise Fault(ResponseError(kind="stream", message="a stream was not asked for"))
                 data = dict(backend.dialect.assembled(data))
             generation = backend.dialect.generation(data)
+            failed = False
         except Fault as fault:
+            failed = not fault.error.permanent
             if fault.crowded:
                 self.gate.crowded(entered, min(fault.wait_s or 0.0, backend.options.max_wait_s))
             return fault
         finally:
+            backend.servers.give(server, failed)
             await self.gate.leave()
         self.answered = True
         self.gate.succeeded()

@@ -11,7 +11,7 @@ import json
 import re
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
@@ -76,6 +76,33 @@ class Endpoint(NamedTuple):
         """The whole URL of a path."""
         mark = "&" if "?" in path else "?"
         return f"{self.url}{path}" + (f"{mark}{self.query}" if self.query else "")
+
+
+class Servers:
+    """The addresses of one model: each request goes where the fewest are under way.
+
+    An address that fails in passing rests for a while, as long as another one does not.
+    """
+
+    def __init__(self, endpoints: Sequence[Endpoint], rest_s: float = 10.0) -> None:
+        self.endpoints, self._rest_s = tuple(endpoints), rest_s
+        self._busy = [0] * len(self.endpoints)
+        self._rests_until = [0.0] * len(self.endpoints)
+
+    def take(self) -> int:
+        """The place of the address to ask now."""
+        now = time.monotonic()
+        place = min(
+            range(len(self.endpoints)),
+            key=lambda one: (max(0.0, self._rests_until[one] - now), self._busy[one]),
+        )
+        self._busy[place] += 1
+        return place
+
+    def give(self, place: int, failed: bool) -> None:
+        """It was asked; `failed`: it did not answer as it should."""
+        self._busy[place] -= 1
+        self._rests_until[place] = time.monotonic() + self._rest_s if failed else 0.0
 
 
 class Reply(NamedTuple):

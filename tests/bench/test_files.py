@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from starprobe.bench.files import Appender, read_jsonl, write_atomic, write_jsonl
+from starprobe.bench.files import Appender, Rows, read_jsonl, write_atomic, write_jsonl
 from starprobe.probes.errors import FolderError
 
 
@@ -82,3 +82,24 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(FolderError, match="cannot write"):
         write_atomic(tmp_path / "file" / "x.json", "{}")
+
+
+def test_of_rows_with_one_id_the_first_success_counts_else_the_last_failure(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    rows = [
+        {"id": "a", "error": {"kind": "timeout"}},
+        {"id": "b", "error": {"kind": "first"}},
+        {"id": "a", "error": None, "text": "kept"},
+        {"id": "\ud800", "error": None},
+        {"id": "a", "error": None, "text": "again"},
+        {"id": "b", "error": {"kind": "last"}},
+    ]
+    write_jsonl(path, rows)
+    path.write_bytes(path.read_bytes() + b'{"id": "torn"')
+    found = Rows(path)
+    assert list(found) == [rows[2], rows[3], rows[5]]
+    assert len(found) == 3
+    assert found.find("a") == rows[2] and found.find("b") == rows[5]
+    assert found.find("\ud800") == found.find("\\ud800") == rows[3]
+    assert found.find("torn") is None and "torn" not in found and "b" in found
+    assert list(Rows(tmp_path / "none.jsonl")) == [] and "a" not in Rows(tmp_path / "none.jsonl")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import starprobe.bench
 from starprobe.bench.ask import RunConfig, run
 from starprobe.bench.frames import exchanges, score
-from starprobe.bench.metrics import frame
+from starprobe.bench.metrics import frame, measure
 from starprobe.bench.read import classify_run
 from starprobe.bench.records import MULTI
 from starprobe.probes.errors import InputError
@@ -72,3 +73,37 @@ def test_a_notebook_shows_models_and_conditions(tmp_path: Path) -> None:
     assert "<th>scripted:direct</th><td>3</td><td>3</td>" in shown
     assert "no reader yet" in shown
     assert "3 questions" in repr(folder)
+
+
+def test_numbers_are_kept_as_parquet_until_the_folder_changes(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    made = run(CONFIG, tmp_path / "run")
+    classify_run(made, "rules")
+    whole = frame(made, "rules").drop(columns=["text", "reasoning"])
+    kept = tmp_path / "run" / "verdicts.rules.parquet"
+    for _ in range(2):
+        pd.testing.assert_frame_equal(frame(made, "rules", texts=False), whole)
+        written = kept.stat().st_mtime_ns
+    kept.write_bytes(b"no parquet")
+    pd.testing.assert_frame_equal(frame(made, "rules", texts=False), whole)
+    rows = list(made.verdicts("rules").values())
+    made.write_verdicts("rules", rows[:-1])
+    assert len(frame(made, "rules", texts=False)) == len(rows) - 1
+    assert kept.stat().st_mtime_ns > written
+
+
+def test_a_frame_of_numbers_gives_the_metrics_of_one_with_texts(tmp_path: Path) -> None:
+    rows = []
+    for number in range(12):
+        for condition, hinted, answer in (("plain", None, "o1"), ("hinted", "o2", "o2")):
+            prompt = make_prompt(f"q{number}", condition, hinted=hinted)
+            text = "As the hint says, it is (B)." if number % 3 else "It is (B)."
+            response = make_response(prompt, text=text)
+            rows.append((prompt, response, make_verdict(response, answer)))
+    made = make_run(tmp_path / "run", rows)
+    whole = measure(frame(made, "rules"))
+    assert measure(frame(made, "rules", texts=False)) == whole
+    found = {one.name: one.value for one in whole if one.condition == "hinted"}
+    assert found["hint_follow"] == 1
+    assert found["hint_acknowledged_strict"] == pytest.approx(8 / 12)
+    assert found["hint_acknowledged_normalised"] == pytest.approx(8 / 12)

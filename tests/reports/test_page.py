@@ -139,6 +139,27 @@ def test_every_response_is_in_the_page(report_file: Path, run_folder: Path) -> N
     assert sorted(texts) == sorted(r.text for r in Run(run_folder).responses().values())
 
 
+def test_a_page_of_too_many_texts_holds_a_stated_sample_and_all_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(tmp_path / "run", (EAGER, TERSE), 40)
+    whole = write_report(run.path, tmp_path / "whole.html").read_text(encoding="utf-8")
+    monkeypatch.setattr("starprobe.reports.evidence.TEXTS", 60)
+    html = write_report(run.path, tmp_path / "few.html").read_text(encoding="utf-8")
+    chunks = re.findall(r'class="chunk">([^<]*)<', html)
+    assert sum(len(json.loads(unpacked(chunk))["rows"]) for chunk in chunks) == 60
+    assert "The texts of 60 of 160 responses" in html and 'id="drawn"' not in whole
+    assert rows_of(html, "metrics") == rows_of(whole, "metrics")
+    drawn = texts(gather([run.path])).frame
+    assert set(drawn.groupby(["model", "condition"]).size()) == {15}
+    assert drawn["row"].is_monotonic_increasing
+
+
+def rows_of(html: str, table: str) -> str:
+    """A table as it stands in a page."""
+    return re.findall(rf'<table id="{table}".*?</table>', html, re.DOTALL)[0]
+
+
 def test_spans_in_the_page_are_the_spans_of_the_verdicts(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", (EAGER,), 6, ("plain",))
     html = write_report(run.path, tmp_path / "r.html").read_text(encoding="utf-8")

@@ -91,6 +91,31 @@ def test_killed_at_twenty_random_moments_no_prompt_is_lost_and_none_is_there_twi
     assert asked <= 1200 + kills * OPTIONS.concurrency
 
 
+def test_several_servers_of_a_model_share_the_work_and_one_that_is_gone_is_left_out(
+    tmp_path: Path,
+) -> None:
+    with (
+        MisbehavingServer(lambda prompt, tried: "ok", latency_s=0.02) as one,
+        MisbehavingServer(lambda prompt, tried: "ok", latency_s=0.02) as two,
+    ):
+        servers = f"{one.url},http://127.0.0.1:9/v1,{two.url}"
+        config = RunConfig(
+            models=(f"openai:m@{one.url}",),
+            probes=(str(questions(tmp_path / "q.jsonl", 10)),),
+            options=OPTIONS,
+        )
+        run(config, tmp_path / "run")
+        questions(tmp_path / "q.jsonl", 60)
+        wider = config.model_copy(update={"models": (f"openai:m@{servers}",)})
+        folder = run(wider, tmp_path / "run")
+        assert [model.name for model in folder.info.models] == [f"openai:m@{one.url}"]
+        assert len(folder.info.models[0].details["servers"]) == 3
+        rows = folder.responses().values()
+        assert len(rows) == 60 and all(row.error is None for row in rows)
+        assert sum(one.tries.values()) >= 20 and sum(two.tries.values()) >= 15
+        assert sum(one.tries.values()) + sum(two.tries.values()) == 60
+
+
 @pytest.mark.parametrize("models", [1, 2])
 def test_ctrl_c_ends_cleanly_and_the_same_command_goes_on(tmp_path: Path, models: int) -> None:
     with MisbehavingServer(lambda prompt, tried: "ok", latency_s=0.05) as server:
