@@ -105,4 +105,4 @@ def _words(column: pa.ChunkedArray) -> np.ndarray:
     whole = column.unify_dictionaries().combine_chunks()
     words = np.array([*whole.dictionary.to_pylist(), None], dtype=object)
     codes = whole.indices.fill_null(len(words) - 1).to_numpy(zero_copy_only=False)
-    return words[codes]
+    return np.asarray(words[codes], dtype=object)

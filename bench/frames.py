@@ -309,7 +309,8 @@ def tabulate(rows: Iterable[dict[str, Any]], columns: Mapping[str, str] = COLUMN
     """Rows of `row` as a frame of these columns and dtypes."""
     import pandas as pd
 
-    parts, rest = [], iter(rows)
+    parts: list[pd.DataFrame] = []
+    rest = iter(rows)
     while True:
         # Column by column: 100,000 rows as dictionaries would take more memory than all texts.
         values: dict[str, list[Any]] = {name: [] for name in columns}

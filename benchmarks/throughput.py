@@ -3,7 +3,8 @@
     python benchmarks/throughput.py http            1,000 prompts, a server with 200 ms latency
     python benchmarks/throughput.py vllm            `vllm:` against a bare LLM.generate
     python benchmarks/throughput.py hf              `hf:` against lm-eval's hf model
-    python benchmarks/throughput.py http vllm hf    all of them
+    python benchmarks/throughput.py run             a whole run: two servers with faults, a kill
+    python benchmarks/throughput.py http vllm hf    several of them
 
 Prints one line a measurement. Local figures depend on what else the machine does: each pair is
 measured in turn, several times, and the ratio of the medians is what counts.
@@ -15,11 +16,16 @@ import asyncio
 import json
 import math
 import multiprocessing
+import os
 import statistics
+import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import NamedTuple
 
 from starprobe.bench.models import Backend, BackendOptions, Request, load_backend
 from starprobe.bench.records import Sampling
@@ -96,6 +102,91 @@ def measure_hf() -> None:
     _print_rates("hf", "lm-eval's hf", rates)
 
 
+def measure_run() -> None:
+    """A run of STARPROBE_PROMPTS prompts (100,000) at two faulty servers, killed half-way.
+
+    Of 100 requests two are turned away (503, 429) and one is broken off. The ideal is whole waves
+    of the latency, whatever the faults.
+    """
+    count, latency_s, at_once = int(os.environ.get("STARPROBE_PROMPTS", "100000")), 0.2, 32
+    servers = []
+    for _ in range(2):
+        mine, theirs = multiprocessing.Pipe()
+        process = multiprocessing.Process(target=_serve, args=(theirs, latency_s, 100), daemon=True)
+        process.start()
+        servers.append(f"http://127.0.0.1:{mine.recv()}/v1")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        options = [{"label": "A", "text": "yes"}, {"label": "B", "text": "no"}]
+        with (folder / "q.jsonl").open("w") as file:
+            for n in range(count):
+                row = {"id": f"q{n}", "question": f"Is {n} even?", "options": options}
+                file.write(json.dumps(row) + "\n")
+        code = (
+            "import sys; from starprobe.bench.ask import RunConfig, run; "
+            "from starprobe.bench.models import BackendOptions; "
+            "run(RunConfig(models=(sys.argv[1],), probes=(sys.argv[2],), "
+            f"options=BackendOptions(concurrency={at_once}, max_wait_s=1)), sys.argv[3])"
+        )
+        model, out = f"openai:m@{','.join(servers)}", folder / "run"
+        command = [sys.executable, "-c", code, model, str(folder / "q.jsonl"), str(out)]
+        ideal = count * latency_s / (at_once * len(servers))
+        there = out / "responses.jsonl"
+        first = _until(command, there, lambda lines: lines >= count // 2, kill=True)
+        kept = _lines(there)
+        second = _until(command, there, lambda lines: False)
+        ids = [json.loads(line)["prompt_id"] for line in there.read_bytes().splitlines()]
+        errors = sum(b'"error": null' not in line for line in there.read_bytes().splitlines())
+    asked = first.asking + second.asking
+    print(
+        f"run: {count:,} prompts, two servers, {at_once} at once each, {latency_s * 1000:.0f} ms, "
+        f"3 of 100 requests fail: {asked:.1f} s of asking, {asked / ideal:.2f} x the ideal "
+        f"{ideal:.1f} s; first response after {first.first:.1f} s, after the kill at {kept:,} "
+        f"after {second.first:.1f} s; peak memory {second.memory:,.0f} MB; "
+        f"{len(set(ids)):,} prompts answered, {len(ids) - len(set(ids))} twice, {errors} failed"
+    )
+
+
+class Part(NamedTuple):
+    """One process of a run."""
+
+    first: float
+    """Seconds until it wrote its first response."""
+    asking: float
+    """Seconds from there to its end."""
+    memory: float
+    """Peak, MB."""
+
+
+def _until(
+    command: list[str], there: Path, over: Callable[[int], bool], kill: bool = False
+) -> Part:
+    """Runs a command to its end, or kills it when so many lines are there."""
+    before, start, first = _lines(there), time.perf_counter(), 0.0
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while True:
+        pid, status, used = os.wait4(process.pid, os.WNOHANG)
+        lines = _lines(there)
+        if not first and lines > before:
+            first = time.perf_counter() - start
+        if pid:
+            break
+        if kill and over(lines):
+            process.kill()
+        time.sleep(0.25)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert kill or process.returncode == 0, process.returncode
+    return Part(first, time.perf_counter() - start - first, used.ru_maxrss / 1024)
+
+
+def _lines(path: Path) -> int:
+    """About how many: all lines are about as long as the first."""
+    if not path.exists() or not path.stat().st_size:
+        return 0
+    with path.open("rb") as file:
+        return path.stat().st_size // max(1, len(file.readline()))
+
+
 def _print_rates(name: str, other: str, rates: dict[str, list[float]]) -> None:
     ours, bare = (statistics.median(rates[key]) for key in ("ours", "bare"))
     print(
@@ -166,8 +257,6 @@ def _lm_eval_hf(asked: list[Request]) -> float:
 
 
 def _bare_vllm(asked: list[Request]) -> float:
-    import os
-
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")
     os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
     from vllm import LLM, SamplingParams
@@ -200,8 +289,11 @@ def _bare_vllm(asked: list[Request]) -> float:
     return sum(len(output.outputs[0].token_ids) for output in outputs) / elapsed
 
 
-def _serve(pipe: Connection, latency_s: float) -> None:
-    """Answers every POST after the latency; a process of its own, to share no interpreter."""
+def _serve(pipe: Connection, latency_s: float, faulty: int = 0) -> None:
+    """Answers every POST after the latency; a process of its own, to share no interpreter.
+
+    Of `faulty` requests one gets a 503, one a 429, and one connection is broken off.
+    """
     body = json.dumps(
         {
             "choices": [{"index": 0, "message": {"content": "The answer is (A)."},
@@ -211,14 +303,22 @@ def _serve(pipe: Connection, latency_s: float) -> None:
     ).encode()  # fmt: skip
     head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n"
     answer = head.encode() + b"\r\n" + body
+    empty = "Content-Length: 0\r\nRetry-After: 0\r\n\r\n"
+    faults = {n: f"HTTP/1.1 {n} X\r\n{empty}".encode() for n in (503, 429)}
+    seen = 0
 
     async def connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal seen
         try:
             while True:
                 said = (await reader.readuntil(b"\r\n\r\n")).lower()
                 await reader.readexactly(int(said.split(b"content-length:")[1].split(b"\r\n")[0]))
                 await asyncio.sleep(latency_s)
-                writer.write(answer)
+                seen += 1
+                place = seen % faulty if faulty else 3
+                if place == 2:
+                    return writer.close()
+                writer.write(answer if place > 1 else faults[503 if place else 429])
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
 
@@ -230,7 +330,7 @@ def _serve(pipe: Connection, latency_s: float) -> None:
     asyncio.run(serve())
 
 
-MEASUREMENTS = {"http": measure_http, "vllm": measure_vllm, "hf": measure_hf}
+MEASUREMENTS = {"http": measure_http, "vllm": measure_vllm, "hf": measure_hf, "run": measure_run}
 
 if __name__ == "__main__":
     for wanted in sys.argv[1:] or ["http"]:
