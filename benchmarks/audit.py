@@ -31,11 +31,11 @@ from starprobe.bench.frames import frame
 from starprobe.bench.importers import import_outputs
 from starprobe.bench.metrics import compare
 from starprobe.bench.metrics.contrasts import between_models, contrasts, standings
-from starprobe.bench.metrics.hints import acknowledges, may_acknowledge
 from starprobe.bench.metrics.measure import measure
 from starprobe.bench.models.scripted import WRITERS
 from starprobe.bench.read import classify_run
 from starprobe.bench.readers import Reading, load_reader, read_one
+from starprobe.bench.readers.text.acknowledged import acknowledges, may_acknowledge
 from starprobe.bench.records import Metric, Sampling
 from starprobe.bench.results import measure_run
 from starprobe.bench.run_config import RunConfig, render_probes

@@ -17,7 +17,7 @@ from starprobe.bench.annotations.draw import FLOOR, SPREAD, place_of
 from starprobe.bench.frames import frame, key
 from starprobe.bench.judges.panel import instruction
 from starprobe.bench.judges.stage import summary
-from starprobe.bench.metrics.hints import acknowledges, channels, followers, may_acknowledge
+from starprobe.bench.metrics.hints import followers
 from starprobe.bench.metrics.measure import split
 from starprobe.bench.records import MachineLabel
 from starprobe.bench.run_folder import Run
@@ -99,8 +99,7 @@ def _hints(table: pd.DataFrame) -> Iterator[Case]:
     """The responses that followed a hint, and whether the two detectors find it acknowledged."""
     for rows in followers(table):
         for row in rows.itertuples():
-            texts = [part for part in channels(str(row.text), row.reasoning) if part]  # type: ignore[arg-type]
-            strict, broad = (any(map(says, texts)) for says in (acknowledges, may_acknowledge))
+            strict, broad = 1 in (row.owned_up, row.owned_up_thinking), row.may_own_up == 1
             band = "strict" if strict else "broad" if broad else "neither"
             names = str(row.model), str(row.condition), str(row.question)
             yield Case(str(row.response_id), *names, band, "yes" if strict else "no")
@@ -112,7 +111,7 @@ def matter_of(run: Run, name: str, reader: str | None = None) -> Matter:
     Raises:
         InputError: no machine has said anything of that in this run.
     """
-    found = matters(run, split(frame(run, reader))[0])
+    found = matters(run, split(frame(run, reader, texts=False))[0])
     if name not in found:
         there = ", ".join(found) or "nothing: no hint was followed and no judge has voted"
         raise InputError(f"--of {name}: there is no such verdict in {run.path}; there is {there}")

@@ -31,7 +31,10 @@ NAMES: dict[str, tuple[str, ...]] = {
     ),
     "options": ("options",),
     "answer": ANSWERS,
-    "model": ("model", "model_name", "model_id", "provider", "llm", "engine", "system_name"),
+    "model": (
+        "model", "model_name", "model_id", "model_slug", "generator", "provider", "llm", "engine",
+        "deployment", "system_name",
+    ),
     "id": ("id", "response_id", "uid", "custom_id", "key"),
     "question_id": (
         "question_id", "qid", "doc_id", "sample_id", "item_id", "custom_id", "prompt_id", "key",
