@@ -210,6 +210,12 @@ def _named(found: list[Sample], model: str | None, path: Path, notes: list[str])
             notes.append(f"{path}: {len(nameless)} failures name no model and are left out")
             return [sample for sample in found if sample.model]
     name = model or (next(iter(said)) if len(said) == 1 else _stem(path))
+    asked = Counter((one.question, one.prompt, one.names[:1]) for one in nameless)
+    if not said and model is None and len(nameless) > len(asked):
+        notes.append(
+            f"{path}: no field names the model, and questions come several times: all are taken "
+            f"for responses of {name!r}; if not, say --map model=FIELD"
+        )
     return [
         sample if sample.model else sample.model_copy(update={"model": name}) for sample in found
     ]
