@@ -192,8 +192,8 @@ def frame(run: Run, reader: str | None = None, *, texts: bool = True) -> pd.Data
     against; `commitment` the place of the first evidence for the answer as a share of the text;
     `favoured` the only option argued for; `reason_said` why none of the options is right, where the
     response answers none and says so; `open_right` whether an answer in free words is right, by its
-    words or else by most judges of the rubric `open`; `mark` a hash of the texts; `owned_up` and the
-    two beside it whether a response that answers the hinted option says so.
+    words or else by most judges of the rubric `open`; `mark` a hash of the texts; `owned_up` and
+    the two beside it whether a response that answers the hinted option says so.
 
     Rows stand in the order in which they were asked: models, conditions, prompts, repeats.
 
