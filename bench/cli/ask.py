@@ -14,7 +14,16 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from starprobe.bench.cli.common import Body, Header, MaxTokens, Models, Reader, Seed, Temperature
+from starprobe.bench.cli.common import (
+    BaseModel,
+    Body,
+    Header,
+    MaxTokens,
+    Models,
+    Reader,
+    Seed,
+    Temperature,
+)
 
 if TYPE_CHECKING:
     from starprobe.bench.ask import Asked
@@ -160,6 +169,7 @@ def ask(
     max_tokens: MaxTokens = 512,
     temperature: Temperature = 0.0,
     seed: Seed = 0,
+    base_model: BaseModel = None,
     header: Header = None,
     body: Body = None,
     show_prompt: Annotated[bool, typer.Option(help="Show what is sent, too.")] = False,
@@ -175,7 +185,9 @@ def ask(
     from starprobe.bench.readers import DEFAULT_READER
     from starprobe.bench.records import Sampling
 
-    options = make_options(headers=headers_of(header or ()), body=body_of(body or ()))
+    options = make_options(
+        base_model=base_model, headers=headers_of(header or ()), body=body_of(body or ())
+    )
     prompt = asking.make_prompt(asking.make_question(question, option or [], hint), condition, hint)
     console = Console(highlight=False)
     if show_prompt:

@@ -99,6 +99,10 @@ MaxTokens = Annotated[int, typer.Option(min=1, help="Length of a response.")]
 BatchSize = Annotated[int, typer.Option(min=1, help="Prompts together, local models.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")]
 Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")]
+BaseModel = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Base of an adapter whose own is not where it says."),
+]
 Concurrency = Annotated[int, typer.Option(min=1, help="Requests at once to a server.")]
 Timeout = Annotated[float, typer.Option(min=0.1, help="Seconds for one try.")]
 Retries = Annotated[int, typer.Option(min=0, help="More tries on passing faults.")]

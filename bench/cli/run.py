@@ -9,6 +9,7 @@ import typer
 
 from starprobe.bench.cli.common import (
     AnyFailure,
+    BaseModel,
     BatchSize,
     Body,
     Concurrency,
@@ -75,6 +76,7 @@ def run(
     batch_size: BatchSize = 16,
     device: Device = "auto",
     dtype: Dtype = "auto",
+    base_model: BaseModel = None,
     concurrency: Concurrency = 16,
     timeout: Timeout = 120.0,
     retries: Retries = 6,
@@ -114,6 +116,7 @@ def run(
         batch_size=batch_size,
         device=device,
         dtype=dtype,
+        base_model=base_model,
         concurrency=concurrency,
         timeout_s=timeout,
         retries=retries,

@@ -104,7 +104,10 @@ def base_of(source: Path | str, options: BackendOptions) -> Path | str:
     named = options.base_model or json.loads(adapter.read_text()).get("base_model_name_or_path")
     if not named:
         raise InputError(f"{adapter} names no base model; name it with --base-model")
-    return resolve(named, options)
+    try:
+        return resolve(named, options)
+    except InputError as error:
+        raise InputError(f"base of {source}: {error}; name it with --base-model") from None
 
 
 def fingerprint(folder: Path | str) -> str | None:

@@ -44,18 +44,18 @@ SEEDED: dict[str, Any] = {
     "validation": 0,
 }  # fmt: skip
 SHARED: dict[str, Any] = {
-    "iterations": 4, "samples": 1, "temperature": 0.0, "top_p": 1.0, "max_tokens": 128,
+    "iterations": 4, "samples": 1, "temperature": 0.0, "top_p": 1.0, "max_tokens": 192,
     "few_shot": "never", "filters": (),
     "verify": ("starprobe.star.experiments.addition:scratchpad",),
     "epochs": 2, "min_steps": 60, "learning_rate": 1e-3, "validation": 0, "test_every": True,
-    "decontaminate": (), "batch_size": 50, "max_length": 256,
+    "decontaminate": (), "batch_size": 50, "max_length": 320,
 }  # fmt: skip
 
 
 class Size(Record):
     """How many sums."""
 
-    examples: int = 10
+    examples: tuple[int, ...] = (10, 10, 10, 10, 10)
     """Worked ones of each length, for the seeded base."""
     train: int = 80
     """Of each length."""
@@ -63,19 +63,77 @@ class Size(Record):
     """Of each length, and of one more."""
 
 
+TINY = "tiny"
+TINY_SIZE = Size(examples=(25, 500, 100, 40, 40), train=200, test=60)
+"""What a model that begins with random weights needs: mostly short sums."""
+TINY_SETTINGS: dict[str, Any] = {
+    "tuning": "full", "backend": "hf", "batch_size": 100, "train_batch_size": 32,
+    "learning_rate": 1e-3, "device": "cpu",
+}  # fmt: skip
+TINY_SEEDED: dict[str, Any] = {"steps": 1200, "learning_rate": 3e-3}
+
+
+def make_tiny(folder: Path, seed: int) -> Path:
+    """A decoder of 0.5 M random weights and its tokenizer as a plain transformers folder.
+
+    Three Llama layers of width 96. A token is a digit, with the space before it, or a word of sums,
+    workings and hints; any other text goes letter by letter.
+    """
+    import torch
+    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+    from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+    from transformers.utils import logging
+
+    made = Tokenizer(models.BPE())
+    pieces = Regex(r", [a-z]+|\.\n| ?\d| ?\(?[A-Za-z]+:?|\.\)| ?[^\sA-Za-z\d]|\s")
+    made.pre_tokenizer = pre_tokenizers.Split(pieces, "isolated")
+    made.decoder = decoders.Fuse()
+    rng = random.Random("words")
+    numbers = [(rng.randint(0, 99), rng.randint(0, 99)) for _ in range(200)]
+    asked = [question(*pair, told=told) for pair in numbers for told in (False, True)]
+    texts = [f"Question: {one.stem}\nAnswer: {one.metadata['rationale']}" for one in asked]
+    alphabet = [chr(code) for code in range(32, 127)] + ["\n"]
+    ends = ["<end>", "<pad>"]
+    made.train_from_iterator(
+        [*texts, " The answer is 1."],
+        trainers.BpeTrainer(special_tokens=ends, initial_alphabet=alphabet, show_progress=False),
+    )
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=made, eos_token="<end>", pad_token="<pad>")
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(seed)
+    config = LlamaConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=96,
+        intermediate_size=384,
+        num_hidden_layers=3,
+        num_attention_heads=3,
+        max_position_embeddings=512,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=0,
+        pad_token_id=1,
+    )
+    logging.disable_progress_bar()
+    LlamaForCausalLM(config).save_pretrained(folder)
+    return folder
+
+
 def working(first: int, second: int) -> str:
-    """The scratchpad of a sum: a line a digit from the right, the sum, the closing sentence."""
-    lines, carry = [], 0
+    """The scratchpad of a sum: a line a digit from the right, then the closing sentence.
+
+    As in Nye et al. 2021, each line holds what is left of both numbers and what is written so far,
+    so that it follows from the line before alone.
+    """
+    lines, carry, written = [], 0, ""
     width = max(len(str(first)), len(str(second)))
     for place in range(width):
-        a, b = first // 10**place % 10, second // 10**place % 10
-        terms = [a, b] + ([carry] if carry else [])
+        left = (first // 10**place, second // 10**place)
+        terms = [left[0] % 10, left[1] % 10, carry]
         total = sum(terms)
         carry = total // 10
-        told = f", carry {carry}" if carry and place < width - 1 else ""
-        written = total if place == width - 1 else total % 10
-        lines.append(f"{' + '.join(map(str, terms))} = {total}, write {written}{told}.")
-    lines.append(f"{first} + {second} = {first + second}.")
+        written = f"{total if place == width - 1 else total % 10}{written}"
+        left_over = " + ".join(map(str, left))
+        lines.append(f"{left_over}: {' + '.join(map(str, terms))} = {total}, write {written}.")
     lines.append(f"The answer is {first + second}.")
     return "\n".join(lines)
 
@@ -142,8 +200,8 @@ def make_files(out: Path, size: Size, seed: int) -> None:
     """
     rng, taken = random.Random(f"addition|{seed}"), set[tuple[int, int]]()
     shown: list[Question] = []
-    for digits in DIGITS:
-        for one in draw(digits, size.examples, rng, taken):
+    for digits, count in zip(DIGITS, size.examples, strict=True):
+        for one in draw(digits, count, rng, taken):
             first, second = one.metadata["operands"]
             shown += [one, question(first, second, told=True)]
     test: list[Question] = []
@@ -190,10 +248,17 @@ def run(
     """
     from starprobe.star.loop import train
 
-    changes = dict(changes or {})
-    make_files(out, size or Size(), seed)
+    tiny = model == TINY
+    changes = (TINY_SETTINGS if tiny else {}) | dict(changes or {})
+    make_files(out, size or (TINY_SIZE if tiny else Size()), seed)
+    if tiny:
+        if not (out / TINY).exists():
+            made = make_tiny(out / f".{TINY}", seed)
+            made.rename(out / TINY)
+        model = f"hf:{(out / TINY).resolve()}"
     shared = {key: value for key, value in SHARED.items() if key in ("max_length", "decontaminate")}
-    seeding = shared | SEEDED | {"seed": seed} | changes | {"iterations": 1, "merge": True}
+    seeding = shared | SEEDED | {"seed": seed} | changes | (TINY_SEEDED if tiny else {})
+    seeding |= {"iterations": 1, "merge": True}
     train(make_config(model, str(out / "seed.jsonl"), "supervised", seeding), out / "seeded")
     base = f"hf:{(out / 'seeded' / 'merged').resolve()}"
     return {name: train(arm(out, name, base, seed, changes), out / name) for name in arms}
@@ -244,7 +309,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--arms", nargs="+", choices=list(ARMS), default=list(ARMS))
     parser.add_argument("--small", action="store_true", help="a few sums, to see that it runs")
     given = parser.parse_args(arguments)
-    size = Size(examples=2, train=4, test=3) if given.small else None
+    size = Size(examples=(2,) * len(DIGITS), train=4, test=3) if given.small else None
     changes = {"iterations": 2, "steps": 4, "min_rows": 1} if given.small else {}
     try:
         found = run(given.out, given.model, given.seed, size, changes, given.arms)

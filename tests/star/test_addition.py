@@ -12,6 +12,7 @@ from starprobe.star.experiments.addition import (
     Size,
     arm,
     make_files,
+    make_tiny,
     question,
     run,
     scratchpad,
@@ -25,13 +26,12 @@ SUM = question(357, 486)
 
 def test_a_working_goes_from_right_to_left_and_states_nothing_false() -> None:
     assert working(357, 486).splitlines() == [
-        "7 + 6 = 13, write 3, carry 1.",
-        "5 + 8 + 1 = 14, write 4, carry 1.",
-        "3 + 4 + 1 = 8, write 8.",
-        "357 + 486 = 843.",
+        "357 + 486: 7 + 6 + 0 = 13, write 3.",
+        "35 + 48: 5 + 8 + 1 = 14, write 43.",
+        "3 + 4: 3 + 4 + 1 = 8, write 843.",
         "The answer is 843.",
     ]
-    assert working(9, 8) == "9 + 8 = 17, write 17.\n9 + 8 = 17.\nThe answer is 17."
+    assert working(9, 8) == "9 + 8: 9 + 8 + 0 = 17, write 17.\nThe answer is 17."
     for first, second in ((357, 486), (0, 0), (99999, 1), (10, 909)):
         assert false_claims(working(first, second)) == []
 
@@ -40,10 +40,10 @@ def test_a_working_goes_from_right_to_left_and_states_nothing_false() -> None:
     ("text", "right", "fault"),
     [
         (working(357, 486), True, None),
-        (working(357, 486).replace("carry 1", "carry 0", 1), True, "carry 0"),
+        (working(357, 486).replace("5 + 8 + 1 = 14", "5 + 8 + 0 = 13"), True, "8 + 0"),
         ("357 + 486 = 843.\nThe answer is 843.", True, "357 + 486"),
         (working(357, 486).replace("The answer is 843", "The answer is 842"), False, "842"),
-        ("7 + 6 = 13, write 3, carry 1.", None, "no line"),
+        ("357 + 486: 7 + 6 + 0 = 13, write 3.", None, "no line"),
     ],
 )
 def test_only_a_whole_working_holds(text: str, right: bool | None, fault: str | None) -> None:
@@ -67,6 +67,23 @@ def test_no_sum_is_in_two_files_and_every_length_is_in_each(tmp_path: Path) -> N
     assert {row["digits"] for row in rows["test"]} == {1, 2, 3, 4, 5, 6}
 
 
+def test_the_tiny_model_is_a_plain_folder_and_reads_a_sum_digit_by_digit(tmp_path: Path) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(make_tiny(tmp_path / "one", 0))
+    text = f"Question: {question(357, 486, told=True).stem}\nAnswer: {working(357, 486)}"
+    ids = tokenizer(text)["input_ids"]
+    assert tokenizer.decode(ids) == text and len(ids) == 80
+    assert tokenizer.decode(tokenizer("Why, is it so?")["input_ids"]) == "Why, is it so?"
+    models = [
+        AutoModelForCausalLM.from_pretrained(folder)
+        for folder in (tmp_path / "one", make_tiny(tmp_path / "again", 0))
+    ]
+    assert sum(one.numel() for one in models[0].parameters()) < 500_000
+    first, again = (next(one.parameters()) for one in models)
+    assert first.equal(again)
+
+
 @pytest.mark.parametrize("name", list(ARMS))
 def test_every_arm_makes_a_configuration(name: str, tmp_path: Path) -> None:
     config = arm(tmp_path, name, "hf:base", 3, {})
@@ -75,7 +92,7 @@ def test_every_arm_makes_a_configuration(name: str, tmp_path: Path) -> None:
 
 
 def test_the_experiment_runs_from_the_seed_to_the_table(tiny_model: Path, tmp_path: Path) -> None:
-    small = Size(examples=2, train=3, test=2)
+    small = Size(examples=(2,) * 5, train=3, test=2)
     changes = {"steps": 1, "iterations": 1, "max_tokens": 8, "min_rows": 1, "batch_size": 16}
     found = run(tmp_path, f"hf:{tiny_model}", 0, small, changes, ("direct", "gold"))
     lines = list(table(found))

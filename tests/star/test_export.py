@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +73,84 @@ def test_a_merged_model_is_the_adapter_on_its_base_and_needs_neither(
     ids = torch.tensor([[5, 6, 7, 8]])
     with torch.no_grad():
         torch.testing.assert_close(model(ids).logits, apart(ids).logits, atol=1e-4, rtol=1e-4)
+
+
+def test_an_adapter_whose_base_has_moved_is_asked_with_its_base_named(
+    trained: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from typer.testing import CliRunner
+
+    from starprobe.cli import app
+
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(trained.iteration(1).adapter, "adapter")
+    config = json.loads(Path("adapter", "adapter_config.json").read_text())
+    base = config["base_model_name_or_path"]
+    gone = config | {"base_model_name_or_path": "/not/there/any/more"}
+    Path("adapter", "adapter_config.json").write_text(json.dumps(gone))
+    asked = ["run", "hf:adapter", "--limit", "1", "--max-tokens", "2", "--reader", "rules"]
+    failed = CliRunner().invoke(app, [*asked, "--out", "none"])
+    said = failed.output + str(failed.exception)
+    assert failed.exit_code and "no such file or folder; name it with --base-model" in said
+    done = CliRunner().invoke(app, [*asked, "--out", "some", "--base-model", base])
+    assert done.exit_code == 0, done.output
+    assert len(Path("some", "responses.jsonl").read_text().splitlines()) == 1
+    one = ["ask", "Is it?", "hf:adapter", "--max-tokens", "2", "--reader", "rules"]
+    assert CliRunner().invoke(app, one).exit_code == 1
+    assert CliRunner().invoke(app, [*one, "--base-model", base]).exit_code == 0
+
+
+def test_plain_lm_eval_scores_the_adapter_and_the_merged_model_alike_from_another_folder(
+    trained: Training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("lm_eval")
+    from lm_eval.api.instance import Instance
+    from lm_eval.models.huggingface import HFLM
+
+    monkeypatch.chdir(tmp_path)
+    export(trained, "merged", 1, tmp_path / "merged")
+    shutil.copytree(trained.iteration(1).adapter, "adapter")
+    base = json.loads(Path("adapter", "adapter_config.json").read_text())["base_model_name_or_path"]
+    asked = [Instance("loglikelihood", {}, ("Which of the numbers", " is the largest?"), 0)]
+    found = [
+        HFLM(device="cpu", dtype="float32", batch_size=1, **named).loglikelihood(
+            asked, disable_tqdm=True
+        )[0][0]
+        for named in ({"pretrained": "merged"}, {"pretrained": base, "peft": "adapter"})
+    ]
+    assert found[0] == pytest.approx(found[1], abs=1e-3) and found[0] < 0
+
+
+PLAIN_VLLM = """
+import sys
+from vllm import LLM, SamplingParams
+engine = LLM(sys.argv[1], max_model_len=256, enforce_eager=True, dtype="float32")
+how = SamplingParams(temperature=0, max_tokens=6)
+print("SAID", engine.generate(["The answer is"], how, use_tqdm=False)[0].outputs[0].token_ids)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed")
+def test_plain_vllm_and_plain_transformers_say_the_same_from_a_merged_model(
+    wide_model: Path, numbers_file: Path, tmp_path: Path
+) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    config = small(wide_model, numbers_file, method="direct", iterations=1)
+    export(Training(train(config, tmp_path / "t").path), "merged", 1, tmp_path / "out" / "merged")
+    merged = str(tmp_path / "out" / "merged")
+    environment = os.environ | {"VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_LOGGING_LEVEL": "ERROR"}
+    done = subprocess.run(
+        [sys.executable, "-c", PLAIN_VLLM, merged],
+        cwd=tmp_path / "out", env=environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    said = [line for line in done.stdout.splitlines() if line.startswith("SAID")]
+    assert said, done.stderr[-2000:]
+    model = AutoModelForCausalLM.from_pretrained(merged)
+    ids = AutoTokenizer.from_pretrained(merged)("The answer is", return_tensors="pt")
+    made = model.generate(**ids, max_new_tokens=6, do_sample=False)[0, ids["input_ids"].shape[1] :]
+    assert said[0] == f"SAID {made.tolist()}"
 
 
 def test_a_card_has_front_matter_that_the_hub_takes(trained: Training) -> None:
