@@ -16,14 +16,17 @@ from starprobe.bench.models.keys import redact
 from starprobe.bench.records import ModelInfo, Response, RunInfo, Sampling
 from starprobe.bench.run_folder import hardware, versions
 from starprobe.bench.shards import parse_shard
+from starprobe.bench.statistics.power import smallest_difference
 from starprobe.probes.errors import InputError
 from starprobe.probes.loading import join_sets, load_probe_set
 from starprobe.probes.rendering import left_out, render_set
 from starprobe.probes.schema import ProbeSet, Prompt, Record
 from starprobe.probes.sets import sample_set
 from starprobe.probes.suites import (
+    Factor,
     Terms,
     load_suite,
+    suite_factors,
     suite_left_out,
     suite_prompts,
     suite_questions,
@@ -125,6 +128,27 @@ def _terms_by_id(config: RunConfig) -> dict[str, Terms]:
         return {}
     suite = load_suite(config.suite)
     return {one.prompt.id: one for one in suite_terms(suite, config.orders)}
+
+
+def design_lines(config: RunConfig) -> list[str]:
+    """Of a suite that varies orders, wordings or labels: requests and what they can show."""
+    if config.suite is None:
+        return []
+    return [
+        _factor_words(factor) for factor in suite_factors(load_suite(config.suite), config.orders)
+    ]
+
+
+def _factor_words(factor: Factor) -> str:
+    questions = factor.paired or factor.least
+    rise = smallest_difference(questions, 0.5)
+    shown = "no difference" if rise is None else f"{100 * rise:.3g} points from 50 %, or more,"
+    how = "at both of two levels" if factor.paired else "a level, others at each"
+    return (
+        f"{factor.set}, {factor.condition}, {factor.name} ({', '.join(factor.levels)}): "
+        f"{factor.requests:,} requests a model, {questions} questions {how}; that finds {shown} "
+        f"four times in five"
+    )
 
 
 def _of_suite(config: RunConfig, name: str) -> tuple[ProbeSet, list[Prompt]]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Annotated
 
 import typer
 
+from starprobe.probes.generated.base import TIERS
+from starprobe.probes.schema import Question
 from starprobe.probes.sets import BUILT_IN
 
 EXAMPLE_SHOW = "Example: starprobe probes show everyday --limit 2 --condition scratchpad+hinted"
@@ -39,7 +42,7 @@ def list_sets() -> None:
 
     table = Table()
     # A name that is cut cannot be asked for.
-    for column in ("set", "questions", "options", "hash"):
+    for column in ("set", "questions", "options", "tiers", "hash"):
         table.add_column(column, no_wrap=column == "set")
     for _ in DETECTABLE:
         table.add_column("rise from 0 | 50 %")
@@ -50,7 +53,9 @@ def list_sets() -> None:
         options = " or ".join(str(size) for size in sizes)
         found = [words(len(probe_set.questions)) for words in DETECTABLE]
         count = str(len(probe_set.questions))
-        table.add_row(name, count, options, probe_set.hash, *found, entry.about)
+        tiers = Counter(str(one.metadata.get("tier", "-")) for one in probe_set.questions)
+        spread = " ".join(f"{tiers[tier]}" for tier in TIERS) if "-" not in tiers else "-"
+        table.add_row(name, count, options, spread, probe_set.hash, *found, entry.about)
     # Without emoji=False rich takes the `:train:` of a name for a tram.
     console = Console(emoji=False)
     console.print(table)
@@ -112,6 +117,35 @@ def show(
         console.print(f"  {question.answer_text or ''}".rstrip())
 
 
+def _summary(questions: Sequence[Question]) -> Iterator[str]:
+    """What a set holds, how far it can be guessed from its surface, and what it can show."""
+    from starprobe.probes.cues import guess
+
+    sizes = _counts(f"{len(one.options)} options" for one in questions)
+    tiers = _counts(str(one.metadata["tier"]) for one in questions if "tier" in one.metadata)
+    keyed = sum(one.answer_id is not None or one.answer_text is not None for one in questions)
+    yield f"{len(questions)} questions, {keyed} with a right answer: {sizes}"
+    if tiers:
+        yield f"tiers: {tiers}"
+    wordings = _counts(f"{len(one.metadata.get('paraphrases') or ())}" for one in questions)
+    yield f"other wordings: {wordings} (number of wordings: questions that have so many)"
+    kinds = ("unanswerable", "tempting", "preferred", "aliases", "canary")
+    said = {kind: sum(kind in one.metadata for one in questions) for kind in kinds}
+    yield "fields: " + ", ".join(f"{kind} {count}" for kind, count in said.items())
+    found = guess(questions)
+    if found.n:
+        yield (
+            f"guessed from the surface of the options: {found.share:.0%} of {found.n}, chance "
+            f"{found.chance:.0%} (p = {found.p:.2g})"
+        )
+    for words in DETECTABLE:
+        yield f"smallest rise that it finds, from 0 | 50 %: {words(len(questions))} points"
+
+
+def _counts(names: Iterable[str]) -> str:
+    return ", ".join(f"{name}: {count}" for name, count in sorted(Counter(names).items()))
+
+
 def check(
     name: Annotated[str, typer.Argument(metavar="FILE", help="A JSONL file or a built-in set.")],
 ) -> None:
@@ -124,6 +158,8 @@ def check(
     console = Console(highlight=False, markup=False)
     questions = read_any(name)
     findings = check_questions(questions)
+    for line in _summary(questions):
+        console.print(line, soft_wrap=True)
     for finding in findings:
         console.print(f"{finding.kind}: {finding.message}", soft_wrap=True)
     if findings:

@@ -6,15 +6,17 @@ both. Knows what is to be asked and runs nothing.
 
 from __future__ import annotations
 
+import random
 import tomllib
 from collections.abc import Iterator
 from importlib.resources import files
+from itertools import combinations, product
 from pathlib import Path
 from typing import Literal, NamedTuple
 
 from pydantic import Field, ValidationError
 
-from starprobe.probes.conditions import get_condition
+from starprobe.probes.conditions import Alphabet, get_condition
 from starprobe.probes.errors import InputError
 from starprobe.probes.loading import join_sets, load_probe_set
 from starprobe.probes.rendering import SHOTS, inapplicable, left_out, render, render_set
@@ -59,6 +61,28 @@ class Block(Record):
     """Option orders a question: file order and its rotations."""
     repeats: int = Field(default=1, ge=1)
     models: Kind = "all"
+    wordings: tuple[int, ...] = Field(default=(0,), min_length=1)
+    """A factor: 0 is the stem, 1 and 2 its other wordings; only questions with all are asked."""
+    labels: tuple[Alphabet, ...] = Field(default=("upper",), min_length=1)
+    """A factor: what the options are labelled with."""
+    cells: int | None = Field(default=None, ge=1)
+    """In how many of the combinations of orders, wordings and labels each question is asked; the
+    combinations are dealt out in turn, so that all come equally often. By default in all."""
+
+
+class Factor(NamedTuple):
+    """Something that a block varies on purpose."""
+
+    set: str
+    condition: str
+    name: Literal["orders", "wordings", "labels"]
+    levels: tuple[str, ...]
+    paired: int
+    """Questions that are asked at both of two levels; of the two that share the fewest."""
+    least: int
+    """Questions at the level that has the fewest."""
+    requests: int
+    """Of this set and condition."""
 
 
 class Suite(Record):
@@ -196,10 +220,85 @@ def _of_steps(suite: Suite, orders: int, shots: int) -> Iterator[Terms]:
 def _of_blocks(suite: Suite, orders: int, shots: int) -> Iterator[Terms]:
     for block in suite.block:
         asked = list(block.conditions)
-        for prompt in render_set(_limited(block), asked, max(orders, block.orders), shots=shots):
+        if _crossed(block):
+            rendered = [cell.prompt for cell in _cells(block, max(orders, block.orders), shots)]
+        else:
+            rendered = render_set(_limited(block), asked, max(orders, block.orders), shots=shots)
+        for prompt in rendered:
             named = prompt.model_copy(update={"probes": block.set})
             chat, base = block.models != "base", block.models != "chat"
             yield Terms(named, block.repeats * chat, block.repeats * base)
+
+
+class Cell(NamedTuple):
+    """A prompt of a block that varies orders, wordings or labels, and where it stands in it."""
+
+    prompt: Prompt
+    condition: str
+    levels: dict[str, str]
+    """Factor -> level."""
+
+
+def _crossed(block: Block) -> bool:
+    return len(block.wordings) > 1 or len(block.labels) > 1 or block.cells is not None
+
+
+def _cells(block: Block, orders: int, shots: int = SHOTS) -> Iterator[Cell]:
+    """The prompts of a block that crosses factors: each question in its share of combinations.
+
+    The combinations stand in one shuffled row. Question k takes them from k times `cells` on, and
+    begins again after the last: over the set every combination comes equally often, to within one.
+    """
+    asked = 0
+    for question in _limited(block).questions:
+        names = {
+            (condition, wording, labels): _with(condition, wording, labels)
+            for condition in block.conditions
+            for wording in block.wordings
+            for labels in block.labels
+        }
+        if any(inapplicable(question, get_condition(name)) for name in names.values()):
+            continue
+        turns = min(orders, len(question.options) or 1)
+        every = list(product(range(turns), block.wordings, block.labels))
+        random.Random(0).shuffle(every)
+        count = min(block.cells or len(every), len(every))
+        for step in range(asked * count, (asked + 1) * count):
+            order, wording, labels = every[step % len(every)]
+            levels = {"orders": str(order), "wordings": str(wording), "labels": labels}
+            for condition in block.conditions:
+                name = names[condition, wording, labels]
+                yield Cell(render(question, name, order, shots=shots), condition, levels)
+        asked += 1
+
+
+def _with(condition: str, wording: int, labels: str) -> str:
+    """The condition with this wording and these labels: `plain+labels_digits+paraphrase1`."""
+    parts = [condition]
+    parts += [f"labels_{labels}"] if labels != "upper" else []
+    parts += [f"paraphrase{wording}"] if wording else []
+    return "+".join(parts)
+
+
+def suite_factors(suite: Suite, orders: int = 1) -> list[Factor]:
+    """What the blocks of the suite vary on purpose, with how many questions tell levels apart."""
+    found = []
+    for block in suite.block:
+        cells = list(_cells(block, max(orders, block.orders))) if _crossed(block) else []
+        for condition in block.conditions if cells else ():
+            own = [cell for cell in cells if cell.condition == condition]
+            for name in ("orders", "wordings", "labels"):
+                asked: dict[str, set[str]] = {}
+                for cell in own:
+                    asked.setdefault(cell.levels[name], set()).add(cell.prompt.question_id)
+                if len(asked) > 1:
+                    paired = min(len(one & other) for one, other in combinations(asked.values(), 2))
+                    least, requests = min(map(len, asked.values())), len(own) * block.repeats
+                    levels = tuple(sorted(asked))
+                    found.append(
+                        Factor(block.set, condition, name, levels, paired, least, requests)
+                    )
+    return found
 
 
 def suite_left_out(suite: Suite) -> dict[tuple[str, str, str], int]:
@@ -207,7 +306,15 @@ def suite_left_out(suite: Suite) -> dict[tuple[str, str, str], int]:
     return {
         (block.set, condition, reason): count
         for block in suite.block
-        for (condition, reason), count in left_out(_limited(block), list(block.conditions)).items()
+        for (condition, reason), count in left_out(
+            _limited(block),
+            [
+                _with(condition, wording, labels)
+                for condition in block.conditions
+                for wording in block.wordings
+                for labels in block.labels
+            ],
+        ).items()
     }
 
 

@@ -158,12 +158,12 @@ def _run(config: RunConfig, out: Path, reader: str | None, any_failure: bool) ->
     from starprobe.bench.read import classify_run
     from starprobe.bench.readers import DEFAULT_READER
     from starprobe.bench.results import measure_run
-    from starprobe.bench.run_config import not_asked
+    from starprobe.bench.run_config import design_lines, not_asked
     from starprobe.bench.shards import finish, parse_shard
     from starprobe.bench.tables import headline
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    for line in not_asked(config):
+    for line in [*not_asked(config), *design_lines(config)]:
         console.print(line, markup=False)
     shard = parse_shard(config.shard)
     out = out / shard.name if shard else out
@@ -191,10 +191,10 @@ def _run(config: RunConfig, out: Path, reader: str | None, any_failure: bool) ->
 
 def _say_plan(config: RunConfig, console: Console) -> None:
     """Requests, tokens and dollars for each model, and one prompt."""
-    from starprobe.bench.run_config import estimates, not_asked, render_probes
+    from starprobe.bench.run_config import design_lines, estimates, not_asked, render_probes
 
     questions, prompts = render_probes(config)
-    for line in not_asked(config):
+    for line in [*not_asked(config), *design_lines(config)]:
         console.print(line, markup=False)
     console.print(
         f"{questions.name}: {len(questions.questions)} questions, {len(prompts)} prompts",

@@ -1,12 +1,18 @@
 """The seed's suite, and suites of one's own."""
 
-import pytest
+from collections import Counter
 
+import pytest
+from typer.testing import CliRunner
+
+from starprobe.cli import app
 from starprobe.probes.conditions import built_in_conditions
 from starprobe.probes.errors import InputError
 from starprobe.probes.suites import (
     load_suite,
     steps_of,
+    suite_factors,
+    suite_left_out,
     suite_prompts,
     suite_questions,
     suite_terms,
@@ -149,3 +155,55 @@ def test_an_unknown_plan_is_told_those_there_are():
         load_suite("sead")
     with pytest.raises(InputError, match="cannot be read"):
         load_suite("nowhere.toml")
+
+
+DESIGN = """
+[[block]]
+set = "dates:test:n=60,tier=easy"
+conditions = ["plain"]
+orders = 5
+wordings = [0, 1, 2]
+labels = ["upper", "digits"]
+"""
+
+
+def _suite(folder, text):
+    (folder / "design.toml").write_text(text, encoding="utf-8")
+    return load_suite(str(folder / "design.toml"))
+
+
+def test_orders_wordings_and_labels_cross(tmp_path):
+    prompts = suite_prompts(_suite(tmp_path, DESIGN))
+    assert len({prompt.id for prompt in prompts}) == 60 * 30
+    ids = {prompt.id.split("|", 1)[1] for prompt in prompts}
+    assert {"plain|0", "plain+paraphrase2|4", "plain+labels_digits+paraphrase1|3"} <= ids
+
+
+def test_a_part_of_the_combinations_holds_every_one_equally_often(tmp_path):
+    suite = _suite(tmp_path, DESIGN + "cells = 4\n")
+    prompts = suite_prompts(suite)
+    assert Counter(prompt.question_id for prompt in prompts) == Counter(
+        {prompt.question_id: 4 for prompt in prompts}
+    )
+    combinations = Counter(prompt.id.split("|", 1)[1] for prompt in prompts)
+    assert len(combinations) == 30 and set(combinations.values()) == {8}
+    factors = {factor.name: factor for factor in suite_factors(suite)}
+    assert {factor.requests for factor in factors.values()} == {240}
+    assert factors["labels"].levels == ("digits", "upper")
+    assert 0 < factors["labels"].paired <= 60
+
+
+def test_questions_without_a_wording_are_left_out_and_counted(tmp_path):
+    text = DESIGN.replace("dates:test:n=60,tier=easy", "unanswerable")
+    suite = _suite(tmp_path, text)
+    assert suite_prompts(suite) == [] and suite_factors(suite) == []
+    assert any("no wording 1" in reason for _, _, reason in suite_left_out(suite))
+
+
+def test_what_a_design_can_show_is_said_before_anything_is_asked(tmp_path):
+    _suite(tmp_path, DESIGN)
+    suite = str(tmp_path / "design.toml")
+    done = CliRunner().invoke(app, ["run", "scripted:direct", "--suite", suite, "--dry-run"])
+    assert done.exit_code == 0, done.output
+    assert "labels (" in done.output and "1,800 requests a model" in done.output
+    assert "60 questions at both of two levels; that finds 2" in done.output
