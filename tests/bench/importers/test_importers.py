@@ -382,3 +382,22 @@ def test_a_run_that_was_imported_can_be_measured(tmp_path: Path) -> None:
     run = import_outputs(path, tmp_path / "run").run
     classify_run(run, "rules")
     assert measure_run(run.path)
+
+
+def test_a_table_whose_models_go_by_no_known_name_says_whom_it_takes_them_for(
+    tmp_path: Path,
+) -> None:
+    prompt = "What floats?\n(A) a cork\n(B) an anvil"
+    rows = [
+        {"instruction": prompt, "output": f"It is ({letter}).", "writer": name}
+        for name, letter in (("one", "A"), ("two", "B"))
+    ]
+    path = tmp_path / "out.json"
+    path.write_text(json.dumps(rows))
+    made = import_outputs(path, tmp_path / "run")
+    assert [model.name for model in made.run.info.models] == ["out"]
+    assert any("no field names the model" in note and "'out'" in note for note in made.notes)
+    path.write_text(json.dumps([row | {"generator": row["writer"]} for row in rows]))
+    made = import_outputs(path, tmp_path / "again")
+    assert [model.name for model in made.run.info.models] == ["one", "two"]
+    assert made.notes == ()
