@@ -113,11 +113,6 @@ def mean_of(name: str) -> Callable[[Table], float | None]:
     return measure
 
 
-def style_accuracy(table: Table) -> float | None:
-    """Share of responses with the same style."""
-    return float((table.truth == table.read).mean()) if len(table.truth) else None
-
-
 def style_kappa(table: Table) -> float | None:
     """Cohen's kappa of the five styles (Cohen 1960)."""
     return kappa(table.truth, table.read)

@@ -2,7 +2,7 @@
 
 `attribution` finds where a response speaks of an option; the encoder judges whether that is a
 reason and which way it speaks. It is given one option at a time: the option, the question's end,
-and the stretches about that option with the sentences around them, each token marked by its role
+and the stretches that are about that option, and no others, each token marked by its role
 (about this option, a mention of it, about another, about none). An option that nothing is about is
 held against the sentences that no option claims, so that what the rules missed can still be seen.
 One further sequence a response, of the sentences that no option claims, is judged for general
@@ -50,8 +50,6 @@ OWN, ASKED = 24, 24
 """Tokens of an option and of a question's end that are read."""
 PIECE = 96
 """Tokens of a response in one sequence about an option."""
-BESIDE = 28
-"""At most how many of them are sentences around what is about the option."""
 SEARCHED = 64
 """Tokens of unclaimed sentences that an option is held against which nothing is about."""
 LOOSE = 160
@@ -253,7 +251,7 @@ class Encoder:
             own_text = self._short(reading.shown[index].text)[:OWN]
             prefix = [self._cls, *own_text, self._sep, *asked, self._sep]
             if evidence or mentions:
-                pieces = _pieces(evidence or mentions, segments)
+                pieces = _pieces(evidence or mentions)
                 if len(pieces) > MOST_PIECES:
                     half = MOST_PIECES // 2
                     pieces = pieces[:half] + pieces[-half:]
@@ -328,44 +326,19 @@ def _members(ranges: Sequence[tuple[int, int]], size: int) -> bytearray:
     return flags
 
 
-def _pieces(
-    evidence: Sequence[tuple[int, int]], segments: Sequence[tuple[int, int]]
-) -> list[list[tuple[int, int]]]:
-    """What is about an option in pieces of PIECE tokens, each with a few tokens around it."""
-    room = PIECE - BESIDE
+def _pieces(evidence: Sequence[tuple[int, int]]) -> list[list[tuple[int, int]]]:
+    """What is about an option in pieces of PIECE tokens."""
     pieces: list[list[tuple[int, int]]] = [[]]
     size = 0
     for first, last in evidence:
-        for begin in range(first, last, room):
-            stop = min(begin + room, last)
-            if size and size + stop - begin > room:
+        for begin in range(first, last, PIECE):
+            stop = min(begin + PIECE, last)
+            if size and size + stop - begin > PIECE:
                 pieces.append([])
                 size = 0
             pieces[-1].append((begin, stop))
             size += stop - begin
-    return [_widened(piece, segments) for piece in pieces]
-
-
-def _widened(
-    piece: list[tuple[int, int]], segments: Sequence[tuple[int, int]]
-) -> list[tuple[int, int]]:
-    """The piece with the rest of its sentences and a little of those beside it."""
-    spare = PIECE - sum(last - first for first, last in piece)
-    ends = [last for _, last in segments]
-    wide: list[tuple[int, int]] = []
-    for number, (first, last) in enumerate(piece):
-        share = spare // (len(piece) - number) // 2
-        index = min(bisect_right(ends, first), max(0, len(segments) - 1))
-        before = segments[max(0, index - 1)][0] if segments else first
-        index = min(bisect_left(ends, last), max(0, len(segments) - 1))
-        after = segments[min(len(segments) - 1, index + 1)][1] if segments else last
-        floor = wide[-1][1] if wide else 0
-        begin = max(min(first, before), first - min(share, BESIDE // 2), floor)
-        ceiling = piece[number + 1][0] if number + 1 < len(piece) else last + spare
-        stop = min(max(last, after), last + min(share, BESIDE // 2), max(last, ceiling))
-        spare -= (first - min(first, begin)) + (stop - last)
-        wide.append((min(first, max(begin, floor)), stop))
-    return wide
+    return pieces
 
 
 def _last(ranges: Sequence[tuple[int, int]], size: int) -> list[tuple[int, int]]:
@@ -496,7 +469,7 @@ def collate(rows: Sequence[Encoded], *, exact: bool = False) -> Batch:
 
 WEIGHTS = Path(__file__).parent / "weights"
 """The fine-tuned encoder: model.safetensors, tokenizer.json, config.json, card.json, notices."""
-VERSION = 1
+VERSION = 2
 CHUNK = 256
 """Responses that are looked at together, so that sequences of one length meet."""
 SURE = 0.8
@@ -520,6 +493,8 @@ class Calibration(NamedTuple):
     """An option's log-odds of being reasoned about are divided by it."""
     whole: tuple[float, float, float] = (1.0, 0.0, 0.0)
     """Weights of the least and of the mean log-odds over options, and a constant."""
+    general: float = 0.0
+    """The logit from which on there is general reasoning."""
 
 
 class Scores(NamedTuple):
@@ -560,7 +535,9 @@ class NeuralReader:
         self.network = load_network(folder).to(self.device).eval()
         self.network.bfloat16 = fast_bfloat16(self.device)
         stored = card["calibration"]
-        self.calibration = Calibration(stored["temperature"], tuple(stored["whole"]))
+        self.calibration = Calibration(
+            stored["temperature"], tuple(stored["whole"]), stored.get("general", 0.0)
+        )
 
     def read(self, readings: Iterable[Reading]) -> Iterator[Verdict | None]:
         """The verdicts, in order; memory does not grow with the number of readings."""
@@ -681,7 +658,8 @@ def decide(
     whole = None
     if len(reading.shown) > 1:
         whole = p_option_by_option(odds, calibration)
-    return verdict(reading, treatments, answer, outcome, scores.general > 0.0, name, whole)
+    general = scores.general > calibration.general
+    return verdict(reading, treatments, answer, outcome, general, name, whole)
 
 
 def _code(logits: Sequence[float], odds: float) -> int:

@@ -142,6 +142,16 @@ def fit(
     return network
 
 
+def averaged(states: Sequence[dict[str, Tensor]], base: Path) -> Network:
+    """The mean of the weights of several fits from one beginning (Wortsman et al. 2022)."""
+    network = start(base)
+    network.load_state_dict(
+        {name: torch.stack([one[name] for one in states]).mean(0) for name in states[0]}
+    )
+    network.eval()
+    return network
+
+
 def start(base: Path) -> Network:
     """The encoder's own weights under new heads, or a reader's; the embedding of words stays."""
     from safetensors.torch import load_file
@@ -247,8 +257,13 @@ def folds_of(rows: Sequence[Row], count: int) -> list[set[str]]:
     return [names for _, names in groups]
 
 
+DRAWN = " (drawn)"
+"""Ends the name of a source's rows that were drawn for being hard: learnt from, never measured."""
+
+
 def _source(row: Row) -> str:
-    return "own" if row.annotated.source.startswith("own-") else row.annotated.source
+    name = row.annotated.source.removesuffix(DRAWN)
+    return "own" if name.startswith("own-") else name
 
 
 def left_out(
@@ -274,7 +289,11 @@ def left_out(
     """
     scored = []
     for number, names in enumerate(folds, 1):
-        unseen = [row for row in rows if _source(row) in names]
+        unseen = [
+            row
+            for row in rows
+            if _source(row) in names and not row.annotated.source.endswith(DRAWN)
+        ]
         seen = [row for row in rows if _source(row) not in names]
         if limit:
             seen = random.Random(0).sample(seen, min(limit, len(seen)))
@@ -327,7 +346,11 @@ def calibrate(scored: Sequence[Scored]) -> Calibration:
     )
     model = LogisticRegression(C=10.0).fit(np.array(odds), np.array(whole))
     least, mean = (round(float(weight), 4) for weight in model.coef_[0])
-    return Calibration(round(float(best.x), 4), (least, mean, round(float(model.intercept_[0]), 4)))
+    constant = round(float(model.intercept_[0]), 4)
+    said = np.array([[scores.general] for _, scores in scored])
+    model.fit(said, np.array([row.annotated.gold.general for row, _ in scored]))
+    general = round(float(-model.intercept_[0] / model.coef_[0][0]), 4)
+    return Calibration(round(float(best.x), 4), (least, mean, constant), general)
 
 
 def save(
@@ -351,7 +374,7 @@ def save(
     stored = {
         "sha256": digest,
         "base_sha256": hashlib.sha256((base / "model.safetensors").read_bytes()).hexdigest(),
-        "calibration": {"temperature": calibration.temperature, "whole": calibration.whole},
+        "calibration": calibration._asdict(),
         **card,
     }
     text = json.dumps(stored, indent=2, ensure_ascii=False)
@@ -429,8 +452,10 @@ def card_text(card: dict[str, Any]) -> str:
         "",
         CARD_HEAD.strip(),
         "",
-        f"**Learned from** {card['rows']} annotated responses, {card['epochs']} epochs, seed "
-        f"{card['seed']}: " + ", ".join(f"{name} {n}" for name, n in card["sources"].items()) + ".",
+        f"**Learned from** {card['rows']} annotated responses, {card['epochs']} epochs, the mean "
+        f"of {card['fits']} fit(s): "
+        + ", ".join(f"{name} {n}" for name, n in card["sources"].items())
+        + ".",
         "**The annotator was a large language model** that read each response under the guideline "
         "beside the labelled set; no person has labelled them. All passes share one kind of "
         "annotator, so agreement with people is unknown and what is called right here is what such "
@@ -439,9 +464,10 @@ def card_text(card: dict[str, Any]) -> str:
         "## On sources that the weights had not seen",
         "",
         f"{sum(one['responses'] for one in measured.values())} responses of "
-        f"{len(measured)} sources, read by weights fitted without them; 95 % intervals from "
-        "resampling whole sources. The columns to the right were fitted on fewer rows (of the "
-        "first group of sources left out).",
+        f"{len(measured)} sources, read by weights fitted once without them; 95 % intervals from "
+        "resampling whole sources."
+        + " The columns to the right were fitted on fewer rows."
+        * bool(card["curve"]),
         "",
         row("figure", list(columns)),
         row("---", ["---"] * len(columns)),
@@ -468,8 +494,10 @@ tables, JSON, visible thinking of any length. It describes behaviour; it says no
 was trained, nor whether what a response says is right.
 """
 CARD_TAIL = """
-The calibration, and the weight of the rule's count beside the encoder, were chosen on these same
-responses: their ECE is on the kind side. On questions of our own that no weights have seen:
+The calibration, from which log-odds on there is general reasoning, and the weight of the rule's
+count beside the encoder were chosen on these same responses: their ECE is on the kind side.
+Sources that are marked "(drawn)" are rows that were annotated because a reader was unsure of them:
+learnt from, never measured. On questions of our own that no weights have seen:
 `python -m starprobe.bench.readers.evaluate`, figures in docs/results.md.
 
 ## What it does not read well
@@ -501,7 +529,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--folds", type=int, default=3, help="groups of sources left out in turn")
     parser.add_argument("--leave-out", help="these groups instead: A,B/C,D")
     parser.add_argument("--curve", default="", help="numbers of rows, such as 500,1000,2000")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--fits", type=int, default=1, help="whose weights are averaged")
     options = parser.parse_args(arguments)
     try:
         train(learnable(options.labels, options.responses), options)
@@ -551,19 +579,19 @@ def train(annotated: Sequence[Annotated], options: argparse.Namespace) -> None:
         part = left_out(rows, base, folds[:1], work, epochs=epochs, limit=limit, say=say)
         read = verdicts_of(part, calibration, "neural")
         curve[str(limit)] = figures_of([row.annotated for row, _ in part], read)
-    card = card_of(rows, scored, verdicts, epochs=epochs, seed=options.seed, curve=curve)
+    card = card_of(rows, scored, verdicts, epochs=epochs, fits=options.fits, curve=curve)
     for number, figures in (("all", card["left_out"]), *curve.items()):
         say(f"{number} rows, sources left out: {json.dumps(figures)}")
     if options.out is None:
         return
-    file = work / f"network-{_digest(rows, [], epochs)}-{options.seed}.pt"
-    network = start(base)
-    if file.exists():
-        network.load_state_dict(torch.load(file, weights_only=True))
-    else:
-        network = fit(rows, base, epochs=epochs, seed=options.seed, say=say)
-        torch.save(network.state_dict(), file)
-    save(network, base, options.out, calibration, card)
+    states = []
+    for seed in range(options.fits):
+        file = work / f"network-{_digest(rows, [], epochs)}-{seed}.pt"
+        if not file.exists():
+            say(f"fit {seed + 1} of {options.fits}: {len(rows)} rows")
+            torch.save(fit(rows, base, epochs=epochs, seed=seed, say=say).state_dict(), file)
+        states.append(torch.load(file, weights_only=True))
+    save(averaged(states, base), base, options.out, calibration, card)
     (options.out / "MODEL_CARD.md").write_text(card_text(card), encoding="utf-8")
     say(f"written to {options.out}")
 
