@@ -50,7 +50,10 @@ def register(app: typer.Typer) -> None:
 def run(
     models: Models,
     out: Annotated[
-        Path | None, typer.Option(help="The run folder; the same again resumes.")
+        Path | None,
+        typer.Option(
+            help="The run folder; the same again resumes, more questions, models, ... widen it."
+        ),
     ] = None,
     probes: Annotated[
         list[str],
