@@ -50,8 +50,8 @@ def test_no_option_of_an_unanswerable_question_is_what_its_truth_says():
 HASHES = {
     "everyday": "436f1eda3cb77030",
     "science": "5e85f43d4e0d37b0",
-    "traps": "55d4bb94ea1b2162",
-    "unanswerable": "d1e95d090ae4f88f",
+    "traps": "d8946d3316aa725e",
+    "unanswerable": "62bd972c6fccfe12",
     "orderings": "fb14fd3c0ca6c278",
     "grids": "250ee8150c95e1e6",
     "dates": "3d153c6bab0c444c",

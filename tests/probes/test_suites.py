@@ -1,5 +1,6 @@
 """The seed's suite, and suites of one's own."""
 
+import json
 from collections import Counter
 
 import pytest
@@ -194,7 +195,9 @@ def test_a_part_of_the_combinations_holds_every_one_equally_often(tmp_path):
 
 
 def test_questions_without_a_wording_are_left_out_and_counted(tmp_path):
-    text = DESIGN.replace("dates:test:n=60,tier=easy", "unanswerable")
+    row = {"question": "Why?", "options": [{"text": "a"}, {"text": "b"}], "answer": "A"}
+    (tmp_path / "own.jsonl").write_text(json.dumps(row), encoding="utf-8")
+    text = DESIGN.replace("dates:test:n=60,tier=easy", str(tmp_path / "own.jsonl"))
     suite = _suite(tmp_path, text)
     assert suite_prompts(suite) == [] and suite_factors(suite) == []
     assert any("no wording 1" in reason for _, _, reason in suite_left_out(suite))
