@@ -131,6 +131,11 @@ class SelectionSettings(Record):
         "question with a kept sample is asked; 0 leaves the vote to its samples.",
     )
     cap: int = Field(4, ge=1, description="Rows of a question at most.")
+    earlier: bool = Field(
+        False,
+        description="Train on what earlier rounds kept, too: the newest first, no text of a "
+        "question twice, up to cap.",
+    )
     min_rows: int = Field(8, ge=1, description="Fewer rows than that are not trained on.")
 
     @model_validator(mode="after")

@@ -7,11 +7,13 @@ A stage whose file is there is not run again.
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 from starprobe.bench.files import only_writer, write_atomic
 from starprobe.bench.models import load_backend
+from starprobe.bench.models.thinking import whole
 from starprobe.bench.progress import Counting, Silent
 from starprobe.probes.errors import InputError
 from starprobe.star.config import StarConfig
@@ -62,12 +64,39 @@ def rows_of(
             made = make(chosen, work.config, render)
         else:
             kept = [one for one in (*samples, *rationalized) if one.kept]
+            if work.config.selection.earlier:
+                kept = with_earlier(kept, work.training, iteration.number, work.config)
             if work.config.training.turns:
                 kept = balanced(kept, work.questions, work.config)
             rejected = rejected_for(samples) if work.config.training.pairs else {}
             made = train_rows(kept, work.questions, work.config, render, rejected)
         iteration.write("train.jsonl", made)
     return iteration.train_rows()
+
+
+def with_earlier(
+    kept: Sequence[Sample], training: Training, number: int, config: StarConfig
+) -> list[Sample]:
+    """What a round kept, and behind it what earlier ones did, the newest first, up to the cap.
+
+    Args:
+        kept: of the round itself; all of it stays.
+        training: holds the earlier ones.
+        number: of the round, from 1.
+        config: its cap.
+    """
+    found = list(kept)
+    texts = {(one.question_id, whole(one).strip()) for one in kept}
+    rows = Counter(one.question_id for one in kept)
+    for before in range(number - 1, 0, -1):
+        iteration = training.iteration(before)
+        for one in (*iteration.samples(), *iteration.rationalized()):
+            key = (one.question_id, whole(one).strip())
+            if one.kept and key not in texts and rows[one.question_id] < config.selection.cap:
+                texts.add(key)
+                rows[one.question_id] += 1
+                found.append(one.model_copy(update={"id": f"{one.id}@round{before}"}))
+    return found
 
 
 def fit(work: Work, iteration: Iteration, phases: Phases) -> TrainingStats:

@@ -57,6 +57,8 @@ class Size(Record):
 
     examples: tuple[int, ...] = (10, 10, 10, 10, 10)
     """Worked ones of each length, for the seeded base."""
+    longer: tuple[int, ...] = ()
+    """As many again for a second stage of seeding; empty: there is none."""
     train: int = 80
     """Of each length."""
     test: int = 50
@@ -64,13 +66,14 @@ class Size(Record):
 
 
 TINY = "tiny"
-TINY_SIZE = Size(examples=(25, 500, 100, 40, 40), train=200, test=60)
-"""What a model that begins with random weights needs: mostly short sums."""
+TINY_SIZE = Size(examples=(25, 500, 100, 40, 40), longer=(0, 100, 300, 100, 60), train=200, test=60)
+"""What a model that begins with random weights needs: short sums first, then longer ones."""
 TINY_SETTINGS: dict[str, Any] = {
     "tuning": "full", "backend": "hf", "batch_size": 100, "train_batch_size": 32,
     "learning_rate": 1e-3, "device": "cpu",
 }  # fmt: skip
 TINY_SEEDED: dict[str, Any] = {"steps": 1200, "learning_rate": 3e-3}
+TINY_LONGER: dict[str, Any] = {"steps": 400, "learning_rate": 2e-3}
 
 
 def make_tiny(folder: Path, seed: int) -> Path:
@@ -199,11 +202,17 @@ def make_files(out: Path, size: Size, seed: int) -> None:
     Of one digit there are 55 sums in all; what is left after the examples is shared out.
     """
     rng, taken = random.Random(f"addition|{seed}"), set[tuple[int, int]]()
-    shown: list[Question] = []
-    for digits, count in zip(DIGITS, size.examples, strict=True):
-        for one in draw(digits, count, rng, taken):
-            first, second = one.metadata["operands"]
-            shown += [one, question(first, second, told=True)]
+
+    def shown(counts: Sequence[int]) -> list[Question]:
+        """Worked examples, each once more with its answer behind the question."""
+        found: list[Question] = []
+        for digits, count in zip(DIGITS, counts, strict=False):
+            for one in draw(digits, count, rng, taken):
+                first, second = one.metadata["operands"]
+                found += [one, question(first, second, told=True)]
+        return found
+
+    seeding = shown(size.examples)
     test: list[Question] = []
     train: list[Question] = []
     for digits in (*DIGITS, DIGITS[-1] + 1):
@@ -211,9 +220,10 @@ def make_files(out: Path, size: Size, seed: int) -> None:
         test += draw(digits, count, rng, taken)
         if digits in DIGITS:
             train += draw(digits, size.train if digits > 1 else min(size.train, 30), rng, taken)
-    for name, rows in (("seed", shown), ("train", train), ("test", test)):
+    files = {"seed": seeding, "train": train, "test": test, "longer": shown(size.longer)}
+    for name, rows in files.items():
         path = out / f"{name}.jsonl"
-        if not path.exists():
+        if rows and not path.exists():
             write_jsonl(path, [question_row(one) for one in rows])
 
 
@@ -261,6 +271,10 @@ def run(
     seeding |= {"iterations": 1, "merge": True}
     train(make_config(model, str(out / "seed.jsonl"), "supervised", seeding), out / "seeded")
     base = f"hf:{(out / 'seeded' / 'merged').resolve()}"
+    if (out / "longer.jsonl").exists():
+        seeding |= TINY_LONGER
+        train(make_config(base, str(out / "longer.jsonl"), "supervised", seeding), out / "seeded2")
+        base = f"hf:{(out / 'seeded2' / 'merged').resolve()}"
     return {name: train(arm(out, name, base, seed, changes), out / name) for name in arms}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,21 @@ def test_two_iterations_write_a_whole_training_folder(
         and stats.steps == 2
         and stats.rows == len(training.iteration(1).train_rows())
     )
+
+
+def test_rows_of_earlier_rounds_are_trained_on_behind_the_newest_up_to_the_cap(
+    tiny_model: Path, numbers_file: Path, tutor: Any, tmp_path: Path
+) -> None:
+    config = small(tiny_model, numbers_file, earlier=True, cap=3)
+    training = train(config, tmp_path / "training", load=tutor)
+    first, second = (training.iteration(number).train_rows() for number in (1, 2))
+    here = training.iteration(2)
+    own = [one.id for one in (*here.samples(), *here.rationalized()) if one.kept]
+    assert [row.id for row in second[: len(own)]] == own
+    old = second[len(own) :]
+    assert old and {row.id for row in old} <= {f"{row.id}@round1" for row in first}
+    assert len({(row.question_id, row.completion) for row in second}) == len(second)
+    assert max(Counter(row.question_id for row in second).values()) == 3
 
 
 def test_the_second_iteration_samples_from_the_trained_model_and_only_one_is_open(
