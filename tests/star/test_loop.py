@@ -11,7 +11,7 @@ import pytest
 from starprobe.probes.errors import FolderError, InputError
 from starprobe.star.config import StarConfig, make_config
 from starprobe.star.folder import Training
-from starprobe.star.loop import train
+from starprobe.star.loop import train, with_earlier
 
 SMALL = {
     "iterations": 2, "samples": 2, "limit": 10, "validation": 4, "shots": 1, "steps": 2, "cap": 1,
@@ -65,7 +65,11 @@ def test_rows_of_earlier_rounds_are_trained_on_behind_the_newest_up_to_the_cap(
     old = second[len(own) :]
     assert old and {row.id for row in old} <= {f"{row.id}@round1" for row in first}
     assert len({(row.question_id, row.completion) for row in second}) == len(second)
-    assert max(Counter(row.question_id for row in second).values()) == 3
+    rounds = Counter(row.question_id for row in second)
+    assert max(rounds.values()) == 2  # One of each round.
+    least = with_earlier([], training, 3, small(tiny_model, numbers_file, earlier=True, cap=1))
+    assert {one.question_id for one in least} == set(rounds) and len(least) == len(rounds)
+    assert {one.id.rpartition("@")[2] for one in least} == {"round2"}
 
 
 def test_the_second_iteration_samples_from_the_trained_model_and_only_one_is_open(
