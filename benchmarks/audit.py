@@ -45,7 +45,7 @@ from starprobe.bench.statistics.paired import paired_mean, paired_rate
 from starprobe.bench.statistics.power import smallest_difference
 from starprobe.probes.errors import InputError
 from starprobe.probes.loading import load_probe_set
-from starprobe.probes.schema import Prompt
+from starprobe.probes.schema import Prompt, Question
 from starprobe.reports.compare import compare_sides, headline
 from starprobe.reports.evidence import gather
 from starprobe.reports.results import results_of
@@ -97,6 +97,11 @@ def key(prompt: Prompt) -> str:
     questions = {one.id: one for one in load_probe_set("everyday").questions}
     options = {one.id: one.text for one in questions[prompt.question_id].options}
     return options[str(prompt.answer_id)]
+
+
+def keyed(name: str) -> list[Question]:
+    """The first twenty questions of a set that have a key."""
+    return [one for one in load_probe_set(name).questions if one.answer_id is not None][:20]
 
 
 def first(run: Run, name: str, condition: str = "plain") -> Metric:
@@ -183,10 +188,7 @@ def same_ids(folder: Path) -> str:
     """Twenty everyday and twenty science questions under the ids 0 to 19."""
     runs = []
     for name in ("everyday", "science"):
-        rows = [
-            q.model_dump(mode="json") | {"id": str(i)}
-            for i, q in enumerate(load_probe_set(name).questions[:20])
-        ]
+        rows = [q.model_dump(mode="json") | {"id": str(i)} for i, q in enumerate(keyed(name))]
         file = lines(folder / f"{name}.jsonl", rows)
         runs.append(ask(RunConfig(models=("scripted:direct",), probes=(str(file),)), folder / name))
         classify_run(runs[-1], "rules")
@@ -201,7 +203,7 @@ def two_tasks(folder: Path, order: int) -> list[dict[str, Any]]:
     """The answers to two tasks whose questions share the ids 0 to 19, all right in the first."""
     rows = []
     for right, name in ((True, "everyday"), (False, "science")):
-        for i, q in enumerate(load_probe_set(name).questions[:20]):
+        for i, q in enumerate(keyed(name)):
             options = {chr(65 + k): one.text for k, one in enumerate(q.options)}
             answer = next(
                 label for label, text in options.items() if text == q.option(q.answer_id).text
@@ -369,7 +371,7 @@ def by_chance(folder: Path) -> str:
 def wordings(rng: random.Random) -> list[dict[str, Any]]:
     """Twenty questions in one order of the options, in three wordings of the prompt."""
     rows = []
-    for q in load_probe_set("everyday").questions[:20]:
+    for q in keyed("everyday"):
         options = {chr(65 + k): one.text for k, one in enumerate(q.options)}
         answer = next(
             label for label, text in options.items() if text == q.option(q.answer_id).text
