@@ -10,6 +10,7 @@ import starprobe.probes
 from starprobe.probes.checks import overlap
 from starprobe.probes.errors import InputError
 from starprobe.probes.loading import load_probe_set
+from starprobe.probes.schema import CANARY
 from starprobe.probes.sets import BUILT_IN
 
 WRITTEN = [name for name, entry in BUILT_IN.items() if entry.file]
@@ -48,8 +49,8 @@ def test_no_option_of_an_unanswerable_question_is_what_its_truth_says():
 
 
 HASHES = {
-    "everyday": "436f1eda3cb77030",
-    "science": "5e85f43d4e0d37b0",
+    "everyday": "3450f7713d7dc3b5",
+    "science": "28830fa675698ad6",
     "traps": "d8946d3316aa725e",
     "unanswerable": "62bd972c6fccfe12",
     "orderings": "fb14fd3c0ca6c278",
@@ -80,10 +81,12 @@ def test_no_two_sets_share_an_id_or_a_question():
 
 
 @pytest.mark.parametrize("name", WRITTEN)
-def test_paraphrases_differ_from_their_stem(name):
+def test_every_question_has_two_other_wordings_and_the_canary(name):
     for question in load_probe_set(name).questions:
-        for wording in question.metadata.get("paraphrases", []):
-            assert wording != question.stem and wording.strip() == wording
+        wordings = [question.stem, *question.metadata["paraphrases"]]
+        assert len(set(wordings)) == 3, question.id
+        assert all(wording.strip() == wording and wording[-1] in "?." for wording in wordings)
+        assert question.metadata["canary"] == CANARY
 
 
 def test_the_readme_of_the_data_gives_the_true_sizes():

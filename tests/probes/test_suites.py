@@ -75,7 +75,6 @@ def test_a_plan_of_ones_own(tmp_path):
     [
         (("grapes", "figs"), "step 1: the set 'everyday' has no question 'figs'"),
         (("plain", "plian"), "did you mean 'plain'"),
-        (("plain", "paraphrase2"), "no wording 2"),
         (("number", "nummer"), "field 'step.0.number'"),
         (('["plain"]', "[]"), "a step asks under conditions"),
         (('set = "everyday"', "set = ["), "not valid TOML"),
