@@ -71,9 +71,9 @@ def _coded(names: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """`np.unique` with codes; words are sorted once each and not once a row."""
     if names.dtype != object:
         return np.unique(names, return_inverse=True)
-    places: dict[Any, int] = {}
-    found = np.fromiter((places.setdefault(name, len(places)) for name in names), np.int64)
-    there = np.array(list(places), dtype=object)
+    import pandas as pd
+
+    found, there = pd.factorize(names)
     order = np.argsort(there, kind="stable")
     ranks = np.empty_like(order)
     ranks[order] = np.arange(len(order))

@@ -7,7 +7,7 @@ side is left out, and no result depends on the order in which pairs come.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import ceil, fsum, sqrt
+from math import ceil, erfc, fsum, sqrt
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -28,6 +28,8 @@ ENUMERATED = 14
 _UNITS = (1, 2, 3, 4, 5, 6, 8, 9, 10, 12, 15, 16, 18, 20, 24, 30, 36, 40, 48, 60, 72, 80, 120, 240)
 """Denominators that changes are looked for in: they are shares of a few answers."""
 _GRID = 4000
+MANY = 2000
+"""Changed questions above which the test of swaps is the normal one: counting grows as a square."""
 _POWER = 0.8416212335729143
 """The normal quantile of a power of 80 %."""
 
@@ -69,7 +71,8 @@ def sign_flip(changes: Floats) -> float:
 
     Fisher's randomization test: of all 2^n swaps, the share with at least as large a sum. With
     changes of -1, 0 and 1 it is the exact McNemar test. Counted exactly where the changes are
-    multiples of 1/240 or the questions few; else on a grid of 4,000 steps.
+    multiples of 1/240 or the questions few; else on a grid of 4,000 steps. With more than `MANY`
+    changes the sum is taken to be normal.
     """
     sizes = np.sort(np.abs(changes[changes != 0]))
     if not len(sizes):
@@ -81,6 +84,8 @@ def sign_flip(changes: Floats) -> float:
         return _listed(sizes, abs(fsum(changes)))
     scale = float(unit) if unit is not None else _GRID / fsum(sizes)
     whole = np.rint(changes * scale).astype(np.int64)
+    if len(sizes) > MANY:
+        return _normal(whole)
     return _counted(np.sort(np.abs(whole[whole != 0])), abs(int(whole.sum())))
 
 
@@ -90,6 +95,12 @@ def _listed(sizes: Floats, observed: float) -> float:
     for size in sizes:
         sums = np.concatenate([sums - size, sums + size])
     return float(np.mean(np.abs(sums) >= observed - 1e-9 * float(sizes.sum())))
+
+
+def _normal(whole: NDArray[np.int64]) -> float:
+    """The normal limit of the signed sum, whose values are two apart."""
+    beyond = max(0.0, abs(int(whole.sum())) - 1.0)
+    return erfc(beyond / sqrt(2 * float(np.square(whole.astype(np.float64)).sum())))
 
 
 def _counted(sizes: NDArray[np.int64], observed: int) -> float:

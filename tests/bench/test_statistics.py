@@ -107,6 +107,17 @@ def test_the_sign_flip_test_counts_every_swap():
         assert sign_flip(changes / 7) == pytest.approx(expected)
 
 
+def test_the_sign_flip_test_of_thousands_of_changes_is_that_of_every_swap_counted(monkeypatch):
+    draw = np.random.default_rng(0)
+    for shift in (0.0, 0.02, 0.04):
+        shares = [0.25 - shift / 2, 0.2, 0.1, 0.2, 0.25 + shift / 2]
+        changes = draw.choice([-1.0, -0.5, 0.0, 0.5, 1.0], size=2500, p=shares)
+        quick = sign_flip(changes)
+        monkeypatch.setattr("starprobe.bench.statistics.paired.MANY", 10**9)
+        assert quick == pytest.approx(sign_flip(changes), rel=0.02)
+        monkeypatch.undo()
+
+
 def test_the_sign_flip_test_on_a_grid_is_close_to_every_swap_counted():
     rng = np.random.default_rng(8)
     changes = rng.normal(0.3, 1, 15)
