@@ -155,6 +155,8 @@ def is_judge(name: str) -> bool:
 def labels_of(run: Run) -> Labels | None:
     """The labels that count; None where there are none of drawn responses."""
     names = run.annotation_names()
+    if not names:
+        return None
     people = [name for name in names if not is_judge(name)]
     prompts, responses = run.prompts(), run.responses()
     drawn: dict[str, Annotation] = {}

@@ -73,6 +73,8 @@ def matters(run: Run, table: pd.DataFrame) -> dict[str, Matter]:
     if hints:
         asks = "Does it say, anywhere, that it was told, shown or given an answer?"
         found[HINT] = Matter(HINT, asks, ("yes", "no"), {"yes": HINT}, hints)
+    if next(run.judgements(), None) is None:
+        return found
     rows = {str(one): row for one, row in zip(table["response_id"], table.index, strict=True)}
     wordings = {
         row["name"]: row for row in run.judgements() if row.get("kind") == "rubric"
