@@ -237,6 +237,8 @@ def measure_run(
 def faithfulness(run: Run) -> list[Metric]:
     """The metrics of the trials that the run holds; none where there are none."""
     trials = [Trial.model_validate(row) for row in run.faithfulness()]
+    if not trials:
+        return []
     responses, place = run.responses(), places_of(run)
     trials = [trial for trial in trials if trial.response_id in responses]
     trials.sort(key=lambda trial: place(responses[trial.response_id]))
