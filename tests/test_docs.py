@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,11 +16,12 @@ import click
 import pytest
 import typer
 
+import starprobe
 from starprobe.cli import app
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-RUN = [ROOT / "docs" / "howto.md", *sorted((ROOT / "docs" / "tutorials").glob("*.md"))]
+SHELL = ("sh", "console")
 BLOCK = re.compile(r"(?:<!-- (.+?) -->\n)?^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -27,7 +29,7 @@ class Block(NamedTuple):
     """A fenced block of a page."""
 
     mark: str
-    """`slow`, `not run: REASON`, or nothing."""
+    """`slow`, `not run: REASON`, or nothing; of what is not run the options are checked."""
     language: str
     text: str
 
@@ -40,21 +42,28 @@ def blocks(page: Path) -> Iterator[Block]:
 def commands(text: str) -> Iterator[list[str]]:
     """The words of each starprobe command in a block."""
     for line in text.replace("\\\n", " ").splitlines():
-        if line.strip().startswith("starprobe "):
+        line = line.strip().removeprefix("$ ")
+        if line.startswith("starprobe "):
             words = shlex.split(line, comments=True)[1:]
             ends = [n for n, word in enumerate(words) if word in ("|", "&&", ";", ">", "<", "2>")]
             yield words[: ends[0]] if ends else words
 
 
+def told(page: Path, languages: tuple[str, ...], *marks: str) -> list[str]:
+    """The blocks of a page with one of the marks."""
+    return [one.text for one in blocks(page) if one.language in languages and one.mark in marks]
+
+
+RUN = [page for page in PAGES if told(page, SHELL, "")]
+RUN_SLOW = [page for page in PAGES if told(page, SHELL, "slow")]
+PYTHON = [page for page in PAGES if told(page, ("python",), "")]
+
+
 def run_page(page: Path, folder: Path, slow: bool) -> None:
     """Runs the shell blocks of a page one after the other in one folder."""
-    told = [
-        block.text
-        for block in blocks(page)
-        if block.language == "sh" and (block.mark == "" or (slow and block.mark == "slow"))
-    ]
+    marks = ("", "slow") if slow else ("",)
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", "\n".join(told)],
+        ["bash", "-euo", "pipefail", "-c", "\n".join(told(page, SHELL, *marks))],
         cwd=folder,
         env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
         capture_output=True,
@@ -69,8 +78,7 @@ def test_what_a_page_says_to_type_runs_as_it_stands(page: Path, tmp_path: Path) 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", [p for p in RUN if "<!-- slow -->" in p.read_text()],
-                         ids=lambda page: page.stem)  # fmt: skip
+@pytest.mark.parametrize("page", RUN_SLOW, ids=lambda page: page.stem)
 def test_what_takes_longer_runs_too(page: Path, tmp_path: Path) -> None:
     run_page(page, tmp_path, slow=True)
 
@@ -98,16 +106,51 @@ def test_every_command_in_a_page_has_the_options_it_is_shown_with(page: Path) ->
                 pytest.fail(f"{page.name}: {' '.join(words)}: {error.format_message()}")
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_every_python_block_compiles(page: Path) -> None:
-    for block in blocks(page):
-        if block.language == "python":
-            compile(block.text, str(page), "exec")
+def run_python_blocks(page: Path, mark: str) -> None:
+    names: dict[str, object] = {}
+    for text in told(page, ("python",), mark):
+        exec(compile(text, str(page), "exec"), names)
+
+
+@pytest.mark.parametrize("page", PYTHON, ids=lambda page: page.stem)
+def test_the_python_of_a_page_runs_as_it_stands(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if "runs/before" in page.read_text(encoding="utf-8"):
+        for name, model in (("before", "direct"), ("after", "option_by_option")):
+            config = starprobe.RunConfig(models=(f"scripted:{model}",), limit=3)
+            run = starprobe.run(config, f"runs/{name}")
+            starprobe.classify_run(run, "rules")
+    run_python_blocks(page, "")
+
+
+@pytest.mark.slow
+def test_the_python_of_the_readme_runs_as_it_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run_python_blocks(ROOT / "README.md", "slow")
+    assert Path("report.html").exists()
 
 
 def test_a_block_that_is_not_run_says_why() -> None:
-    marks = {block.mark for page in RUN for block in blocks(page) if block.language == "sh"}
+    marks = {b.mark for page in PAGES for b in blocks(page) if b.language in (*SHELL, "python")}
     assert all(mark in ("", "slow") or mark.startswith("not run: ") for mark in marks), marks
+
+
+def test_modules_scripts_and_targets_that_a_page_names_are_there() -> None:
+    targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    for page in PAGES:
+        for block in blocks(page):
+            if block.language not in SHELL:
+                continue
+            for module in re.findall(r"^python -m (starprobe[\w.]*)", block.text, re.MULTILINE):
+                assert find_spec(module), (page.name, module)
+            for script in re.findall(r"^python (\S+\.py)", block.text, re.MULTILINE):
+                assert (ROOT / script).exists(), (page.name, script)
+            for target in re.findall(r"^make (\w+)", block.text, re.MULTILINE):
+                assert target in targets, (page.name, target)
 
 
 def test_the_site_builds_without_a_warning_and_has_every_command(tmp_path: Path) -> None:
@@ -125,4 +168,5 @@ def test_the_site_builds_without_a_warning_and_has_every_command(tmp_path: Path)
     for name in ("starprobe run", "starprobe probes check", "starprobe prompts export"):
         assert name in reference
     files = (tmp_path / "reference" / "files.html").read_text()
+    assert "open_accuracy" in (tmp_path / "reference" / "metrics.html").read_text()
     assert "What a reader reads" in files or "Probability that it is reasoned about" in files

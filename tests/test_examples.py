@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import json
 import subprocess
@@ -12,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import starprobe
+from tests.bench.models.misbehaving import MisbehavingServer
 
 ROOT = Path(__file__).parents[1]
 SCRIPTS = {
@@ -80,6 +82,15 @@ def test_a_notebook_shows_results_as_tables(tmp_path: Path) -> None:
         html = shown._repr_html_()
         assert "<table" in html and "<b>so" not in html
     assert len(repr(found)) < 120 and set(found.to_frame()["reader"]) == {"rules"}
+
+
+def test_a_run_of_a_server_s_model_works_inside_a_running_event_loop(tmp_path: Path) -> None:
+    async def cell() -> int:
+        with MisbehavingServer(lambda prompt, tried: "ok") as server:
+            config = starprobe.RunConfig(models=(f"openai:m@{server.url}",), limit=3)
+            return sum(1 for one in starprobe.run(config, tmp_path / "run").each_response())
+
+    assert asyncio.run(cell()) == 3
 
 
 def test_the_promptfoo_assertion_passes_what_weighs_every_option(

@@ -39,6 +39,7 @@ def pages() -> dict[str, str]:
         "commands": _commands(),
         "settings": _settings(),
         "conditions": _conditions(),
+        "metrics": _metrics(),
         "files": _files(),
     }
 
@@ -87,7 +88,10 @@ def _cell(text: str) -> str:
 def _settings() -> str:
     from starprobe.star.config import described
 
-    rows = [f"| `{name}` | `{_cell(value)}` | {_cell(says)} |" for name, value, says in described()]
+    rows = [
+        f"| `{name}` | {f'`{_cell(value)}`' if value else 'none'} | {_cell(says)} |"
+        for name, value, says in described()
+    ]
     head = ["# Settings of training", "", "`--set NAME=VALUE`, or a file for `--config`.", ""]
     return (
         "\n".join([*head, "| setting | default | what it is |", "| --- | --- | --- |", *rows])
@@ -110,6 +114,26 @@ def _conditions() -> str:
     ]
     table = ["| condition | what it does | asks for | source |", "| --- | --- | --- | --- |"]
     return "\n".join([*head, *table, *rows]) + "\n"
+
+
+def _metrics() -> str:
+    from starprobe.bench.metrics.definitions import DEFINITIONS
+
+    rows = [
+        f"| `{one.name}` | {one.kind} | {' and '.join(one.needs) or 'nothing'} | "
+        f"{'yes' if one.headline else ''} | {_cell(one.says)} |"
+        for one in DEFINITIONS
+    ]
+    head = [
+        "# Metrics, one by one",
+        "",
+        "One number a response each; headlines are compared by default, others by `--metric`.",
+        "Intervals and tests: [Metrics and tests](../metrics.md).",
+        "",
+        "| metric | kind | a question must have | headline | what it is |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    return "\n".join([*head, *rows]) + "\n"
 
 
 def _files() -> str:
