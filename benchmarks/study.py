@@ -258,7 +258,7 @@ def agreement(rows: Sequence[Row], known: Mapping[str, dict[str, Any]]) -> str:
     return (
         f"On the {len(mine)} labelled responses (drawn by stratum: hard ones are among them more "
         f"often than in the whole) reader and annotator agree at kappa {style:.2f} on style and "
-        f" {every:.2f} on whether every option is reasoned about; coverage is off by "
+        f"{every:.2f} on whether every option is reasoned about; coverage is off by "
         f"{100 * error:.0f} points on average."
     )
 

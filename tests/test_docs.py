@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -132,6 +133,19 @@ def test_the_python_of_the_readme_runs_as_it_stands(
     monkeypatch.chdir(tmp_path)
     run_python_blocks(ROOT / "README.md", "slow")
     assert Path("report.html").exists()
+
+
+def test_the_study_keeps_figures_and_no_text_of_others() -> None:
+    rows = [json.loads(line) for line in (ROOT / "docs/study/labels.jsonl").open()]
+    allowed = {"id", "manner", "said", "size", "reader", "options", "general", "answer", "outcome"}
+    assert len(rows) >= 100 and {key for row in rows for key in row} == allowed
+    assert {code for row in rows for code in row["options"].values()} <= {
+        "0",
+        "n",
+        "r+",
+        "r-",
+        "r~",
+    }
 
 
 def test_a_block_that_is_not_run_says_why() -> None:
