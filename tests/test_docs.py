@@ -22,7 +22,7 @@ from starprobe.cli import app
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-SHELL = ("sh", "console")
+SHELL = ("sh", "console")  # A console block shows what was printed: parsed, not run.
 BLOCK = re.compile(r"(?:<!-- (.+?) -->\n)?^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -55,8 +55,8 @@ def told(page: Path, languages: tuple[str, ...], *marks: str) -> list[str]:
     return [one.text for one in blocks(page) if one.language in languages and one.mark in marks]
 
 
-RUN = [page for page in PAGES if told(page, SHELL, "")]
-RUN_SLOW = [page for page in PAGES if told(page, SHELL, "slow")]
+RUN = [page for page in PAGES if told(page, ("sh",), "")]
+RUN_SLOW = [page for page in PAGES if told(page, ("sh",), "slow")]
 PYTHON = [page for page in PAGES if told(page, ("python",), "")]
 
 
@@ -64,7 +64,7 @@ def run_page(page: Path, folder: Path, slow: bool) -> None:
     """Runs the shell blocks of a page one after the other in one folder."""
     marks = ("", "slow") if slow else ("",)
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", "\n".join(told(page, SHELL, *marks))],
+        ["bash", "-euo", "pipefail", "-c", "\n".join(told(page, ("sh",), *marks))],
         cwd=folder,
         env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
         capture_output=True,
