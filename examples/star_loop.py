@@ -1,4 +1,4 @@
-"""The STaR loop in sixty lines (Zelikman et al. 2022, algorithm 1), on small sums.
+"""The STaR loop as one short script (Zelikman et al. 2022, algorithm 1), on small sums.
 
     python star_loop.py [--model FOLDER] [--sums 32] [--rounds 2]
 

@@ -43,7 +43,7 @@ def test_every_script_is_run_by_a_test() -> None:
 
 
 @pytest.mark.slow
-def test_the_star_loop_of_sixty_lines_keeps_right_rationales_and_trains_on_them(
+def test_the_star_loop_in_one_script_keeps_right_rationales_and_trains_on_them(
     tmp_path: Path,
 ) -> None:
     script = str(ROOT / "examples" / "star_loop.py")
