@@ -73,12 +73,15 @@ def test_every_public_function_says_what_it_takes_gives_and_raises() -> None:
 
 
 def test_a_notebook_shows_results_as_tables(tmp_path: Path) -> None:
-    config = starprobe.RunConfig(models=("scripted:direct",), limit=2)
+    config = starprobe.RunConfig(models=("scripted:direct", "scripted:chosen_only"), limit=6)
     run = starprobe.run(config, tmp_path / "run")
     starprobe.classify_run(run, "rules")
     found = starprobe.metrics(run.path)
     question = {"question": "Why?", "options": ["<b>so", "thus"]}
-    for shown in (found, run, starprobe.classify("A", question, reader="rules")):
+    one, two = (rows for _, rows in starprobe.frame(run).groupby("model"))
+    compared = starprobe.compare(one, two)
+    assert len(compared.to_frame()) == len(compared) > 3
+    for shown in (found, run, compared, starprobe.classify("A", question, reader="rules")):
         html = shown._repr_html_()
         assert "<table" in html and "<b>so" not in html
     assert len(repr(found)) < 120 and set(found.to_frame()["reader"]) == {"rules"}

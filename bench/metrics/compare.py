@@ -58,9 +58,24 @@ class Cell(NamedTuple):
     probes: str = ""
 
 
+class Comparisons(list[Comparison]):
+    """Comparisons in the order of conditions and metrics; a table where a notebook shows them."""
+
+    def to_frame(self) -> pd.DataFrame:
+        """A row for each comparison, with the fields of `Comparison`."""
+        import pandas as pd
+
+        return pd.DataFrame([row.model_dump(mode="json") for row in self])
+
+    def _repr_html_(self) -> str:
+        """What was compared, the difference with its interval, and the verdict."""
+        columns = ["metric", "condition", "role", "difference", "low", "high", "verdict"]
+        return self.to_frame()[columns].to_html(index=False)
+
+
 def compare(
     before: pd.DataFrame, after: pd.DataFrame, metrics: Sequence[str] = DEFAULT
-) -> list[Comparison]:
+) -> Comparisons:
     """A row for each metric and condition that both frames have, with its verdict.
 
     Verdicts are paired by the question's content, condition, order of the options and repeat. Where
@@ -88,7 +103,7 @@ def compare(
         found += compared(list(cells), metrics)
     if not found:
         raise InputError(_why_nothing(before, after))
-    return found
+    return Comparisons(found)
 
 
 def compared(cells: Sequence[Cell], metrics: Sequence[str]) -> list[Comparison]:
