@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from starprobe.bench.columns import stored
 from starprobe.bench.files import Rows, mark_of
 from starprobe.bench.readers.text.acknowledged import (
     Channels,
@@ -208,9 +209,7 @@ def frame(run: Run, reader: str | None = None, *, texts: bool = True) -> pd.Data
     name = chosen_reader(run, reader)
     if texts:
         return _joined(run, name, COLUMNS)
-    from starprobe.bench.columns import stored
-
-    return stored(run, name, lambda: _joined(run, name, NUMBERS))
+    return stored(run, name, NUMBERS, lambda: _joined(run, name, NUMBERS))
 
 
 def decided_openly(run: Run) -> dict[str, bool]:
