@@ -2,7 +2,8 @@
 
 `verdicts.NAME.parquet` holds the columns of a frame that are numbers and ids: prompt, verdict and
 score of each response, without its texts. It is made once for each state of the folder and read by
-every command after that; where pyarrow is not installed the columns are made each time. Other programs may read it too.
+every command after that; where pyarrow is not installed the columns are made each time. Other
+programs may read it too.
 """
 
 from __future__ import annotations
