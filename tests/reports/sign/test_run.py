@@ -153,7 +153,7 @@ def test_an_experiment_that_was_killed_goes_on_and_ends_with_its_page(
     said, _ = process.communicate(timeout=500)
     assert process.returncode == 0, said
     assert f"{len(early)} of 6 parts are done already" in said
-    assert "4 trainings, and the base" in said
+    assert "= 4 trainings of 1 steps a round, and the base" in said
     assert early == {path: path.stat().st_mtime_ns for path in early}
     assert "Whether it distinguishes star_option_by_option from base, direct these data" in (
         " ".join(said.split())
