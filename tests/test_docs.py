@@ -136,7 +136,8 @@ def test_the_python_of_the_readme_runs_as_it_stands(
 
 
 def test_the_study_keeps_figures_and_no_text_of_others() -> None:
-    rows = [json.loads(line) for line in (ROOT / "docs/study/labels.jsonl").open()]
+    text = (ROOT / "docs" / "study" / "labels.jsonl").read_text(encoding="utf-8")
+    rows = [json.loads(line) for line in text.splitlines()]
     allowed = {"id", "manner", "said", "size", "reader", "options", "general", "answer", "outcome"}
     assert len(rows) >= 100 and {key for row in rows for key in row} == allowed
     assert {code for row in rows for code in row["options"].values()} <= {
