@@ -49,7 +49,7 @@ _FORMATS = {
     "formulas": re.compile(r"\\(?:frac|sqrt|times|text|boxed|cdot|left|begin)\b|\$[^$\n]+\$"),
     "headings": re.compile(r"^#{1,6} \S", re.M),
 }
-MOST = 2000
+MOST = 500
 """Responses of a model and condition that are looked at; of more, evenly spread ones."""
 MARKS = ("length", "language", "options", "format")
 MOSTLY = 0.9

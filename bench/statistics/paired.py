@@ -28,7 +28,7 @@ ENUMERATED = 14
 _UNITS = (1, 2, 3, 4, 5, 6, 8, 9, 10, 12, 15, 16, 18, 20, 24, 30, 36, 40, 48, 60, 72, 80, 120, 240)
 """Denominators that changes are looked for in: they are shares of a few answers."""
 _GRID = 4000
-MANY = 2000
+MANY = 500
 """Changed questions above which the test of swaps is the normal one: counting grows as a square."""
 _POWER = 0.8416212335729143
 """The normal quantile of a power of 80 %."""
