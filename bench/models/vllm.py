@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from starprobe.bench.models.base import BackendOptions, Request, sent_sampling
 from starprobe.bench.models.keys import redact
 from starprobe.bench.models.tokens import Codec, TooLong, prompt_ids
-from starprobe.bench.models.weights import base_of, fingerprint, resolve
+from starprobe.bench.models.weights import base_of, fingerprint, merged_folder, resolve
 from starprobe.bench.records import Generation, ModelInfo, Sampling, Usage
 from starprobe.probes.errors import InputError, MissingError
 from starprobe.probes.schema import Prompt
@@ -88,12 +88,20 @@ class VllmBackend:
         self.name, self.options = f"vllm:{name}", options
         self.source = resolve(name, options)
         base = base_of(self.source, options)
+        source = self.source
+        self._adapter_name = _named(source) if source != base else None
+        for variable, value in ENVIRONMENT.items():
+            os.environ.setdefault(variable, value)
         try:
-            self.llm = _engine(self.source, base, options)
+            if source != base and _on_cpu() and find_spec("peft") is not None:
+                # On a processor vLLM adds an adapter anew for every token: merged it is as fast as
+                # the base.
+                base = source = merged_folder(Path(source), base, options.cache_dir)
+            self.llm = _engine(source, base, options)
         except Exception as error:
             said = str(error).strip().splitlines() or [type(error).__name__]
             raise MissingError(f"vLLM cannot load {self.source}: {redact(said[0])}") from error
-        self.adapter = _adapter(self.source) if base != self.source else None
+        self.adapter = _adapter(source) if source != base else None
         self.codec = Codec(self.llm.get_tokenizer(), _named_ends(base), options.system)
         self._config = self.llm.llm_engine.model_config
         self._count = 0
@@ -112,7 +120,7 @@ class VllmBackend:
                 "device": "cpu" if _on_cpu() else "cuda",
                 "max_model_len": self._config.max_model_len,
                 "chat_template": self.codec.has_chat,
-                "adapter": self.adapter.lora_name if self.adapter else None,
+                "adapter": self._adapter_name,
             }
             | ({"sent": self._sent} if self._sent else {}),
         )
@@ -223,8 +231,6 @@ def version_of_vllm() -> str:
 
 
 def _engine(source: Path | str, base: Path | str, options: BackendOptions) -> LLM:
-    for name, value in ENVIRONMENT.items():
-        os.environ.setdefault(name, value)
     import vllm
 
     lora: dict[str, Any] = {}
@@ -255,14 +261,18 @@ def _engine(source: Path | str, base: Path | str, options: BackendOptions) -> LL
 
 
 def _adapter(source: Path | str) -> Any:
-    """The adapter under a name that carries what its files hold.
+    from vllm.lora.request import LoRARequest
+
+    return LoRARequest(_named(source), 1, str(source))
+
+
+def _named(source: Path | str) -> str:
+    """An adapter's name, with what its files hold.
 
     vLLM caches prefixes by an adapter's name: one trained anew under the same path would be
     answered out of the old one's cache.
     """
-    from vllm.lora.request import LoRARequest
-
-    return LoRARequest(f"{Path(source).name}-{fingerprint(source)}", 1, str(source))
+    return f"{Path(source).name}-{fingerprint(source)}"
 
 
 def _context(base: Path | str, options: BackendOptions) -> int:

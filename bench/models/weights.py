@@ -205,6 +205,30 @@ def _folder(pieces: Sequence[Path], cache: Path | None, label: str, sha256: str 
     return folder
 
 
+def merged_folder(adapter: Path, base: Path | str, cache: Path | None = None) -> Path:
+    """The folder of a LoRA adapter's base with the adapter added to its weights, made on first use.
+
+    Its name carries what the adapter's files hold. Needs peft.
+    """
+    import torch
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder = cache_folder(cache) / "models" / f"merged-{fingerprint(adapter)}"
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder.with_suffix(".lock")):
+        if not (folder / "config.json").exists():
+            with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
+                model = AutoModelForCausalLM.from_pretrained(str(base), dtype=torch.float32)
+                whole = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
+                made = Path(temporary) / "model"
+                whole.to(torch.bfloat16).save_pretrained(made)
+                own = (adapter / "tokenizer_config.json").exists()
+                AutoTokenizer.from_pretrained(str(adapter if own else base)).save_pretrained(made)
+                made.rename(folder)
+    return folder
+
+
 def join_pieces(pieces: Sequence[Path], whole: Path, sha256: str) -> Path:
     """The file that the pieces make, in order.
 

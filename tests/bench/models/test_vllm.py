@@ -103,6 +103,10 @@ def test_the_real_engine_serves_an_adapter(tmp_path: Path) -> None:
         texts.append(dict(backend.generate(asked))["Name a fruit."].text)
         backend.close()
     assert texts[0] != texts[1]
+    with_adapter = dict(load_backend(f"hf:{adapter}", options).generate(asked))[
+        "Name a fruit."
+    ].text
+    assert texts[1] == with_adapter, "an adapter is merged on a processor, which changes nothing"
 
 
 @pytest.mark.slow
