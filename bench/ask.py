@@ -9,7 +9,7 @@ import hashlib
 import json
 from asyncio import CancelledError
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -21,24 +21,28 @@ from starprobe.bench.models import (
     Request,
     generate,
     generate_all,
-    load_backend,
+    name_of,
+    opened,
     parse_model,
     providers,
 )
 from starprobe.bench.progress import Counting, Line, Watcher, lines
-from starprobe.bench.readers import DEFAULT_READER, Reading, load_reader, read_one
+from starprobe.bench.readers import DEFAULT_READER, Reader, Reading, load_reader, read_one
 from starprobe.bench.records import Generation, ModelInfo, Response, Sampling, Verdict
 from starprobe.bench.run_config import (
     RunConfig,
     affordable,
     asked_of,
     costs_money,
+    own_conditions,
+    own_sets,
     prices,
     render_probes,
     run_info,
     spent,
 )
 from starprobe.bench.run_folder import ResponseCache, Run
+from starprobe.probes.conditions import Condition, combined, get_condition
 from starprobe.probes.errors import FolderError, InputError, MissingError, UserError
 from starprobe.probes.schema import Option, Prompt, Question, Record
 
@@ -105,12 +109,14 @@ def option_named(options: Sequence[Option], name: str | None) -> str | None:
     raise InputError(f"{name!r} is none of the options: {shown}")
 
 
-def make_prompt(question: Question, condition: str = "plain", hint: str | None = None) -> Prompt:
+def make_prompt(
+    question: Question, condition: str | Condition = "plain", hint: str | None = None
+) -> Prompt:
     """The question under a condition, with the hint appended if there is to be one.
 
     Args:
         question: from `make_question`, or of a set.
-        condition: a way of asking; parts combine with `+`.
+        condition: a way of asking, or its name; parts combine with `+`.
         hint: anything but None presents the question's key as right.
 
     Raises:
@@ -118,17 +124,18 @@ def make_prompt(question: Question, condition: str = "plain", hint: str | None =
     """
     from starprobe.probes.rendering import render
 
-    if hint is not None and HINTED not in condition.split("+"):
-        condition = HINTED if condition == "plain" else f"{condition}+{HINTED}"
-    return render(question, condition)
+    found = get_condition(condition)
+    if hint is not None and HINTED not in found.name.split("+"):
+        found = get_condition(HINTED) if found.name == "plain" else combined(found, HINTED)
+    return render(question, found)
 
 
 def ask(
     prompt: Prompt,
-    models: Sequence[str],
+    models: Sequence[str | Backend],
     sampling: Sampling,
     options: BackendOptions | None = None,
-    reader: str = DEFAULT_READER,
+    reader: str | Reader = DEFAULT_READER,
 ) -> Iterator[Asked]:
     """Each model's answer with its verdict, in the order of the models.
 
@@ -136,33 +143,31 @@ def ask(
 
     Args:
         prompt: from `make_prompt`.
-        models: names, as the command takes them.
+        models: names, as the command takes them, or backends, which stay open.
         sampling: temperature, tokens and seed.
         options: how backends run.
-        reader: who reads the answers.
+        reader: who reads the answers, or its name.
 
     Raises:
         InputError: there is no reader of this name.
     """
     loaded = load_reader(reader)
     for model in models:
+        name = name_of(model)
         try:
-            backend = load_backend(model, options)
+            with opened(model, options) as backend:
+                generation = _generate(backend, prompt, sampling)
         except UserError as error:
-            yield Asked(model, prompt, None, None, str(error))
+            yield Asked(name, prompt, None, None, str(error))
             continue
-        try:
-            generation = _generate(backend, prompt, sampling)
-        finally:
-            backend.close()
-        response = Response(id=model, prompt_id=prompt.id, model=model, **dict(generation))
+        response = Response(id=name, prompt_id=prompt.id, model=name, **dict(generation))
         if response.error is not None:
-            yield Asked(model, prompt, response, None, response.error.message)
+            yield Asked(name, prompt, response, None, response.error.message)
             continue
-        yield Asked(model, prompt, response, read_one(loaded, _reading(prompt, response)))
+        yield Asked(name, prompt, response, read_one(loaded, _reading(prompt, response)))
 
 
-def read(prompt: Prompt, text: str, reader: str = DEFAULT_READER) -> Asked:
+def read(prompt: Prompt, text: str, reader: str | Reader = DEFAULT_READER) -> Asked:
     """A text that one has, read as an answer to a prompt."""
     response = Response(id="pasted", prompt_id=prompt.id, model="pasted", text=text)
     verdict = read_one(load_reader(reader), _reading(prompt, response))
@@ -200,7 +205,8 @@ def run(config: RunConfig, out: Path | str, console: Console | None = None) -> R
             the other models are done, for a model that could not be loaded.
     """
     for model in config.models:
-        parse_model(model)
+        if isinstance(model, str):
+            parse_model(model)
     if config.repeats < 1:
         raise InputError(f"repeats must be at least 1, not {config.repeats}")
     probe_set, prompts = render_probes(config)
@@ -211,38 +217,49 @@ def run(config: RunConfig, out: Path | str, console: Console | None = None) -> R
     failures: list[UserError] = []
     with only_writer(out):
         folder = Run.create(out, info, prompts)
+        folder.keep_objects(own_sets(config), own_conditions(config))
         for group in asked_at_once(config):
-            backends = load_models(group, config.options, failures)
-            try:
+            with ExitStack() as stack:
+                backends = load_models(group, config.options, failures, stack)
                 ask_models(folder, backends, prompts, config, console)
-            finally:
-                for backend in backends:
-                    backend.close()
     if failures:
         raise failures[0]
     return folder
 
 
-def asked_at_once(config: RunConfig) -> list[list[str]]:
+def asked_at_once(config: RunConfig) -> list[list[str | Backend]]:
     """The models in groups: those behind servers together, those on this machine one by one.
 
     All one by one where there is a budget to keep.
     """
-    served = providers()
-    remote = [model for model in config.models if parse_model(model).backend in served]
+    remote = [model for model in config.models if _is_served(model)]
     if config.budget is not None or not remote:
         return [[model] for model in config.models]
     return [remote, *([model] for model in config.models if model not in remote)]
 
 
+def _is_served(model: str | Backend) -> bool:
+    from starprobe.bench.models.http import HttpBackend
+
+    if isinstance(model, str):
+        return parse_model(model).backend in providers()
+    return isinstance(model, HttpBackend)
+
+
 def load_models(
-    models: Sequence[str], options: BackendOptions, failures: list[UserError]
+    models: Sequence[str | Backend],
+    options: BackendOptions,
+    failures: list[UserError],
+    stack: ExitStack,
 ) -> list[Backend]:
-    """The backends of those that can be loaded; why the others cannot goes into `failures`."""
+    """The backends of those that can be loaded; why the others cannot goes into `failures`.
+
+    What is loaded here is closed with the stack.
+    """
     loaded = []
     for model in models:
         try:
-            loaded.append(load_backend(model, options))
+            loaded.append(stack.enter_context(opened(model, options)))
         except UserError as error:
             failures.append(error)
     return loaded

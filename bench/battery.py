@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from starprobe.bench.models.base import BackendOptions
+from starprobe.bench.models import BackendOptions, Models, name_of
 from starprobe.bench.readers import DEFAULT_READER
 from starprobe.bench.records import Sampling
 from starprobe.bench.run_config import RunConfig, not_asked
@@ -32,9 +32,9 @@ OPTIONS = BackendOptions(batch_size=32)
 class BatteryConfig(Record):
     """Who is asked what, and by whom it is judged."""
 
-    models: tuple[str, ...]
+    models: Models
     suite: str = "battery"
-    judges: tuple[str, ...] = ()
+    judges: Models = ()
     rewards: tuple[str, ...] = ()
     rubric: str = "right"
     judged: int = 10
@@ -76,7 +76,9 @@ def _ask(config: BatteryConfig, out: Path | str, console: Console) -> Run:
     asked = RunConfig(
         models=config.models, suite=config.suite, sampling=config.sampling, options=config.options
     )
-    console.print(f"[bold]Asking[/] {', '.join(config.models)}: the suite {config.suite}")
+    console.print(
+        f"[bold]Asking[/] {', '.join(map(name_of, config.models))}: the suite {config.suite}"
+    )
     for line in not_asked(asked):
         console.print(line, highlight=False)
     return run(asked, out, console)

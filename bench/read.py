@@ -136,7 +136,7 @@ def read_in_order(
         reader: a reader, or its name: where it may, each of several processes then loads its own.
         workers: processes; with one, or a reader that was handed over, the reading is done here.
     """
-    loaded = load_reader(reader) if isinstance(reader, str) else reader
+    loaded = load_reader(reader)
     if workers <= 1 or not isinstance(reader, str) or not loaded.parallel:
         yield from loaded.read(readings)
         return
@@ -185,7 +185,7 @@ def classify(
         ShownOption(label=option.label or option.id, option_id=option.id, text=option.text)
         for option in question.options
     )
-    loaded = load_reader(reader) if isinstance(reader, str) else reader
+    loaded = load_reader(reader)
     verdict = read_one(loaded, Reading(question.id, text, question.stem, shown))
     return ReadResponse(text, shown, verdict)
 
@@ -265,7 +265,7 @@ def classify_run(
     """
     run = run if isinstance(run, Run) else Run(run)
     name = reader if isinstance(reader, str) else reader.name.rpartition("-")[0]
-    loaded = load_reader(reader) if isinstance(reader, str) else reader
+    loaded = load_reader(reader)
     path = run.path / f"verdicts.{file_name(name)}.jsonl"
     if any(row.get("classifier") != loaded.name for row in read_jsonl(path)):
         path.unlink()
@@ -287,7 +287,7 @@ _FINISHED: dict[str, FinishReason] = {
 def classify_file(
     source: Path,
     out: Path,
-    reader: str = DEFAULT_READER,
+    reader: Reader | str = DEFAULT_READER,
     workers: int = 1,
     tick: Callable[[int], None] | None = None,
     shard: Shard | None = None,
@@ -301,7 +301,7 @@ def classify_file(
         source: JSONL: `id`, `question`, `options`, `response`; or any file that `starprobe import`
             reads, whose responses are named by their own ids.
         out: JSONL of verdicts, in labels.
-        reader: the reader's name.
+        reader: a reader or its name.
         workers: processes; a judge always reads in one.
         tick: is told how many verdicts have been written.
         shard: only this part of the file is read.

@@ -9,19 +9,23 @@ import json
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
+from pydantic import BeforeValidator
+
+from starprobe.bench.models import Models, name_of
 from starprobe.bench.models.base import BackendOptions, Request
 from starprobe.bench.models.keys import redact
 from starprobe.bench.records import ModelInfo, Response, RunInfo, Sampling
-from starprobe.bench.run_folder import hardware, versions
+from starprobe.bench.run_folder import hardware, own_questions, versions
 from starprobe.bench.shards import parse_shard
 from starprobe.bench.statistics.power import smallest_difference
+from starprobe.probes.conditions import Condition, get_condition, get_conditions
 from starprobe.probes.errors import InputError
 from starprobe.probes.loading import join_sets, load_probe_set
 from starprobe.probes.rendering import left_out, render_set
-from starprobe.probes.schema import ProbeSet, Prompt, Record
-from starprobe.probes.sets import sample_set
+from starprobe.probes.schema import ProbeSet, Prompt, Question, Record
+from starprobe.probes.sets import find_built_in, sample_set
 from starprobe.probes.suites import (
     Factor,
     Terms,
@@ -37,13 +41,35 @@ if TYPE_CHECKING:
     from starprobe.bench.models.names import ModelName
 
 
+def _several_sets(value: object) -> object:
+    """One set or question, or many, as a tuple in which loose questions are one set."""
+    if isinstance(value, str | ProbeSet | Question):
+        value = (value,)
+    if not isinstance(value, Sequence) or not any(isinstance(one, Question) for one in value):
+        return value
+    loose = tuple(one for one in value if isinstance(one, Question))
+    return (
+        *(one for one in value if not isinstance(one, Question)),
+        ProbeSet(name="questions", questions=loose),
+    )
+
+
+def _several_conditions(value: object) -> object:
+    return (value,) if isinstance(value, str | Condition) else value
+
+
+Probes = Annotated[tuple[str | ProbeSet, ...], BeforeValidator(_several_sets)]
+Conditions = Annotated[tuple[str | Condition, ...], BeforeValidator(_several_conditions)]
+
+
 class RunConfig(Record):
     """What to ask, and how."""
 
-    models: tuple[str, ...]
-    probes: tuple[str, ...] = ("everyday",)
-    """Built-in sets or files; several are asked as one."""
-    conditions: tuple[str, ...] = ("plain",)
+    models: Models
+    probes: Probes = ("everyday",)
+    """Built-in sets or files, or `ProbeSet`s and `Question`s; several are asked as one."""
+    conditions: Conditions = ("plain",)
+    """Names, or `Condition`s."""
     suite: str | None = None
     """A suite's name or TOML file: it says itself which questions and conditions are asked."""
     orders: int = 1
@@ -80,9 +106,12 @@ def render_probes(config: RunConfig) -> tuple[ProbeSet, list[Prompt]]:
         raise InputError(f"limit must be at least 1, not {config.limit}")
     if config.suite is not None:
         return _of_suite(config, config.suite)
+    files = [own_questions(one) for one in config.probes if isinstance(one, ProbeSet)]
+    if len(set(files)) < len(files):
+        raise InputError("two of the probe sets have the same name; give each a name of its own")
     sets, prompts = [], []
-    for name in config.probes:
-        asked = sample_set(load_probe_set(name), config.limit, config.sampling.seed)
+    for one in config.probes:
+        name, asked = _called(one), _asked_set(config, one)
         sets.append(asked)
         rendered = render_set(
             asked, list(config.conditions), config.orders, shuffle_seed=config.shuffle
@@ -99,13 +128,50 @@ def not_asked(config: RunConfig) -> list[str]:
             for (name, condition, reason), count in suite_left_out(load_suite(config.suite)).items()
         ]
     return [
-        f"{condition}: not asked of {count} questions of {name}: {reason}"
-        for name in config.probes
+        f"{condition}: not asked of {count} questions of {_called(one)}: {reason}"
+        for one in config.probes
         for (condition, reason), count in left_out(
-            sample_set(load_probe_set(name), config.limit, config.sampling.seed),
-            list(config.conditions),
+            _asked_set(config, one), list(config.conditions)
         ).items()
     ]
+
+
+def _called(one: str | ProbeSet | Condition) -> str:
+    return one if isinstance(one, str) else one.name
+
+
+def _asked_set(config: RunConfig, one: str | ProbeSet) -> ProbeSet:
+    return sample_set(load_probe_set(one), config.limit, config.sampling.seed)
+
+
+def own_sets(config: RunConfig) -> list[ProbeSet]:
+    """The sets that the config holds itself, as objects, but for those that come with starprobe."""
+    held = [one for one in config.probes if isinstance(one, ProbeSet)]
+    return [one for one in held if not _is_built_in(one)]
+
+
+def _is_built_in(one: ProbeSet) -> bool:
+    return find_built_in(one.name) is not None and load_probe_set(one.name) == one
+
+
+def _set_named(one: str | ProbeSet) -> str:
+    """A set as the stored command names it."""
+    if isinstance(one, str):
+        return one
+    return f"{one.name}@{one.hash}" if _is_built_in(one) else f"DIR/{own_questions(one)}"
+
+
+def own_conditions(config: RunConfig) -> list[Condition]:
+    """The conditions that the config holds itself, but for those that a name of ours stands for."""
+    held = [one for one in get_conditions(config.conditions) if one in config.conditions]
+    return [one for one in held if not _is_named(one)]
+
+
+def _is_named(condition: Condition) -> bool:
+    try:
+        return get_condition(condition.name) == condition
+    except InputError:
+        return False
 
 
 def asked_of(config: RunConfig, info: ModelInfo, prompts: Iterable[Prompt]) -> Iterator[Asking]:
@@ -180,13 +246,18 @@ def run_info(config: RunConfig, probe_set: ProbeSet, prompts: Sequence[Prompt]) 
 
 
 def command_line(config: RunConfig) -> str:
-    """The command that repeats this run, but for its output folder."""
+    """The command that repeats this run, but for its output folder, DIR."""
     defaults, sampling = RunConfig(models=config.models), config.sampling
-    parts = ["starprobe", "run", *config.models]
+    parts = ["starprobe", "run", *map(name_of, config.models)]
     if config.suite is None:
-        for name in config.probes:
-            parts += ["--probes", name]
-        parts += ["--conditions", ",".join(config.conditions)]
+        for one in config.probes:
+            parts += ["--probes", _set_named(one)]
+        own = own_conditions(config)
+        conditions = [
+            f"DIR/conditions.toml:{one.name}" if one in own else _called(one)
+            for one in config.conditions
+        ]  # fmt: skip
+        parts += ["--conditions", ",".join(conditions)]
     named: Iterable[tuple[str, object, object]] = (
         ("--suite", config.suite, defaults.suite),
         ("--shuffle", config.shuffle, defaults.shuffle),
@@ -299,9 +370,8 @@ def estimates(config: RunConfig, prompts: Sequence[Prompt]) -> Iterator[Estimate
     """
     from starprobe.bench.models.names import entries, find, parse_model, providers
 
-    for name in config.models:
-        parsed = parse_model(name)
-        entry = entries().get(name) or find(parsed.backend, parsed.name, parsed.url)
+    for model in config.models:
+        name = name_of(model)
         asked = [prompt for prompt, _ in asked_of(config, ModelInfo(name=name), prompts)]
         extra = len(config.options.system or "")
         characters = sum(
@@ -310,6 +380,11 @@ def estimates(config: RunConfig, prompts: Sequence[Prompt]) -> Iterator[Estimate
         tokens_in, tokens_out = characters // 4, len(asked) * config.sampling.max_tokens
         dollars, free = None, "nothing is paid for it"
         price = config.options.price
+        if not isinstance(model, str):
+            yield Estimate(name, len(asked), tokens_in, tokens_out, None, "a backend of your own")
+            continue
+        parsed = parse_model(name)
+        entry = entries().get(name) or find(parsed.backend, parsed.name, parsed.url)
         if price is None and entry is not None and entry.price is not None:
             price = entry.price.input, entry.price.output
         if price is not None:

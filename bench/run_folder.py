@@ -21,7 +21,15 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from starprobe.bench.files import Appender, Rows, dump_line, read_jsonl, write_json, write_jsonl
+from starprobe.bench.files import (
+    Appender,
+    Rows,
+    dump_line,
+    read_jsonl,
+    write_atomic,
+    write_json,
+    write_jsonl,
+)
 from starprobe.bench.readers.base import OFFLINE_READERS
 from starprobe.bench.records import (
     RUN_FORMAT,
@@ -33,8 +41,10 @@ from starprobe.bench.records import (
     RunInfo,
     Verdict,
 )
+from starprobe.probes.conditions import Condition, conditions_text
 from starprobe.probes.errors import FolderError, InputError, first_error
-from starprobe.probes.schema import Prompt, Record
+from starprobe.probes.loading import question_row
+from starprobe.probes.schema import ProbeSet, Prompt, Record
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 KNOWN = (
@@ -46,6 +56,8 @@ KNOWN = (
     "sample.jsonl",
     "machine_labels.jsonl",
     "metrics.json",
+    "conditions.toml",
+    "questions",
 )
 
 
@@ -87,6 +99,17 @@ class Run:
         write_jsonl(path / "prompts.jsonl", prompts)
         write_json(path / "run.json", info)
         return cls(path)
+
+    def keep_objects(self, sets: Iterable[ProbeSet], conditions: Sequence[Condition]) -> None:
+        """Writes down what was handed over as objects: `questions/NAME.jsonl`, `conditions.toml`.
+
+        The command in run.json names these files, so that it can be repeated.
+        """
+        for one in sets:
+            (self.path / "questions").mkdir(exist_ok=True)
+            write_jsonl(self.path / own_questions(one), map(question_row, one.questions))
+        if conditions:
+            write_atomic(self.path / "conditions.toml", conditions_text(conditions).encode())
 
     def extend(self, info: RunInfo, prompts: Iterable[Prompt]) -> None:
         """Takes in what a wider run of the same sampling asks: models, conditions, orders, repeats.
@@ -357,6 +380,11 @@ def chosen_reader(runs: Run | Sequence[Run], asked: str | None = None) -> str:
 def file_name(reader: str) -> str:
     """A reader's name as it stands in `verdicts.NAME.jsonl`."""
     return re.sub(r"[^A-Za-z0-9_-]+", "-", reader).strip("-") or "reader"
+
+
+def own_questions(probe_set: ProbeSet) -> str:
+    """Where in the folder a set stands that was handed over as an object."""
+    return f"questions/{file_name(probe_set.name)}.jsonl"
 
 
 def short_names(models: Iterable[str]) -> dict[str, str]:

@@ -6,6 +6,7 @@ Knows the wording of a condition and nothing of how a prompt is laid out.
 from __future__ import annotations
 
 import difflib
+import json
 import tomllib
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -115,6 +116,23 @@ def load_conditions(path: str | Path) -> dict[str, Condition]:
     return conditions
 
 
+def conditions_text(conditions: Sequence[Condition]) -> str:
+    """Conditions as the TOML that `load_conditions` reads.
+
+    Raises:
+        InputError: a name that cannot stand in such a file.
+    """
+    lines = []
+    for condition in conditions:
+        lines.append(f"[{json.dumps(condition.name, ensure_ascii=False)}]")
+        fields = condition.model_dump(exclude={"name"}, exclude_defaults=True)
+        # A string of JSON is one of TOML, and so are its numbers and truths.
+        lines += [f"{key} = {json.dumps(one, ensure_ascii=False)}" for key, one in fields.items()]
+    text = "\n".join([*lines, ""])
+    _parse(text, "a condition of your own")
+    return text
+
+
 def _parse(text: str, source: str) -> dict[str, Condition]:
     try:
         tables = tomllib.loads(text)
@@ -159,8 +177,8 @@ def _condition(name: str, table: Any, source: str, known: Mapping[str, Any]) -> 
     return condition
 
 
-def get_condition(name: str) -> Condition:
-    """The condition of this name; parts joined with `+` combine.
+def get_condition(name: str | Condition) -> Condition:
+    """The condition of this name; parts joined with `+` combine. A `Condition` is itself.
 
     FILE.toml:NAME is one of a user; so are MODULE:NAME and what a package declares in the entry
     point group `starprobe.conditions`: a `Condition`.
@@ -168,23 +186,45 @@ def get_condition(name: str) -> Condition:
     Raises:
         InputError: for an unknown name, or parts that contradict each other.
     """
+    if isinstance(name, Condition):
+        return _own(name)
     parts = [_single(part.strip()) for part in name.split("+")]
     return parts[0] if len(parts) == 1 else _combine(name, parts)
 
 
-def get_conditions(names: Sequence[str]) -> list[Condition]:
-    """The conditions of these names, in order, each once; FILE.toml alone means all that it holds.
+def combined(*parts: str | Condition) -> Condition:
+    """Conditions put together, as `+` does.
 
     Raises:
-        InputError: for an unknown name, or parts that contradict each other.
+        InputError: an unknown name, or parts that contradict each other.
+    """
+    found = [get_condition(part) for part in parts]
+    return _combine("+".join(part.name for part in found), found)
+
+
+def _own(condition: Condition) -> Condition:
+    """A condition that was handed over: one under a built-in name must be that one."""
+    if condition.name in _built_in() and condition != _built_in()[condition.name]:
+        raise InputError(f"the condition {condition.name!r} is not the built-in one of that name; "
+                         f"take another name")  # fmt: skip
+    return condition
+
+
+def get_conditions(names: Sequence[str | Condition]) -> list[Condition]:
+    """These conditions, in order, each once; FILE.toml alone means all that it holds.
+
+    Raises:
+        InputError: for an unknown name, two conditions of one name, or parts that contradict each
+            other.
     """
     found: dict[str, Condition] = {}
     for name in names:
-        if name.endswith(".toml"):
+        if isinstance(name, str) and name.endswith(".toml"):
             found.update(load_conditions(name))
         else:
             condition = get_condition(name)
-            found[condition.name] = condition
+            if found.setdefault(condition.name, condition) != condition:
+                raise InputError(f"two different conditions are called {condition.name!r}")
     return list(found.values())
 
 

@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 
-def load_probe_set(name_or_path: str | Path) -> ProbeSet:
+def load_probe_set(name_or_path: str | Path | ProbeSet) -> ProbeSet:
     """The built-in set of this name, a task of the lm-evaluation-harness, or a file's questions.
 
     Names: `everyday` and the like; generated ones take parameters, see `probes.generated`;
@@ -41,12 +41,14 @@ def load_probe_set(name_or_path: str | Path) -> ProbeSet:
     `lm-eval:TASK` or `lm-eval:FILE.yaml`. Files: JSONL, JSON, CSV, Parquet, Excel, a saved data
     set; their rows ours or those of CommonsenseQA, ARC, MMLU, GSM8K and the like. MODULE:NAME or
     what a package declares in the entry point group `starprobe.probes`: a `ProbeSet`, or a function
-    that makes one.
+    that makes one. A `ProbeSet` is itself.
 
     Raises:
         InputError: for an unknown name, or a file that cannot be read as questions.
         MissingError: the library that reads such a file is not installed.
     """
+    if isinstance(name_or_path, ProbeSet):
+        return name_or_path
     name = str(name_or_path)
     bare, at, wanted = name.partition("@")
     if at and find_built_in(bare) is not None:

@@ -92,8 +92,7 @@ def render(
     Raises:
         InputError: where the condition does not apply to the question; `inapplicable` says why.
     """
-    if isinstance(condition, str):
-        condition = get_condition(condition)
+    condition = get_condition(condition)
     reason = inapplicable(question, condition, order, shuffle_seed)
     if reason:
         raise InputError(f"question {question.id!r}, condition {condition.name!r}: {reason}")
@@ -154,7 +153,7 @@ def refused_texts(question: Question) -> tuple[str, ...]:
 
 def render_set(
     probe_set: ProbeSet,
-    conditions: Sequence[str],
+    conditions: Sequence[str | Condition],
     orders: int = 1,
     *,
     shuffle_seed: int | None = None,
@@ -180,7 +179,9 @@ def render_set(
     ]
 
 
-def left_out(probe_set: ProbeSet, conditions: Sequence[str]) -> dict[tuple[str, str], int]:
+def left_out(
+    probe_set: ProbeSet, conditions: Sequence[str | Condition]
+) -> dict[tuple[str, str], int]:
     """(condition, reason) -> how many questions the condition does not apply to, and why."""
     counts: dict[tuple[str, str], int] = {}
     for condition in get_conditions(conditions):

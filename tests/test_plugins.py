@@ -4,11 +4,29 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+
+from starprobe import (
+    BackendOptions,
+    Run,
+    RunConfig,
+    Sampling,
+    ask,
+    classify_run,
+    load_probe_set,
+    make_prompt,
+)
+from starprobe import run as starprobe_run
+from starprobe.bench.run_config import command_line, render_probes
+from starprobe.probes.conditions import Condition
+from starprobe.probes.errors import InputError
+from starprobe.probes.schema import ProbeSet
 
 PLUGIN = Path(__file__).parents[1] / "examples" / "plugin"
 
@@ -81,6 +99,55 @@ def test_an_installed_importer_reads_its_own_rows_and_a_verifier_is_there_by_its
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     assert done.stdout.split() == ["True", "False"]
+
+
+def test_objects_go_where_names_go_and_the_stored_command_asks_the_same_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(PLUGIN)
+    parrots = import_module("parrots")
+    polly, birds = parrots.Parrot("polly", None, BackendOptions()), parrots.birds()
+    config = RunConfig(
+        models=(polly, "scripted:direct"),
+        probes=(birds, *load_probe_set("everyday").questions[:2]),
+        conditions=("plain", parrots.POLITELY),
+    )
+    assert config.probes == (birds, config.probes[1]) and isinstance(config.probes[1], ProbeSet)
+    run = starprobe_run(config, tmp_path / "run")
+    assert len(run.responses()) == 2 * 3 * 2
+    traps = RunConfig(models=polly, probes=load_probe_set("traps"))
+    assert f"--probes traps@{load_probe_set('traps').hash}" in command_line(traps)
+    assert {row.model for row in run.responses().values()} == {"parrot:polly", "scripted:direct"}
+    classify_run(run, parrots.ShoutReader())
+    (asked,) = ask(make_prompt(birds.questions[0], parrots.POLITELY), [polly], Sampling())
+    assert asked.response is not None and "kind" in asked.prompt.text
+    # What was handed over stands in the folder, and the command there gives the same prompts.
+    words = shlex.split(run.info.command.replace("DIR/", f"{run.path}/"))
+    again = tmp_path / "again"
+    words = [word for word in words[1:-1] if word != "parrot:polly"]
+    starprobe(*words, again, "--reader", "rules", folder=tmp_path)
+    said = [
+        {name: (one.messages, one.text, one.shown) for name, one in made.prompts().items()}
+        for made in (run, Run(again))
+    ]
+    assert said[0] == said[1]
+    kept = load_probe_set(run.path / "questions" / "questions.jsonl")
+    assert kept.hash == config.probes[1].hash
+
+
+def test_an_object_under_the_name_of_another_is_refused() -> None:
+    mine = Condition(name="plain", instruction="Be quick.")
+    with pytest.raises(InputError, match="'plain' is not the built-in one"):
+        render_probes(RunConfig(models="scripted:mixed", conditions=mine))
+    one, two = (Condition(name="mine", instruction=text) for text in ("Be quick.", "Be slow."))
+    with pytest.raises(InputError, match="two different conditions are called 'mine'"):
+        render_probes(RunConfig(models="scripted:mixed", conditions=(one, two)))
+    sets = [
+        load_probe_set("traps").model_copy(update={"name": "everyday"}),
+        load_probe_set("everyday"),
+    ]
+    with pytest.raises(InputError, match="the same name"):
+        render_probes(RunConfig(models="scripted:mixed", probes=sets))
 
 
 def test_what_is_no_metric_condition_or_set_is_one_line(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from starprobe.bench.faithfulness.trials import (
     paraphrases,
     with_mistakes,
 )
-from starprobe.bench.models import BackendOptions, load_backend
+from starprobe.bench.models import BackendOptions, Models, name_of, opened
 from starprobe.bench.models.base import Backend
 from starprobe.bench.progress import Counting, Silent
 from starprobe.bench.records import Metric
@@ -36,7 +36,7 @@ CHUNK = 8
 class FaithfulnessConfig(Record):
     """What to intervene on."""
 
-    models: tuple[str, ...] = ()
+    models: Models = ()
     """By default all of the run."""
     reader: str | None = None
     """Whose verdicts say what was answered; by default `chosen_reader`'s."""
@@ -79,15 +79,12 @@ def faithfulness_run(
     run, config = Run(path), config or FaithfulnessConfig()
     reasons: dict[str, str] = {}
     for model in _models(run, config):
-        backend = load_backend(model, config.options)
-        try:
+        with opened(model, config.options) as backend:
             reason = inapplicable(backend, config.plain_text)
             if reason is None:
-                _test(run, backend, model, config, watcher or Silent())
+                _test(run, backend, name_of(model), config, watcher or Silent())
             else:
-                reasons[model] = reason
-        finally:
-            backend.close()
+                reasons[name_of(model)] = reason
     trials = [Trial.model_validate(row) for row in run.faithfulness()]
     metrics = faithfulness_metrics(trials, run.responses(), run.prompts())
     return Faithfulness(metrics=tuple(metrics), not_applicable=reasons)
@@ -103,18 +100,18 @@ def inapplicable(backend: Backend, plain_text: bool) -> str | None:
     )
 
 
-def _models(run: Run, config: FaithfulnessConfig) -> list[str]:
+def _models(run: Run, config: FaithfulnessConfig) -> Sequence[str | Backend]:
     if run.info.imported:
         raise InputError(
             f"{run.path} holds imported responses: a model must be here to go on from its own"
         )
     there = [model.name for model in run.info.models]
-    missing = [name for name in config.models if name not in there]
+    missing = [name for name in map(name_of, config.models) if name not in there]
     if missing:
         raise InputError(f"{run.path} holds no model {missing[0]!r}; it has {', '.join(there)}")
     if not run.verdict_names():
         raise InputError(f"{run.path} has no verdicts yet; run: starprobe classify {run.path}")
-    return list(config.models) or there
+    return config.models or there
 
 
 def _test(

@@ -21,7 +21,7 @@ from starprobe.bench.importers import (
 from starprobe.bench.importers.join import BESIDE, Known, joined, own_row, own_samples
 from starprobe.bench.importers.preview import Preview, preview
 from starprobe.bench.importers.run_folder import Made, write_run
-from starprobe.bench.importers.sample import Choice, Sample
+from starprobe.bench.importers.sample import Choice, Importer, Sample
 from starprobe.bench.models.thinking import split_reasoning
 from starprobe.bench.readers import Reading
 from starprobe.probes.errors import InputError
@@ -62,7 +62,7 @@ def import_outputs(
     condition: str | None = None,
     questions: str | None = None,
     as_json: bool = False,
-    importer: str | None = None,
+    importer: str | Importer | None = None,
 ) -> Made:
     """A run folder made of the responses in files or folders, whatever tool has written them.
 
@@ -76,7 +76,7 @@ def import_outputs(
         condition: the condition's name, for all that answer no prompt of ours.
         questions: a set or a file that holds the questions, where the responses come without.
         as_json: models were asked for JSON, and their responses are JSON objects.
-        importer: `module:name` of what reads the rows: an object or module with a function
+        importer: what reads the rows, or its `module:name`: an object or module with a function
             `samples(rows)` that gives a `Sample` each. Installed packages bring theirs under the
             entry point group `starprobe.importers`, with a function `fits(row)` beside.
 
@@ -113,7 +113,7 @@ def preview_outputs(
     condition: str | None = None,
     questions: str | None = None,
     as_json: bool = False,
-    importer: str | None = None,
+    importer: str | Importer | None = None,
 ) -> Preview:
     """What `import_outputs` would take in, with nothing written.
 
@@ -142,7 +142,7 @@ def read_outputs(
     condition: str | None = None,
     questions: str | None = None,
     as_json: bool = False,
-    importer: str | None = None,
+    importer: str | Importer | None = None,
     notes: list[str] | None = None,
 ) -> list[Sample]:
     """The samples of files or folders, with their questions, models and conditions.
@@ -227,7 +227,7 @@ def _read(
     known: Known,
     as_json: bool,
     notes: list[str],
-    importer: str | None,
+    importer: str | Importer | None,
 ) -> Iterator[Sample]:
     """The samples of one file, or of a folder that is to be read as a whole."""
     if path != STDIN and path.is_dir() and not is_saved_dataset(path):
@@ -285,7 +285,7 @@ def _bare(sample: Sample) -> Sample:
     return sample.model_copy(update={"response": parts.text, "reasoning": parts.reasoning})
 
 
-def _plug_in(row: Mapping[str, Any], importer: str | None) -> Any:
+def _plug_in(row: Mapping[str, Any], importer: str | Importer | None) -> Any:
     """The plug-in that reads rows like this one: the one that is named, or an installed one.
 
     Raises:
@@ -293,7 +293,7 @@ def _plug_in(row: Mapping[str, Any], importer: str | None) -> Any:
     """
     if importer is None:
         return next((one for one in listed("importers") if one.fits(row)), None)
-    loaded = load("importers", importer)
+    loaded = load("importers", importer) if isinstance(importer, str) else importer
     if not callable(getattr(loaded, "samples", None)):
         raise InputError(f"--importer {importer}: has no function samples(rows)")
     return loaded
@@ -305,7 +305,7 @@ def _rows(
     mapping: Mapping[str, str],
     as_json: bool,
     notes: list[str],
-    importer: str | None,
+    importer: str | Importer | None,
 ) -> Iterator[Sample]:
     """The samples of rows, which are all of one kind; the first one says which."""
     if not rows:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 from starprobe.bench.models.thinking import content_parts
 from starprobe.bench.records import FinishReason, Usage
 from starprobe.probes.errors import InputError
+from starprobe.probes.intake.files import Row
 from starprobe.probes.intake.options_text import Choice, lists_in_text, options_in_text
 from starprobe.probes.intake.questions import Described
 from starprobe.probes.schema import Prompt, Question, Record
 
 __all__ = [
     "Choice",
+    "Importer",
     "Sample",
     "Stated",
     "check_json",
@@ -24,6 +26,13 @@ __all__ = [
     "stated",
     "text_of",
 ]
+
+
+class Importer(Protocol):
+    """What reads rows of a form that we do not know."""
+
+    def samples(self, rows: Sequence[Row]) -> Iterator[Sample]:
+        """A sample of each row."""
 
 
 class Sample(Record):

@@ -25,7 +25,7 @@ from starprobe.bench.judges.panel import (
 from starprobe.bench.judges.rewards import ASKED, load_reward, reward
 from starprobe.bench.judges.summary import Summary, summarize
 from starprobe.bench.judges.votes import CountRow, Judgement, counts_self, read_judgements
-from starprobe.bench.models import BackendOptions, load_backend
+from starprobe.bench.models import BackendOptions, Models, name_of, opened
 from starprobe.bench.progress import Counting, Silent
 from starprobe.bench.records import Response
 from starprobe.bench.run_folder import Run
@@ -47,7 +47,7 @@ class Asked(NamedTuple):
 class JudgeConfig(Record):
     """Who judges what."""
 
-    judges: tuple[str, ...] = ()
+    judges: Models = ()
     rewards: tuple[str, ...] = ()
     rubric: str = "right"
     limit: int | None = None
@@ -116,12 +116,9 @@ def ask_judges(config: JudgeConfig, rubric: Rubric, cases: Sequence[Case]) -> It
         cases: what is judged.
     """
     for name in config.judges:
-        backend = load_backend(name, config.options)
-        try:
-            named = named_cases(backend.info(), rubric.hash, cases)
-            yield Asked(name, named, lambda left: _each(judge(backend, rubric, left)))  # noqa: B023
-        finally:
-            backend.close()
+        with opened(name, config.options) as backend:
+            named, told = named_cases(backend.info(), rubric.hash, cases), name_of(name)
+            yield Asked(told, named, lambda left: _each(judge(backend, rubric, left)))
 
 
 def ask_rewards(config: JudgeConfig, cases: Sequence[Case]) -> Iterator[Asked]:

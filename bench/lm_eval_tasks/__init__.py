@@ -17,6 +17,7 @@ from starprobe.bench.files import write_atomic, write_jsonl
 from starprobe.bench.lm_eval_tasks.scoring import METRICS, row_metrics
 from starprobe.bench.readers import DEFAULT_READER
 from starprobe.bench.records import Sampling
+from starprobe.bench.run_config import Conditions, Probes
 from starprobe.probes.errors import FolderError
 from starprobe.probes.schema import ProbeSet, Prompt, Record
 from starprobe.probes.sets import sample_set
@@ -28,8 +29,8 @@ MODULE = "starprobe.bench.lm_eval_tasks"
 class ExportConfig(Record):
     """What to export, and how it is to be asked."""
 
-    probes: tuple[str, ...] = ("everyday",)
-    conditions: tuple[str, ...] = ("plain",)
+    probes: Probes = ("everyday",)
+    conditions: Conditions = ("plain",)
     orders: int = 1
     repeats: int = 1
     limit: int | None = None

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, cast
 
 from starprobe.bench.models.base import (
     Backend,
     BackendOptions,
+    Models,
     Request,
     ScoringBackend,
     generate,
@@ -22,11 +24,14 @@ __all__ = [
     "Backend",
     "BackendOptions",
     "ModelName",
+    "Models",
     "Request",
     "ScoringBackend",
     "generate",
     "generate_all",
     "load_backend",
+    "name_of",
+    "opened",
     "parse_model",
     "providers",
 ]
@@ -42,13 +47,15 @@ EXTRAS = {"hf": "local", "vllm": "vllm", "lm-eval": "lm-eval"}
 """Backend -> the extra of starprobe that installs what it needs."""
 
 
-def load_backend(model: str, options: BackendOptions | None = None) -> Backend:
-    """The backend that serves a model, ready to generate.
+def load_backend(model: str | Backend, options: BackendOptions | None = None) -> Backend:
+    """The backend that serves a model, ready to generate; a backend is itself.
 
     Raises:
         InputError: the name is wrong.
         MissingError: an extra, a key, a server or the model is not there.
     """
+    if not isinstance(model, str):
+        return model
     parsed, options = parse_model(model), options or BackendOptions()
     if provider := providers().get(parsed.backend):
         from starprobe.bench.models.http import HttpBackend
@@ -65,6 +72,26 @@ def load_backend(model: str, options: BackendOptions | None = None) -> Backend:
         raise MissingError(
             f"{model!r} needs the package {error.name!r}: pip install 'starprobe[{extra}]'"
         ) from None
+
+
+@contextmanager
+def opened(model: str | Backend, options: BackendOptions | None = None) -> Iterator[Backend]:
+    """The backend that serves a model, closed afterwards; one that was handed over stays open.
+
+    Raises:
+        InputError, MissingError: as `load_backend`.
+    """
+    backend = load_backend(model, options)
+    try:
+        yield backend
+    finally:
+        if isinstance(model, str):
+            backend.close()
+
+
+def name_of(model: str | Backend) -> str:
+    """What a model is called in a run folder."""
+    return model if isinstance(model, str) else model.info().name
 
 
 def generate_all(

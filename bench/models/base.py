@@ -7,9 +7,9 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
 from math import inf
 from pathlib import Path
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Annotated, Any, Literal, Protocol, runtime_checkable
 
-from pydantic import Field, ValidationError
+from pydantic import BeforeValidator, Field, InstanceOf, ValidationError
 
 from starprobe.bench.models.thinking import split_generation
 from starprobe.bench.records import Generation, ModelInfo, Sampling
@@ -136,6 +136,7 @@ class Request(Record):
     """True: the messages; False: the text; None: whatever the model is made for."""
 
 
+@runtime_checkable
 class Backend(Protocol):
     """Turns requests into generations. A failed request is a generation with an error."""
 
@@ -151,6 +152,14 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Free what is held (memory, connections, subprocesses). May be called twice."""
+
+
+def _several(value: object) -> object:
+    return (value,) if isinstance(value, str | Backend) else value
+
+
+Models = Annotated[tuple[str | InstanceOf[Backend], ...], BeforeValidator(_several)]
+"""Models of a configuration: names as the command takes them, or backends."""
 
 
 @runtime_checkable

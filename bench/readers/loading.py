@@ -24,8 +24,8 @@ def default_reader() -> str:
 DEFAULT_READER = default_reader()
 
 
-def load_reader(name: str = DEFAULT_READER) -> Reader:
-    """The reader of this name, loaded.
+def load_reader(name: str | Reader = DEFAULT_READER) -> Reader:
+    """The reader of this name, loaded; a reader is itself.
 
     Args:
         name: one of `READERS`; `MODULE:NAME` for one of your own; or the name of an entry point in
@@ -35,6 +35,8 @@ def load_reader(name: str = DEFAULT_READER) -> Reader:
         InputError: there is no reader of this name.
         MissingError: it needs a package, a model or a key that is not there.
     """
+    if not isinstance(name, str):
+        return name
     if "+judge:" in name:
         from starprobe.bench.readers.cascade import CascadeReader
 
