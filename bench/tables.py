@@ -116,6 +116,8 @@ def tables(
             if not wanted.metrics and found.contrasts.get(name):
                 rows = found.contrasts[name]
                 yield _contrasts(f"Conditions of one model, as read by {name}", rows, short)
+    if found.sets and (wanted.readers or (found.reader,)) == (found.reader,):
+        yield from _sets(found, wanted, short)
     if found.agreement and not wanted.metrics:
         yield _agreement(found)
     if found.faithfulness and not wanted.metrics:
@@ -192,6 +194,21 @@ def _names(found: MetricsFile) -> dict[str, str]:
     models = [row.model for metrics in measured for row in metrics]
     models += [row.model for row in found.not_applicable]
     return short_names(models + [row.model for row in found.failures])
+
+
+def _sets(found: MetricsFile, wanted: Wanted, short: Mapping[str, str]) -> Iterator[Table]:
+    """Headlines set by set: a table for each model and condition."""
+    kept = {name: [row for row in rows if wanted.keeps(row)] for name, rows in found.sets.items()}
+    for cell in dict.fromkeys((row.model, row.condition) for rows in kept.values() for row in rows):
+        cells = {
+            (name, row.name): escape(show(row))
+            for name, rows in kept.items()
+            for row in rows
+            if (row.model, row.condition) == cell and row.n
+        }
+        title = f"{short[cell[0]]}, {cell[1]}, by set"
+        metrics = list(dict.fromkeys(metric for _, metric in cells))
+        yield _grid(title, "set", list(found.sets), metrics, cells)
 
 
 def _contrasts(title: str, rows: Sequence[Comparison], short: Mapping[str, str]) -> Table:

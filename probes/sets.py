@@ -31,25 +31,25 @@ BUILT_IN = {
             name="everyday",
             about="Commonsense of everyday life, five options; holds the video's three questions.",
             file="everyday.jsonl",
-            version="2",
+            version="3",
         ),
         BuiltIn(
             name="science",
-            about="School science that needs a reason, four options.",
+            about="School science that needs a reason, five options.",
             file="science.jsonl",
-            version="2",
+            version="3",
         ),
         BuiltIn(
             name="traps",
             about="The obvious option (`tempting`) is wrong; five options, with why.",
             file="traps.jsonl",
-            version="2",
+            version="3",
         ),
         BuiltIn(
             name="unanswerable",
             about="No option is right: answer missing, premise false, or nobody can know.",
             file="unanswerable.jsonl",
-            version="2",
+            version="3",
         ),
         *(
             BuiltIn(name=family.name, about=family.about, version=VERSION)

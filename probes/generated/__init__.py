@@ -14,7 +14,7 @@ FAMILIES: dict[str, Family] = {
     for family in (*relations.FAMILIES, dates.FAMILY, units.FAMILY, *texts.FAMILIES)
 }
 """The families with tiers; `numbers` is older and has levels instead."""
-VERSION = "1"
+VERSION = "2"
 
 
 @cache

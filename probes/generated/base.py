@@ -20,7 +20,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 from pydantic import Field, ValidationError
 
 from starprobe.probes.checks import NEAR, alike, signature
-from starprobe.probes.cues import features
+from starprobe.probes.cues import FEATURES, features
 from starprobe.probes.errors import InputError
 from starprobe.probes.schema import CANARY, Option, Question, Record
 
@@ -40,6 +40,8 @@ SLIP = "a slip in counting"
 _DRAWN = 10
 """Questions drawn for each one that is taken, at most."""
 _TRIES = 400
+_JOINT = 2.0
+"""Squared Mahalanobis length that right options may be off by: well below what chance gives."""
 
 
 class Spec(Record):
@@ -176,28 +178,36 @@ def _draw_new(
 
 
 class _Drift:
-    """How far the surface features of right options stray from those of all options."""
+    """How far the surface features of right options stray from those of all options.
+
+    Each feature alone, in standard errors of chance, and all together as a linear guesser would
+    weigh them: the squared Mahalanobis length of what they add up to.
+    """
 
     def __init__(self) -> None:
-        self.sums: Any = 0.0
-        self.variances: Any = 0.0
+        import numpy as np
+
+        self.right: Any = 0.0
+        self.spread: Any = np.eye(len(FEATURES))
 
     def _with(self, question: Question) -> tuple[Any, Any]:
         table = features(question)
         right = [option.id for option in question.options].index(str(question.answer_id))
-        return self.sums + table[right], self.variances + (table**2).mean(axis=0)
+        return self.right + table[right], self.spread + table.T @ table / len(table)
 
     def after(self, question: Question) -> float:
-        """By how much they would be outside a standard error of chance with this question."""
+        """By how much they would stray too far with this question."""
         import numpy as np
 
-        sums, variances = self._with(question)
-        beyond = np.maximum(0, np.abs(sums) - np.sqrt(np.maximum(variances, 1)))
-        return float((beyond**2 / np.maximum(variances, 1)).sum())
+        right, spread = self._with(question)
+        joint = float(right @ np.linalg.solve(spread, right)) - _JOINT
+        variances = np.maximum(np.diag(spread), 1)
+        alone = np.maximum(0, np.abs(right) - np.sqrt(variances)) ** 2 / variances
+        return max(0.0, joint) + float(alone.sum())
 
     def add(self, question: Question) -> None:
         """Count this question in."""
-        self.sums, self.variances = self._with(question)
+        self.right, self.spread = self._with(question)
 
 
 def near(answer: int, mistakes: Mapping[int, str], rng: random.Random, step: int) -> dict[int, str]:

@@ -19,7 +19,7 @@ from pydantic import Field
 
 from starprobe.probes.errors import InputError
 from starprobe.probes.examples import WorkedExample
-from starprobe.probes.schema import Option, Question, Record
+from starprobe.probes.schema import CANARY, Option, Question, Record
 
 Kind = Literal["sum", "largest", "divisible", "sequence"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -86,7 +86,9 @@ def draw(kind: Kind, level: Level, rng: random.Random) -> tuple[int, ...] | None
     if kind == "divisible":
         divisor = rng.choice(level.divisors)
         numbers = rng.sample(range(level.divided[0], level.divided[1] + 1), 4)
-        return (divisor, *numbers) if sum(one % divisor == 0 for one in numbers) == 1 else None
+        fits = sum(one % divisor == 0 for one in numbers) == 1
+        # The divisor itself would be the one option that the stem names twice, and always right.
+        return (divisor, *numbers) if fits and divisor not in numbers else None
     terms, step = [rng.randint(*level.starts)], rng.choice(level.steps)
     growth = rng.choice(level.growth)
     for index in range(3):
@@ -109,6 +111,7 @@ def build(kind: Kind, operands: tuple[int, ...], level: int) -> Question:
         ),
         answer_id=f"o{values.index(answer) + 1}",
         metadata={
+            "canary": CANARY,
             "domain": "numbers",
             "kind": kind,
             "operands": list(operands),
@@ -128,12 +131,22 @@ def _values(kind: Kind, operands: tuple[int, ...], rng: random.Random) -> tuple[
         return next(one for one in numbers if one % divisor == 0), numbers
     answer = sum(operands) if kind == "sum" else _next_term(operands)
     # The right value is the lowest, second, third or highest equally often: its rank tells nothing.
-    below = rng.randint(0, 3)
-    lower = rng.sample([answer - gap for gap in (1, 2, 3, 4, 5, 10) if answer > gap], below)
-    higher = rng.sample([answer + gap for gap in (1, 2, 3, 4, 5, 10)], 3 - below)
+    lower, higher = _near(answer, -1, operands), _near(answer, 1, operands)
+    below = rng.randint(max(0, 3 - len(higher)), min(3, len(lower)))
+    lower, higher = rng.sample(lower, below), rng.sample(higher, 3 - below)
     values = [answer, *lower, *higher]
     rng.shuffle(values)
     return answer, values
+
+
+def _near(answer: int, sign: int, operands: tuple[int, ...]) -> list[int]:
+    """Wrong values below or above, at most six, of as many digits.
+
+    None stands in the stem, where the right one never does.
+    """
+    values = (answer + sign * gap for gap in (1, 2, 3, 4, 5, 10, 6, 7, 8, 9))
+    alike = (value for value in values if len(str(value)) == len(str(answer)))
+    return [value for value in alike if value > 0 and value not in operands][:6]
 
 
 def _next_term(terms: tuple[int, ...]) -> int:

@@ -7,9 +7,12 @@ from pathlib import Path
 import pytest
 
 import starprobe.probes
+from starprobe.bench.readers.text.unasked import answered_openly
 from starprobe.probes.checks import overlap
+from starprobe.probes.cues import guess
 from starprobe.probes.errors import InputError
 from starprobe.probes.loading import load_probe_set
+from starprobe.probes.rendering import accepted_texts, refused_texts
 from starprobe.probes.schema import CANARY
 from starprobe.probes.sets import BUILT_IN
 
@@ -49,17 +52,17 @@ def test_no_option_of_an_unanswerable_question_is_what_its_truth_says():
 
 
 HASHES = {
-    "everyday": "3450f7713d7dc3b5",
-    "science": "28830fa675698ad6",
-    "traps": "d8946d3316aa725e",
-    "unanswerable": "62bd972c6fccfe12",
-    "orderings": "fb14fd3c0ca6c278",
-    "grids": "250ee8150c95e1e6",
-    "dates": "3d153c6bab0c444c",
-    "units": "02ef547843e2bdfc",
-    "rules": "ad9fa142c3fc56e8",
-    "stories": "6c39af0a1d1b7bcb",
-    "numbers": "8f31485ef8e99d23",
+    "everyday": "23b91fb38e2afc71",
+    "science": "888c66c324e5b8d2",
+    "traps": "aae30a713b1a4489",
+    "unanswerable": "23e5aa8c9437db56",
+    "orderings": "63f0745deefad6fa",
+    "grids": "b03a3c62ec29819c",
+    "dates": "c54785190b52af60",
+    "units": "b63a810bfcaae772",
+    "rules": "1444d88bd1f0120d",
+    "stories": "038b5911ee62b128",
+    "numbers": "96024351415a63f9",
 }
 
 
@@ -87,6 +90,34 @@ def test_every_question_has_two_other_wordings_and_the_canary(name):
         assert len(set(wordings)) == 3, question.id
         assert all(wording.strip() == wording and wording[-1] in "?." for wording in wordings)
         assert question.metadata["canary"] == CANARY
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_every_question_has_five_options(name):
+    assert {len(question.options) for question in load_probe_set(name).questions} == {5}
+
+
+def test_every_alias_is_a_right_open_answer_and_no_wrong_option_is_one():
+    for name in ("everyday", "science", "traps"):
+        for question in load_probe_set(name).questions:
+            accepted, refused = accepted_texts(question), refused_texts(question)
+            for alias in question.metadata.get("aliases", ()):
+                assert answered_openly(alias, accepted, refused) is True, (question.id, alias)
+            for wrong in refused:
+                assert answered_openly(wrong, accepted, refused) is not True, (question.id, wrong)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *BUILT_IN,
+        *(f"numbers:train:n=600,level={level}" for level in (1, 2, 3)),
+        *(f"{name}:train:n=120" for name, entry in BUILT_IN.items() if not entry.file),
+    ],
+)
+def test_a_guesser_by_the_surface_is_at_chance_on_every_set(name):
+    found = guess(load_probe_set(name).questions)
+    assert found.p > 0.05, f"{found.share:.1%} of {found.n}, chance {found.chance:.0%}"
 
 
 def test_the_readme_of_the_data_gives_the_true_sizes():
