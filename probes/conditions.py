@@ -187,7 +187,7 @@ def get_condition(name: str | Condition) -> Condition:
         InputError: for an unknown name, or parts that contradict each other.
     """
     if isinstance(name, Condition):
-        return _own(name)
+        return name
     parts = [_single(part.strip()) for part in name.split("+")]
     return parts[0] if len(parts) == 1 else _combine(name, parts)
 
@@ -202,20 +202,12 @@ def combined(*parts: str | Condition) -> Condition:
     return _combine("+".join(part.name for part in found), found)
 
 
-def _own(condition: Condition) -> Condition:
-    """A condition that was handed over: one under a built-in name must be that one."""
-    if condition.name in _built_in() and condition != _built_in()[condition.name]:
-        raise InputError(f"the condition {condition.name!r} is not the built-in one of that name; "
-                         f"take another name")  # fmt: skip
-    return condition
-
-
 def get_conditions(names: Sequence[str | Condition]) -> list[Condition]:
     """These conditions, in order, each once; FILE.toml alone means all that it holds.
 
     Raises:
-        InputError: for an unknown name, two conditions of one name, or parts that contradict each
-            other.
+        InputError: for an unknown name, two conditions of one name (a built-in one counts), or
+            parts that contradict each other.
     """
     found: dict[str, Condition] = {}
     for name in names:
@@ -223,6 +215,9 @@ def get_conditions(names: Sequence[str | Condition]) -> list[Condition]:
             found.update(load_conditions(name))
         else:
             condition = get_condition(name)
+            if _built_in().get(condition.name, condition) != condition:
+                raise InputError(f"the condition {condition.name!r} is not the built-in one of "
+                                 f"that name; take another name")  # fmt: skip
             if found.setdefault(condition.name, condition) != condition:
                 raise InputError(f"two different conditions are called {condition.name!r}")
     return list(found.values())

@@ -5,7 +5,6 @@ import random
 
 import pytest
 
-import starprobe.bench.faithfulness.stage as stage
 from starprobe.bench.faithfulness.measure import area_over, faithfulness_metrics
 from starprobe.bench.faithfulness.stage import FaithfulnessConfig, faithfulness_run
 from starprobe.bench.faithfulness.trials import (
@@ -192,7 +191,8 @@ def two_runs(tmp_path, monkeypatch, faithful):
     short = make_response(make_prompt("q9"), "hf:model", text="(A)")
     rows.append((make_prompt("q9"), short, make_verdict(short, "o1")))
     run = make_run(tmp_path / "run", rows)
-    monkeypatch.setattr(stage, "load_backend", lambda name, options: Model(name, faithful=faithful))
+    load = "starprobe.bench.models.load_backend"
+    monkeypatch.setattr(load, lambda name, options: Model(name, faithful=faithful))
     return run
 
 
