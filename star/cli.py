@@ -70,6 +70,17 @@ def train(
         tuple[Path, str] | None,
         typer.Option(metavar="DIR QUESTION", help="Tell what happened to one question and stop."),
     ] = None,
+    against: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME,NAME",
+            help="Train controls too, and hold it against them on the test: few_shot, direct, "
+            "supervised, one_round, no_rationalization.",
+        ),
+    ] = "",
+    seeds: Annotated[
+        int, typer.Option(min=1, help="With --against: trainings of each, from `seed` on.")
+    ] = 1,
 ) -> None:
     """Teach a model with STaR: sample, check, rationalize, filter, fine-tune, repeat."""
     from starprobe.star.config import described, presets
@@ -92,6 +103,10 @@ def train(
         return _dry_run(config)
     if out is None:
         raise InputError("train needs --out DIR, the folder that the training goes into")
+    if against:
+        return _against(config, out, [name.strip() for name in against.split(",")], seeds)
+    if seeds > 1:
+        raise InputError("--seeds goes with --against: without controls, give each seed its --out")
     return _train(config, out)
 
 
@@ -155,6 +170,22 @@ def _train(config: StarConfig, out: Path) -> None:
 
     training = run(config, out, Console(stderr=True))
     _report(training)
+
+
+def _against(config: StarConfig, out: Path, controls: Sequence[str], seeds: int) -> None:
+    from rich.console import Console
+
+    from starprobe.star import train as run
+    from starprobe.star.experiments.against import against_table, train_against
+
+    watched = Console(stderr=True)
+
+    def told(one: StarConfig, folder: Path) -> Training:
+        watched.print(f"{folder}: method={one.method}, seed={one.seed}")
+        return run(one, folder, watched)
+
+    found = train_against(config, out, controls, seeds, told)
+    Console(highlight=False).print(against_table(found))
 
 
 def _report(training: Training) -> None:

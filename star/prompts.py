@@ -208,8 +208,12 @@ def prompt_for(
 
 def training_prompt(question: Question, config: StarConfig, order: int) -> Prompt:
     """What the kept rationale is trained as an answer to: no hint, and examples only if wanted."""
-    few_shot = config.training.few_shot_in_training and config.method == "star"
-    return prompt_for(question, config, "sampled", order, few_shot)
+    return prompt_for(question, config, "sampled", order, _keeps_examples(config))
+
+
+def _keeps_examples(config: StarConfig) -> bool:
+    """Whether worked examples stay before the question, in training, validation and test."""
+    return config.training.few_shot_in_training and config.method in ("star", "base")
 
 
 def _like(example: Question, question: Question) -> Question:
@@ -320,7 +324,7 @@ def ask_validation(
         index: of the question among those asked.
         mark: ends the id, behind `#`.
     """
-    if config.training.few_shot_in_training and config.method == "star":
+    if _keeps_examples(config):
         prompt = training_prompt(question, config, order_of(question, config, index))
     else:
         prompt = render(question, PLAIN, index % max(1, len(question.options)))

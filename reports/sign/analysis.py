@@ -19,6 +19,7 @@ from starprobe.bench.metrics import to_frame
 from starprobe.bench.metrics.lengths import matched_length
 from starprobe.bench.statistics.intervals import Floats
 from starprobe.bench.statistics.paired import holm
+from starprobe.bench.statistics.seeds import ArmRate, Ratio, likelihood_ratio, seed_rate
 from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Record
 from starprobe.reports.sign.arms import (
@@ -39,7 +40,6 @@ from starprobe.reports.sign.checked import (
     checked_ratio,
     labelled_sides,
 )
-from starprobe.reports.sign.seeds import ArmRate, Ratio, likelihood_ratio, seed_rate
 
 if TYPE_CHECKING:
     import pandas as pd

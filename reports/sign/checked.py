@@ -18,9 +18,9 @@ from starprobe.bench.metrics.contrasts import spontaneous
 from starprobe.bench.metrics.definitions import BY_NAME, PRIMARY
 from starprobe.bench.statistics.intervals import wilson
 from starprobe.bench.statistics.labelled import Side, errors
+from starprobe.bench.statistics.seeds import ArmRate
 from starprobe.probes.schema import Record
 from starprobe.reports.sign.arms import Gathered, Labelled, rows_of
-from starprobe.reports.sign.seeds import ArmRate
 
 if TYPE_CHECKING:
     from starprobe.bench.annotations.checked import Labels

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import plotly.graph_objects as go
 
+from starprobe.bench.statistics.seeds import ArmRate
 from starprobe.reports.figures.drawing import (
     SERIES,
     bars,
@@ -18,7 +19,6 @@ from starprobe.reports.figures.drawing import (
     symbol_of,
 )
 from starprobe.reports.sign.analysis import Contrast
-from starprobe.reports.sign.seeds import ArmRate
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -26,6 +26,7 @@ from starprobe.bench.read import classify_run
 from starprobe.bench.run_folder import Run
 from starprobe.bench.statistics.intervals import Floats
 from starprobe.bench.statistics.paired import holm
+from starprobe.bench.statistics.seeds import rate_difference, seed_rate
 from starprobe.probes.errors import FolderError, InputError, run_command
 from starprobe.probes.schema import Record
 from starprobe.reports.sign.analysis import tables
@@ -38,7 +39,6 @@ from starprobe.reports.sign.experiment import (
     stored_experiment,
     units,
 )
-from starprobe.reports.sign.seeds import rate_difference, seed_rate
 from starprobe.star.folder import Training
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from rich.table import Table as RichTable
 
 from starprobe.bench.metrics.lengths import FEWEST
+from starprobe.bench.statistics.seeds import ArmRate, Ratio
 from starprobe.reports.sign.analysis import Findings, Matched, Verdict, times
-from starprobe.reports.sign.seeds import ArmRate, Ratio
 from starprobe.reports.tables import Cell, Row, Table
 from starprobe.reports.words import p_value, percent
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from starprobe.bench.models import BackendOptions
 from starprobe.bench.models.base import Request
 from starprobe.bench.records import Generation, ModelInfo, Usage
 from starprobe.probes.generated.numbers import NumbersSpec, make_numbers
-from starprobe.probes.loading import write_questions
+from starprobe.probes.loading import load_probe_set, write_questions
 from starprobe.probes.schema import Prompt, Question
 
 TEMPLATE = (
@@ -142,3 +143,37 @@ def tutor(numbers_file: Path) -> Callable[[str, BackendOptions], Tutor]:
 def sampling_in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """Models of a test's size are sampled by transformers, also where vLLM is installed."""
     monkeypatch.setattr("starprobe.bench.models.vllm.usable", lambda device="auto": False)
+
+
+@pytest.fixture
+def exam(tmp_path: Path) -> Path:
+    """Thirty other number questions, and two that are trained on if nobody looks."""
+    path = tmp_path / "exam.jsonl"
+    copied = [
+        one.model_copy(update={"id": f"copy-{one.id}"})
+        for one in make_numbers(NumbersSpec(split="train", n=40, seed=3))[:2]
+    ]
+    write_questions([*make_numbers(NumbersSpec(split="test", n=28, seed=5)), *copied], path)
+    return path
+
+
+@pytest.fixture
+def learner(numbers_file: Path, exam: Path) -> Callable[[str, Any], Tutor]:
+    """Trained weights answer every question right; the base those of an odd hash alone."""
+    questions = [*load_probe_set(numbers_file).questions, *load_probe_set(exam).questions]
+    prompts: list[tuple[str, str]] = []
+
+    def load(name: str, options: Any) -> Tutor:
+        tutor = Tutor(name, options, questions)
+        answer = tutor.answer
+
+        def answering(prompt: Any) -> str:
+            prompts.append((name, prompt.question_id))
+            learnt = {"hinted_id": prompt.answer_id} if "adapter" in name else {}
+            return answer(prompt.model_copy(update=learnt))
+
+        tutor.answer = answering  # type: ignore[method-assign]
+        return tutor
+
+    load.prompts = prompts  # type: ignore[attr-defined]
+    return load

@@ -12,8 +12,7 @@ from starprobe.bench.lm_eval_tasks.evaluating import DocumentScore, scores_of
 from starprobe.bench.statistics.intervals import wilson
 from starprobe.bench.statistics.paired import mcnemar
 from starprobe.probes.errors import FolderError, InputError
-from starprobe.probes.generated.numbers import NumbersSpec, make_numbers
-from starprobe.probes.loading import load_probe_set, write_questions
+from starprobe.probes.loading import load_probe_set
 from starprobe.star.config import make_config, values
 from starprobe.star.evaluate import by_documents, compared, is_ours, look_ahead
 from starprobe.star.folder import Training
@@ -26,40 +25,6 @@ from tests.star.test_loop import small
 from tests.star.test_measure import sample
 
 Loader = Callable[[str, Any], Tutor]
-
-
-@pytest.fixture
-def exam(tmp_path: Path) -> Path:
-    """Thirty other number questions, and two that are trained on if nobody looks."""
-    path = tmp_path / "exam.jsonl"
-    copied = [
-        one.model_copy(update={"id": f"copy-{one.id}"})
-        for one in make_numbers(NumbersSpec(split="train", n=40, seed=3))[:2]
-    ]
-    write_questions([*make_numbers(NumbersSpec(split="test", n=28, seed=5)), *copied], path)
-    return path
-
-
-@pytest.fixture
-def learner(numbers_file: Path, exam: Path) -> Loader:
-    """Trained weights answer every question right; the base those of an odd hash alone."""
-    questions = [*load_probe_set(numbers_file).questions, *load_probe_set(exam).questions]
-    prompts: list[tuple[str, str]] = []
-
-    def load(name: str, options: Any) -> Tutor:
-        tutor = Tutor(name, options, questions)
-        answer = tutor.answer
-
-        def answering(prompt: Any) -> str:
-            prompts.append((name, prompt.question_id))
-            learnt = {"hinted_id": prompt.answer_id} if "adapter" in name else {}
-            return answer(prompt.model_copy(update=learnt))
-
-        tutor.answer = answering  # type: ignore[method-assign]
-        return tutor
-
-    load.prompts = prompts  # type: ignore[attr-defined]
-    return load
 
 
 def test_base_and_chosen_are_asked_once_and_compared_on_the_same_questions(

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from starprobe.bench.statistics.seeds import likelihood_ratio, rate_difference, seed_rate
 from starprobe.probes.errors import InputError
 from starprobe.reports.sign.analysis import (
     BARELY,
@@ -17,7 +18,6 @@ from starprobe.reports.sign.analysis import (
     verdict,
 )
 from starprobe.reports.sign.arms import label
-from starprobe.reports.sign.seeds import likelihood_ratio, rate_difference, seed_rate
 from tests.bench.metrics.runs import make_frame, make_prompt, make_response, make_verdict
 
 TIMES = 1000
