@@ -28,6 +28,7 @@ from starprobe.bench.metrics.definitions import (
     all_metrics,
     numbers,
 )
+from starprobe.bench.metrics.factors import factor_effects
 from starprobe.bench.metrics.measure import estimate, measure, measure_sets, split
 from starprobe.bench.records import Comparison, Metric, NotApplicable, Standing
 from starprobe.bench.run_folder import Run, chosen_reader
@@ -104,6 +105,8 @@ class MetricsFile(Record):
     """Question set -> its headline metrics, where the run asks several."""
     contrasts: dict[str, tuple[Comparison, ...]] = Field(default_factory=dict)
     """Reader's name -> each condition against its twin, each order against the first."""
+    factors: dict[str, tuple[Comparison, ...]] = Field(default_factory=dict)
+    """Reader's name -> each level of a design's factors against the first; see `factor_effects`."""
     models: tuple[Comparison, ...] = ()
     """Each two models on the same questions."""
     standings: tuple[Standing, ...] = ()
@@ -219,6 +222,7 @@ def measure_run(
         readers={name: tuple(measure(table, own)) for name, table in frames.items()},
         sets={name: tuple(rows) for name, rows in measure_sets(frames[chosen]).items()},
         contrasts={name: tuple(contrasts(table)) for name, table in frames.items()},
+        factors={name: tuple(factor_effects(table)) for name, table in frames.items()},
         models=tuple(between_models(frames[chosen])),
         standings=tuple(standings(frames[chosen])),
         agreement=tuple(reader_agreement(frames)),

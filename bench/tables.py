@@ -116,6 +116,9 @@ def tables(
             if not wanted.metrics and found.contrasts.get(name):
                 rows = found.contrasts[name]
                 yield _contrasts(f"Conditions of one model, as read by {name}", rows, short)
+            if not wanted.metrics and found.factors.get(name):
+                rows = found.factors[name]
+                yield _contrasts(f"Factors of the design, as read by {name}", rows, short)
     if found.sets and (wanted.readers or (found.reader,)) == (found.reader,):
         yield from _sets(found, wanted, short)
     if found.agreement and not wanted.metrics:

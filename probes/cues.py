@@ -3,7 +3,7 @@
 The guesser sees lengths, places, words shared with the stem, numbers and the like, never what an
 option means. It learns from all questions of a set but one which features right options have, and
 guesses that one: a set without cues leaves it at chance. (Gururangan et al. 2018, arXiv 1803.02324,
-section 3, show such cues in sets that people wrote.)
+show such cues in sets that people wrote.)
 """
 
 from __future__ import annotations

@@ -97,7 +97,7 @@ def answered_openly(text: str, accepted: Iterable[str], wrong: Iterable[str] = (
     Right where an accepted text stands in it as whole words, or its last number is an accepted
     number, and none of the wrong ones does; wrong the other way round. With both, what stands in
     the last sentence that states an answer counts. Text is compared as `probes.checks.normalise`
-    makes it, without articles (Rajpurkar et al. 2016, arXiv 1606.05250, section 6.1; accepted
+    makes it, without articles (Rajpurkar et al. 2016, arXiv 1606.05250; accepted
     aliases: Joshi et al. 2017, arXiv 1705.03551).
     """
     good, bad = [_plain(one) for one in accepted], [_plain(one) for one in wrong]
