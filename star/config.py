@@ -42,6 +42,12 @@ class SamplingSettings(Record):
     """How the model is asked for rationales."""
 
     samples: int = Field(4, ge=1, description="Samples of a question and iteration.")
+    enough: int | None = Field(
+        None,
+        ge=1,
+        description="Right samples of a question after which no more of it are drawn: samples are "
+        "then drawn in turns of one a question; None draws all at once.",
+    )
     temperature: float = Field(0.8, ge=0, description="0 is greedy.")
     top_p: float = Field(0.95, gt=0, le=1, description="Nucleus of the sampling.")
     max_tokens: int = Field(256, ge=1, description="Tokens of a rationale at most.")

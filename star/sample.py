@@ -7,6 +7,7 @@ asked, win rate), of whose heads only as many are put back as the model is stron
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -99,7 +100,7 @@ def gather(work: Work, iteration: Iteration, phases: Phases) -> tuple[list[Sampl
         return [], []
     if not iteration.has("samples.jsonl"):
         with phases.timed("sampling") as count:
-            rows = work.generate(iteration, "samples", ask_all(work, iteration.number))
+            rows = drawn(work, iteration)
             count(rows)
         reads = work.reads(rows)
         kept = apply_filters(
@@ -120,6 +121,24 @@ def gather(work: Work, iteration: Iteration, phases: Phases) -> tuple[list[Sampl
             kept = drop_unsupported(work, iteration, kept, phases)
         iteration.write("rationalized.jsonl", kept)
     return samples, iteration.rationalized()
+
+
+def drawn(work: Work, iteration: Iteration) -> list[Generated]:
+    """The samples of an iteration: all at once, or until a question has enough right ones."""
+    asked, enough = ask_all(work, iteration.number), work.config.sampling.enough
+    if enough is None:
+        return work.generate(iteration, "samples", asked)
+    rows: list[Generated] = []
+    right = Counter[str]()
+    for turn in range(work.config.sampling.samples):
+        wanted = [
+            pair for pair in asked if pair[0].repeat == turn and right[pair[0].question_id] < enough
+        ]
+        if wanted:
+            made = work.generate(iteration, "samples", wanted)
+            right.update(one.row.question_id for one in work.reads(made) if one.correct)
+            rows += made
+    return rows
 
 
 def asked_again(

@@ -132,6 +132,48 @@ def test_a_loop_stopped_while_it_samples_goes_on_to_the_same_rows(
     assert first.training.losses == second.training.losses
 
 
+def test_a_training_stopped_in_its_second_round_goes_on_under_another_path(
+    tiny_model: Path, numbers_file: Path, tutor: Any, tmp_path: Path
+) -> None:
+    config = small(tiny_model, numbers_file)
+    whole = train(config, tmp_path / "whole", load=tutor)
+    left = [10]  # Of the first round's weights: four validation questions come first.
+
+    def mortal(name: str, options: Any) -> Any:
+        backend = tutor(name, options)
+        answer = backend.answer
+
+        def answer_or_die(prompt: Any) -> str:
+            left[0] -= "adapter" in name
+            if left[0] == 0:
+                raise Killed
+            return str(answer(prompt))
+
+        backend.answer = answer_or_die
+        return backend
+
+    with pytest.raises(Killed):
+        train(config, tmp_path / "cut", load=mortal)
+    assert 0 < len(Training(tmp_path / "cut").iteration(2).raw("samples")) < 20
+    (tmp_path / "cut").rename(tmp_path / "elsewhere")
+    resumed = train(config, tmp_path / "elsewhere", load=tutor)
+    assert resumed.iteration(2).train_rows() == whole.iteration(2).train_rows()
+    first, second = (one.iterations()[2].training for one in (resumed, whole))
+    assert first is not None and second is not None and first.losses == second.losses
+
+
+def test_no_more_samples_of_a_question_are_drawn_once_enough_are_right(
+    tiny_model: Path, numbers_file: Path, tutor: Any, tmp_path: Path
+) -> None:
+    changes = {"samples": 3, "enough": 1, "iterations": 1}
+    training = train(small(tiny_model, numbers_file, **changes), tmp_path / "t", load=tutor)
+    drawn = Counter(one.question_id for one in training.samples(1))
+    right = {one.question_id for one in training.samples(1) if one.correct}
+    assert {drawn[name] for name in right} == {1}
+    assert {drawn[name] for name in drawn if name not in right} == {3}
+    assert 0 < len(right) < len(drawn) == 10
+
+
 def test_a_folder_of_another_configuration_is_refused_in_one_line(
     tiny_model: Path, numbers_file: Path, tutor: Any, tmp_path: Path
 ) -> None:
