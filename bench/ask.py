@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from asyncio import CancelledError
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing
@@ -212,6 +213,7 @@ def run(config: RunConfig, out: Path | str, console: Console | None = None) -> R
     probe_set, prompts = render_probes(config)
     out = Path(out)
     info = run_info(config, probe_set, prompts)
+    del probe_set  # Questions take as much memory as prompts.
     if not may_write(out):
         Run.create(out, info, prompts)  # Says what stands in the way.
     failures: list[UserError] = []
@@ -293,8 +295,12 @@ def ask_models(
     Raises:
         FolderError: a model was asked otherwise here before, and its questions would count twice.
     """
-    rows, wanted = folder.responses(), dict[str, Wanted]()
-    made_by = {(r.model, r.prompt_id, r.repeat): r.id for r in rows.values() if r.error is None}
+    wanted, made_by, paid = dict[str, Wanted](), dict[tuple[str, str, int], str](), 0.0
+    for row in folder.each_response():
+        paid += spent([row])
+        if row.error is None:
+            made_by[sys.intern(row.model), row.prompt_id, row.repeat] = row.id
+    there = dict.fromkeys(made_by.values())
     parts: dict[str, tuple[int, int]] = {}
     for backend in backends:
         info = backend.info()
@@ -311,7 +317,7 @@ def ask_models(
                     f"address, dtype, system prompt, --reasoning or --body), and its questions "
                     f"would count twice; name another --out folder"
                 )
-        done = sum(key in rows and rows[key].error is None for key in mine)
+        done = sum(key in there for key in mine)
         if done < len(mine):
             parts[info.name] = len(mine), done
         wanted |= mine
@@ -321,12 +327,12 @@ def ask_models(
         for backend in backends:
             if backend.info().name in parts:
                 listen(backend, watcher.of(backend.info().name), config.sampling)
-        make = partial(_answers, config, spent(rows.values()), watcher)
-        made = ask_missing(wanted, rows, make, writer.append, watcher, "asking")
+        make = partial(_answers, config, paid, watcher)
+        made = ask_missing(wanted, there, make, writer.append, watcher, "asking")
     # What a backend has learnt on the way, such as parameters that the service refuses.
     for backend in backends:
         note_model(folder, backend.info(), anew=backend.info().name in parts)
-    return len(made)
+    return made
 
 
 def listen(backend: Backend, line: Line, sampling: Sampling) -> None:
@@ -388,10 +394,11 @@ def ask_missing(
     watcher: Counting,
     phase: str,
     tolerated: float = 1.0,
-) -> list[Row]:
+) -> int:
     """The one loop of all that asks a model: makes what is missing and writes it as it comes.
 
-    What is there and did not fail is not made again; a kill loses nothing that was written.
+    What is there and did not fail is not made again; a kill loses nothing that was written. Gives
+    how many rows were written; none of them stays in memory.
 
     Args:
         wanted: id -> what is to be asked.
@@ -411,16 +418,15 @@ def ask_missing(
         for name, item in wanted.items()
         if name not in there or getattr(there[name], "error", None) is not None
     }
-    rows: list[Row] = []
     if not missing:
-        return rows
+        return 0
     watcher.start(phase, len(wanted), len(wanted) - len(missing))
-    failed: list[str] = []
+    written, failed = 0, list[str]()
     with closing(_closable(make(missing))) as made:
         try:
             for _, together in made:
                 append(together)
-                rows += together
+                written += len(together)
                 for row in together:
                     if isinstance(row, Generation):
                         watcher.made(row)
@@ -435,7 +441,7 @@ def ask_missing(
             f"{phase}: {len(failed)} of {len(missing)} requests failed ({failed[0]}); run the same "
             f"command again when that is cured: the others are kept"
         )
-    return rows
+    return written
 
 
 def _closable(rows: Iterator[Made]) -> Generator[Made, None, None]:

@@ -182,26 +182,32 @@ class Appender:
         self.close()
 
 
-def write_atomic(path: Path, content: str | bytes) -> None:
+def write_atomic(path: Path, content: str | bytes | Iterable[bytes]) -> None:
     """Replaces a file as a whole: after a kill there is the old one or the new one.
+
+    What comes in pieces is written piece by piece.
 
     Raises:
         FolderError: the disk is full or the folder cannot be written.
     """
-    data = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content
+    if isinstance(content, str):
+        content = content.encode("utf-8", "surrogatepass")
+    pieces = [content] if isinstance(content, bytes) else content
     temporary = ""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(handle, "wb") as file:
-            file.write(data)
+            file.writelines(pieces)
             file.flush()
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
-    except OSError as error:
+    except BaseException as error:
         if temporary:
             Path(temporary).unlink(missing_ok=True)
+        if not isinstance(error, OSError):
+            raise
         raise FolderError(_cannot_write(path, error)) from None
 
 
@@ -214,7 +220,7 @@ def write_json(path: Path, value: BaseModel | dict[str, Any] | list[Any]) -> Non
 
 def write_jsonl(path: Path, records: Iterable[BaseModel | dict[str, Any]]) -> None:
     """Replaces a JSON-lines file."""
-    write_atomic(path, b"".join(dump_line(record) for record in records))
+    write_atomic(path, (dump_line(record) for record in records))
 
 
 def _cut_torn_line(path: Path) -> None:

@@ -116,7 +116,9 @@ def render_probes(config: RunConfig) -> tuple[ProbeSet, list[Prompt]]:
         rendered = render_set(
             asked, list(config.conditions), config.orders, shuffle_seed=config.shuffle
         )
-        prompts += [prompt.model_copy(update={"probes": name}) for prompt in rendered]
+        for place, prompt in enumerate(rendered):
+            rendered[place] = prompt.model_copy(update={"probes": name})
+        prompts += rendered
     return join_sets(sets), prompts
 
 

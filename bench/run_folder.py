@@ -96,9 +96,12 @@ class Run:
                 f"{path} is not empty and holds no run ({strangers[0]} is in it); name another "
                 f"--out folder"
             )
-        write_jsonl(path / "prompts.jsonl", prompts)
+        asked = list(prompts)
+        write_jsonl(path / "prompts.jsonl", asked)
         write_json(path / "run.json", info)
-        return cls(path)
+        made = cls(path)
+        made._prompts = {prompt.id: prompt for prompt in asked} or None
+        return made
 
     def keep_objects(self, sets: Iterable[ProbeSet], conditions: Sequence[Condition]) -> None:
         """Writes down what was handed over as objects: `questions/NAME.jsonl`, `conditions.toml`.
@@ -119,26 +122,32 @@ class Run:
         Raises:
             FolderError: the run was made from other questions or with another sampling.
         """
-        old, there, new = self.info, self.prompts(), list(prompts)
+        old = self.info
         if old.sampling != info.sampling:
             raise FolderError(
                 f"{self.path} belongs to another run (its sampling: {old.sampling}; yours: "
                 f"{info.sampling}); name another --out folder, or repeat its command: {old.command}"
             )
-        merged = dict(there)
-        for prompt in new:
-            if merged.setdefault(prompt.id, prompt) != prompt:
+        new = {prompt.id: prompt for prompt in prompts}
+        there = self.each_prompt() if self._prompts is None else self._prompts.values()
+        merged: dict[str, Prompt] = {}
+        for prompt in there:
+            # What is equal stays in memory once.
+            if (same := new.get(prompt.id, prompt)) != prompt:
                 raise FolderError(
                     f"{self.path} holds another prompt under the id {prompt.id!r}: the condition, "
                     f"the question or its order was changed since; name another --out folder"
                 )
-        if old.probe_hash != info.probe_hash and not there.keys() <= {one.id for one in new}:
+            merged[prompt.id] = same
+        if old.probe_hash != info.probe_hash and not merged.keys() <= new.keys():
             raise FolderError(
                 f"{self.path} belongs to another run (its questions: {old.questions} of "
                 f"{old.probe_set}; yours: {info.questions} of {info.probe_set}): it takes in more "
                 f"questions where its own are asked with them, in all its conditions and orders; "
                 f"name another --out folder, or widen its command: {old.command}"
             )
+        held = len(merged)
+        merged |= new
         models = {model.name: model for model in (*old.models, *info.models)}
         self.info = info.model_copy(
             update={
@@ -150,9 +159,9 @@ class Run:
                 "created": old.created,
             }
         )
-        if len(merged) != len(there):
+        if len(merged) != held:
             write_jsonl(self.path / "prompts.jsonl", merged.values())
-            self._prompts = merged
+        self._prompts = merged
         if self.info != old:
             write_json(self.path / "run.json", self.info)
 

@@ -233,6 +233,10 @@ def generate_missing(
 
     wanted = {row.id: (row, request) for row, request in asked}
     with iteration.raw_writer(kind) as writer:
-        made = ask_missing(wanted, there, make, writer.append, watcher, kind, MAX_ERRORS)
-    there |= {row.id: row for row in made}
+
+        def keep(rows: Sequence[Generated]) -> None:
+            writer.append(rows)
+            there.update({row.id: row for row in rows})
+
+        ask_missing(wanted, dict(there), make, keep, watcher, kind, MAX_ERRORS)
     return [there[name] for name in wanted if name in there]

@@ -15,20 +15,24 @@ from typing import TypeVar
 Item = TypeVar("Item")
 CUT = 0.7
 """What is left of the requests under way where a server is crowded."""
+ACCIDENTS = 0.1
+"""Share of a round trip's requests that may be turned away without the server being crowded."""
 
 
 class Gate:
     """How many requests may be under way: additive increase, multiplicative decrease.
 
-    Starts at the most that the user allows; a crowded server (429, 503, 529) cuts the number, at
-    most once a round trip, and pauses everything for as long as Retry-After asks; every full round
-    of successes lets one more in again.
+    Starts at the most that the user allows; a crowded server, which turns away (429, 503, 529) more
+    than a tenth of a round, cuts the number, at most once a round trip; every full round of
+    successes lets one more in again. Retry-After pauses everything for as long as it asks.
     """
 
     def __init__(self, most: int) -> None:
         self.most = max(1, most)
         self.limit = float(self.most)
         self.under_way = 0
+        self._turned_away = 0.0
+        """Of about the last round."""
         self._last_cut = float("-inf")
         self._paused_until = float("-inf")
         self._changed = asyncio.Condition()
@@ -51,10 +55,11 @@ class Gate:
 
     def succeeded(self) -> None:
         """Lets a little more in."""
+        self._turned_away *= 1.0 - 1.0 / self.limit
         self.limit = min(float(self.most), self.limit + 1.0 / self.limit)
 
     def crowded(self, entered: float, pause_s: float) -> None:
-        """Cuts the number, unless it was cut since this request went in; pauses all.
+        """Cuts the number where many were turned away since it was last cut; pauses all.
 
         Args:
             entered: what `enter` gave to the request that was turned away.
@@ -62,8 +67,9 @@ class Gate:
         """
         now = time.monotonic()
         self._paused_until = max(self._paused_until, now + pause_s)
-        if entered > self._last_cut:
-            self._last_cut = now
+        self._turned_away += entered > self._last_cut
+        if self._turned_away >= ACCIDENTS * self.limit:
+            self._last_cut, self._turned_away = now, 0.0
             self.limit = max(1.0, self.limit * CUT)
 
 

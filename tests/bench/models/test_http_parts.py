@@ -79,6 +79,22 @@ def test_the_gate_cuts_once_a_round_trip_and_grows_back() -> None:
     assert asyncio.run(scene()) == [10.0, 7.0, 10.0]
 
 
+def test_few_that_are_turned_away_are_accidents_and_many_a_crowd() -> None:
+    async def scene(of_100: int) -> float:
+        gate = Gate(64)
+        for number in range(2000):
+            entered = await gate.enter()
+            if number % 100 < of_100:
+                gate.crowded(entered, 0.0)
+            else:
+                gate.succeeded()
+            await gate.leave()
+        return gate.limit
+
+    assert asyncio.run(scene(3)) == 64
+    assert asyncio.run(scene(30)) < 32
+
+
 @pytest.mark.parametrize(
     "body", [b"", b"[1]", b"\xff\xfe", b'{"a": 1', b'{"a": 1}{"a": 2}', b"null"]
 )
