@@ -14,7 +14,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
-from transformers import LogitsProcessor, LogitsProcessorList
+from transformers import (
+    LogitsProcessor,
+    LogitsProcessorList,
+    StoppingCriteriaList,
+    StopStringCriteria,
+)
 
 from starprobe.bench.models.base import BackendOptions, Request, sent_sampling
 from starprobe.bench.models.tokens import Codec, TooLong, prompt_ids
@@ -164,9 +169,6 @@ class HfBackend:
     def _batch(self, rows: Sequence[Row]) -> list[tuple[str, Generation]]:
         start, sampling = time.perf_counter(), rows[0].sampling
         input_ids, mask = self._padded([row.ids for row in rows])
-        kwargs: dict[str, Any] = {}
-        if sampling.stop:
-            kwargs = {"stop_strings": list(sampling.stop), "tokenizer": self.tokenizer}
         steps = LogitsProcessorList()
         if sampling.temperature > 0:
             steps.append(RowSampler([row.sampling.seed for row in rows], sampling))
@@ -183,7 +185,7 @@ class HfBackend:
             eos_token_id=self.codec.ends,
             pad_token_id=self.tokenizer.pad_token_id,
             logits_processor=steps,
-            **kwargs,
+            stopping_criteria=self._stops(sampling.stop),
         )
         elapsed = round(time.perf_counter() - start, 4)
         made = []
@@ -199,6 +201,16 @@ class HfBackend:
             )
             made.append((row.id, generation))
         return made
+
+    def _stops(self, stop: Sequence[str]) -> StoppingCriteriaList:
+        """What ends a response at these strings, besides the cut that is made of it afterwards."""
+        if not stop:
+            return StoppingCriteriaList()
+        try:
+            return StoppingCriteriaList([StopStringCriteria(self.tokenizer, list(stop))])
+        except ValueError:
+            # It tries a tokenizer out with letters, which one of digits, say, does not have.
+            return StoppingCriteriaList()
 
     def _tail(self, text: str) -> list[int]:
         ids: list[int] = list(self.tokenizer(text, add_special_tokens=False)["input_ids"])

@@ -106,6 +106,28 @@ def test_a_stop_string_ends_a_response_and_is_not_part_of_it(backend) -> None:
     assert whole.finish_reason == "length"
 
 
+def test_a_tokenizer_that_writes_no_letters_is_stopped_by_the_cut_alone(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import PreTrainedTokenizerFast
+
+    shutil.copytree(tiny_model, tmp_path / "digits")
+    vocabulary = {
+        token: place for place, token in enumerate(["<s>", "</s>", "<pad>", *"0123456789"])
+    }
+    made = Tokenizer(models.WordLevel(vocabulary, unk_token="0"))
+    made.pre_tokenizer = pre_tokenizers.Split("", "isolated")
+    PreTrainedTokenizerFast(
+        tokenizer_object=made, bos_token="<s>", eos_token="</s>", pad_token="<pad>"
+    ).save_pretrained(tmp_path / "digits")
+    (tmp_path / "digits" / "chat_template.jinja").unlink()
+    loaded = load_backend(f"hf:{tmp_path / 'digits'}", BackendOptions())
+    said = dict(loaded.generate([ask("12", stop=("a b",))]))["q"]
+    loaded.close()
+    assert said.error is None and said.finish_reason in ("length", "stop")
+
+
 def test_padding_after_a_stop_string_is_not_counted(backend) -> None:
     codec = backend.codec
     said = prompt_ids(backend.tokenizer, "word END")
