@@ -35,7 +35,7 @@ class BatteryConfig(Record):
     models: Models
     suite: str = "battery"
     judges: Models = ()
-    rewards: tuple[str, ...] = ()
+    rewards: Models = ()
     rubric: str = "right"
     judged: int = 10
     """Responses that each judge and reward model is shown, drawn by the seed."""

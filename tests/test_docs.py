@@ -1,4 +1,4 @@
-"""The documentation: its site builds without a warning, and its commands run or are parsed."""
+"""The documentation: its site builds without a warning, its commands run, transcripts hold."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from starprobe.cli import app
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
-SHELL = ("sh", "console")  # A console block shows what was printed: parsed, not run.
+SHELL = ("sh", "console")
 BLOCK = re.compile(r"(?:<!-- (.+?) -->\n)?^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -82,6 +82,56 @@ def test_what_a_page_says_to_type_runs_as_it_stands(page: Path, tmp_path: Path) 
 @pytest.mark.parametrize("page", RUN_SLOW, ids=lambda page: page.stem)
 def test_what_takes_longer_runs_too(page: Path, tmp_path: Path) -> None:
     run_page(page, tmp_path, slow=True)
+
+
+def transcripts(text: str) -> Iterator[tuple[str, list[str]]]:
+    """Each command of a console block, and the lines that it is shown to print."""
+    for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+        command, *shown = part.splitlines()
+        yield command.replace("MODEL", "scripted:direct"), [line for line in shown if line.strip()]
+
+
+def words_of(line: str) -> str:
+    """What a line says, whatever draws the table around it."""
+    return " ".join(re.sub(r"[|│┃]", " ", line).split())
+
+
+def run_transcripts(page: Path, folder: Path, mark: str) -> None:
+    """Runs the console blocks of a page: every line that they show is printed."""
+    (folder / "examples").symlink_to(ROOT / "examples")
+    for command, shown in (
+        one for text in told(page, ("console",), mark) for one in transcripts(text)
+    ):
+        done = subprocess.run(
+            ["bash", "-c", command],
+            cwd=folder,
+            env={
+                **os.environ,
+                "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+                "COLUMNS": "220",
+            },
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, f"{command}: {done.stderr[-2000:]}"
+        printed = "\n".join(map(words_of, (done.stdout + done.stderr).splitlines()))
+        missing = [line for line in shown if words_of(line) not in printed]
+        assert not missing, f"{page.name}: {command} prints no line {missing[0]!r}"
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if told(page, ("console",), "")], ids=lambda page: page.stem
+)
+def test_what_a_transcript_shows_is_what_is_printed(page: Path, tmp_path: Path) -> None:
+    run_transcripts(page, tmp_path, "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if told(page, ("console",), "slow")], ids=lambda page: page.stem
+)
+def test_what_a_slow_transcript_shows_is_what_is_printed(page: Path, tmp_path: Path) -> None:
+    run_transcripts(page, tmp_path, "slow")
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)

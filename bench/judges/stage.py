@@ -48,7 +48,7 @@ class JudgeConfig(Record):
     """Who judges what."""
 
     judges: Models = ()
-    rewards: tuple[str, ...] = ()
+    rewards: Models = ()
     rubric: str = "right"
     limit: int | None = None
     """Only so many responses (or pairs in both orders), drawn by the seed."""
@@ -124,12 +124,9 @@ def ask_judges(config: JudgeConfig, rubric: Rubric, cases: Sequence[Case]) -> It
 def ask_rewards(config: JudgeConfig, cases: Sequence[Case]) -> Iterator[Asked]:
     """As `ask_judges`, for the `rewards` of the configuration."""
     for name in config.rewards:
-        backend = load_reward(name, config.options)
-        try:
-            named = named_cases(backend.info(), ASKED, cases)
-            yield Asked(name, named, lambda left: _each(reward(backend, left)))  # noqa: B023
-        finally:
-            backend.close()
+        with opened(name, config.options, load_reward) as backend:
+            named, told = named_cases(backend.info(), ASKED, cases), name_of(name)
+            yield Asked(told, named, lambda left: _each(reward(backend, left)))
 
 
 def _each(made: Iterator[Judgement]) -> Iterator[tuple[str, list[Judgement]]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from typing import Any, cast
@@ -75,13 +75,22 @@ def load_backend(model: str | Backend, options: BackendOptions | None = None) ->
 
 
 @contextmanager
-def opened(model: str | Backend, options: BackendOptions | None = None) -> Iterator[Backend]:
+def opened(
+    model: str | Backend,
+    options: BackendOptions | None = None,
+    load: Callable[[str, BackendOptions | None], Backend] | None = None,
+) -> Iterator[Backend]:
     """The backend that serves a model, closed afterwards; one that was handed over stays open.
 
+    Args:
+        model: a name, or a backend.
+        options: how it is to run.
+        load: what makes a backend of a name; by default `load_backend`.
+
     Raises:
-        InputError, MissingError: as `load_backend`.
+        InputError, MissingError: as `load` does.
     """
-    backend = load_backend(model, options)
+    backend = model if not isinstance(model, str) else (load or load_backend)(model, options)
     try:
         yield backend
     finally:
