@@ -46,6 +46,15 @@ def tested_panels(tested: Exam) -> Iterator[Panel]:
         curves.tested_curve(tested),
         curves.tested_curve_table(tested),
     )._replace(rows=False)
+    tiers = curves.tier_curve_table(tested)
+    if len(tiers):
+        yield Panel(
+            "training-tiers",
+            "The test by how hard a question is",
+            "Right answers to the same questions, a line a tier, with 95\u202f% intervals.",
+            curves.tier_curve(tested),
+            tiers,
+        )._replace(rows=False)
 
 
 def training_panels(iterations: Sequence[IterationMetrics]) -> Iterator[Panel]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -28,13 +28,14 @@ from starprobe.bench.run_config import RunConfig
 from starprobe.bench.run_folder import Run
 from starprobe.bench.statistics.paired import paired_mean, paired_rate
 from starprobe.probes.loading import load_probe_set
+from starprobe.probes.schema import Question
 from starprobe.probes.sets import find_built_in
 from starprobe.star.config import StarConfig
 from starprobe.star.filters import decide
 from starprobe.star.folder import Iteration, Phases, records
-from starprobe.star.measure import answered_numbers
+from starprobe.star.measure import answered_numbers, share
 from starprobe.star.prompts import PLAIN, ask_validation
-from starprobe.star.records import Exam, Forgetting, Sample, Scored
+from starprobe.star.records import Exam, Forgetting, Interval, Sample, Scored
 from starprobe.star.tuning.weights import on_cpu
 from starprobe.star.work import Work, base_weights, generate_missing
 
@@ -88,7 +89,11 @@ def take_test(work: Work) -> None:
         hash=test.hash,
         best=best,
         scored=tuple(
-            Scored(iteration=number, **answered_numbers(samples, questions))
+            Scored(
+                iteration=number,
+                by_tier=by_tier(samples, questions),
+                **answered_numbers(samples, questions),
+            )
             for number, samples in asked.items()
         ),
         comparisons=compared(asked[0], asked[best], names) if best else (),
@@ -112,6 +117,18 @@ def ask_of(work: Work, iteration: Iteration) -> list[Sample]:
         reads = [work.read(row, questions[row.question_id]) for row in rows]
         iteration.write("test.jsonl", [decide(one, ()) for one in reads])
     return iteration.test()
+
+
+def by_tier(samples: Sequence[Sample], questions: Mapping[str, Question]) -> dict[str, Interval]:
+    """Right answers among the questions of each tier, by name; empty for one tier."""
+    found: dict[str, list[bool]] = {}
+    for one in samples:
+        told = questions[one.question_id].metadata
+        name = told.get("tier", f"{told['digits']} digits" if "digits" in told else None)
+        if name is not None:
+            found.setdefault(str(name), []).append(one.correct is True)
+    named = sorted(found.items()) if len(found) > 1 else ()
+    return {name: share(sum(right), len(right)) for name, right in named}
 
 
 def gain_over(

@@ -192,6 +192,8 @@ class Scored(Answered):
 
     iteration: int
     """Whose weights; 0 is the base."""
+    by_tier: dict[str, Interval] = Field(default_factory=dict)
+    """Tier of the questions (their `tier`, else their `digits`) -> right; empty for one tier."""
 
 
 class Exam(Record):

@@ -77,6 +77,25 @@ def tested_curve_table(tested: Exam) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["iteration", "curve", "value", "low", "high", "n", "chosen"])
 
 
+def tier_curve_table(tested: Exam) -> pd.DataFrame:
+    """Right answers to the test questions of each tier with intervals, by iteration."""
+    import pandas as pd
+
+    rows = [
+        {"iteration": one.iteration, "curve": name, **found.model_dump()}
+        for one in sorted(tested.scored, key=lambda one: one.iteration)
+        for name, found in one.by_tier.items()
+    ]
+    return pd.DataFrame(rows, columns=["iteration", "curve", "value", "low", "high", "n"])
+
+
+def tier_curve(tested: Exam) -> go.Figure:
+    """A line for each tier of the test questions, with intervals."""
+    table = tier_curve_table(tested)
+    words = {str(name): str(name) for name in table["curve"].drop_duplicates()}
+    return _curves(table, words, frozenset(words))
+
+
 def tested_curve(tested: Exam) -> go.Figure:
     """Lines by iteration on the test questions, with intervals."""
     words = {**CURVES, "answered": "gives an answer"}

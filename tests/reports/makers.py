@@ -300,7 +300,8 @@ def make_training(path: Path) -> Path:
 def _tested() -> Exam:
     def scored(iteration: int, right: int) -> Scored:
         accuracy = Interval(value=right / 40, low=(right - 2) / 40, high=(right + 2) / 40, n=40)
-        return Scored(iteration=iteration, accuracy=accuracy, answered=accuracy)
+        tiers = {"easy": accuracy, "hard": Interval(value=0.0, low=0.0, high=0.1, n=20)}
+        return Scored(iteration=iteration, accuracy=accuracy, answered=accuracy, by_tier=tiers)
 
     row = Comparison(
         metric="accuracy", kind="rate", model_before="scripted:eager", condition="plain",

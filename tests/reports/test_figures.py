@@ -208,7 +208,9 @@ def test_a_training_is_told_by_its_folder(training_folder: Path, tmp_path: Path)
         "training-questions",
         "training-loss",
         "training-test",
+        "training-tiers",
     }
+    assert list(tables["training-tiers"]["curve"]) == ["easy", "hard", "easy", "hard"]
     assert list(tables["training-test"]["value"]) == [0.2, 0.2, 0.5, 0.5]
     assert list(tables["training-test"]["chosen"]) == [False, False, True, True]
     assert "right: +30.0 points (+10.0 to +45.0); 14 of 40 questions gained, 2 lost" in story.lede

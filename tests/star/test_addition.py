@@ -98,6 +98,11 @@ def test_the_experiment_runs_from_the_seed_to_the_table(tiny_model: Path, tmp_pa
     lines = list(table(found))
     assert lines[2].startswith("| seeded base | ") and lines[3].startswith("| direct, 1 | ")
     assert lines[-1].startswith("| gold, 1 | ") and len(lines) == 5
+    tested = found["gold"].tested()
+    assert tested is not None
+    tiers = tested.of(1).by_tier
+    assert list(tiers) == [f"{number} digits" for number in (1, 2, 3, 4, 5, 6)]
+    assert tiers["3 digits"].n == 2 and tested.of(1).accuracy.n == 12  # type: ignore[union-attr]
     gold = found["gold"].iteration(1).train_rows()
     assert len(gold) == 15 and all("The answer is" in row.completion for row in gold)
     assert not any("(The answer" in row.prompt for row in gold)
