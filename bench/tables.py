@@ -216,7 +216,7 @@ def _sets(found: MetricsFile, wanted: Wanted, short: Mapping[str, str]) -> Itera
 
 def _contrasts(title: str, rows: Sequence[Comparison], short: Mapping[str, str]) -> Table:
     table = Table(title=title, title_justify="left")
-    for column in ("model", "conditions", "metric", "difference", "p (Holm)", "n"):
+    for column in ("model", "conditions", "metric", "difference", "p (adjusted)", "n"):
         table.add_column(column, overflow="fold")
     for row in rows:
         if row.difference is not None:

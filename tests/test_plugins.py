@@ -19,6 +19,8 @@ from starprobe import (
     Sampling,
     ask,
     classify_run,
+    compare,
+    frame,
     load_probe_set,
     make_prompt,
 )
@@ -121,6 +123,16 @@ def test_objects_go_where_names_go_and_the_stored_command_asks_the_same_again(
     classify_run(run, parrots.ShoutReader())
     (asked,) = ask(make_prompt(birds.questions[0], parrots.POLITELY), [polly], Sampling())
     assert asked.response is not None and "kind" in asked.prompt.text
+    rows = frame(run, "shouts", texts=True)
+    sides = [
+        rows[rows["condition"] == name].assign(condition="any") for name in ("plain", "politely")
+    ]
+    (told, *_) = compare(*sides, [parrots.EXCLAMATIONS])
+    assert (told.metric, told.model_before, told.difference) == (
+        "exclamations",
+        "parrot:polly",
+        0.0,
+    )
     # What was handed over stands in the folder, and the command there gives the same prompts.
     words = shlex.split(run.info.command.replace("DIR/", f"{run.path}/"))
     again = tmp_path / "again"

@@ -74,7 +74,7 @@ class Comparisons(list[Comparison]):
 
 
 def compare(
-    before: pd.DataFrame, after: pd.DataFrame, metrics: Sequence[str] = DEFAULT
+    before: pd.DataFrame, after: pd.DataFrame, metrics: Sequence[str | Definition] = DEFAULT
 ) -> Comparisons:
     """A row for each metric and condition that both frames have, with its verdict.
 
@@ -87,13 +87,14 @@ def compare(
     Args:
         before: from `frame`.
         after: the same of the other run, or other rows of one frame.
-        metrics: names of metrics; by default the headlines.
+        metrics: names of metrics, or definitions of your own; by default the headlines.
 
     Raises:
         InputError: an unknown metric, or the frames share no model, or no question in the same
             condition.
     """
-    unknown = [name for name in metrics if name not in all_metrics() and name != MATCHED]
+    named = [name for name in metrics if isinstance(name, str)]
+    unknown = [name for name in named if name not in all_metrics() and name != MATCHED]
     if unknown:
         raise InputError(
             f"unknown metric {unknown[0]!r}; known: {', '.join(all_metrics())}, {MATCHED}"
@@ -106,18 +107,15 @@ def compare(
     return Comparisons(found)
 
 
-def compared(cells: Sequence[Cell], metrics: Sequence[str]) -> list[Comparison]:
+def compared(cells: Sequence[Cell], metrics: Sequence[str | Definition]) -> list[Comparison]:
     """The comparisons of cells that belong together: roles, adjusted p and verdicts."""
     headline = headline_of([cell.condition for cell in cells])
-    rows = [
-        compare_cell(cell, name).model_copy(
-            update={
-                "role": "exploratory" if cell.probes else role_of(name, cell.condition, headline)
-            }
-        )
-        for cell in cells
-        for name in metrics
-    ]
+    rows = []
+    for cell in cells:
+        for metric in metrics:
+            row = compare_cell(cell, metric)
+            role = "exploratory" if cell.probes else role_of(row.metric, cell.condition, headline)
+            rows.append(row.model_copy(update={"role": role}))
     return judged(rows)
 
 
@@ -244,14 +242,14 @@ def _why_nothing(before: pd.DataFrame, after: pd.DataFrame) -> str:
     )
 
 
-def compare_cell(cell: Cell, metric: str) -> Comparison:
+def compare_cell(cell: Cell, metric: str | Definition) -> Comparison:
     """One metric in one cell, its p not adjusted yet."""
     if metric == MATCHED:
         return at_matched_length(cell)
-    definition = all_metrics()[metric]
+    definition = all_metrics()[metric] if isinstance(metric, str) else metric
     names = cell.model_before, cell.model_after, cell.condition
     found = paired(definition, cell.before, cell.after)
-    row = comparison(metric, definition.kind, names, found, definition.within_bounds)
+    row = comparison(definition.name, definition.kind, names, found, definition.within_bounds)
     return row.model_copy(update={"unmatched": cell.unmatched, "probes": cell.probes})
 
 
