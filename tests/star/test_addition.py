@@ -13,6 +13,7 @@ from starprobe.star.experiments.addition import (
     arm,
     make_files,
     make_tiny,
+    pooled,
     question,
     run,
     scratchpad,
@@ -103,6 +104,10 @@ def test_the_experiment_runs_from_the_seed_to_the_table(tiny_model: Path, tmp_pa
     tiers = tested.of(1).by_tier
     assert list(tiers) == [f"{number} digits" for number in (1, 2, 3, 4, 5, 6)]
     assert tiers["3 digits"].n == 2 and tested.of(1).accuracy.n == 12  # type: ignore[union-attr]
+    together = list(pooled([tmp_path]))
+    assert [line.split(" | ")[0] for line in together[2:]] == ["| direct", "| gold"]
+    right = sum(one.correct is True for one in found["gold"].iteration(1).test())
+    assert f", {100 * right / 12:.1f}, " in together[3]
     gold = found["gold"].iteration(1).train_rows()
     assert len(gold) == 15 and all("The answer is" in row.completion for row in gold)
     assert not any("(The answer" in row.prompt for row in gold)
