@@ -258,14 +258,18 @@ def may_write(path: Path) -> bool:
 class only_writer:
     """A block in which this process alone writes to a run folder.
 
+    Args:
+        path: the folder.
+        wait: for another process to end its block, instead of refusing.
+
     Raises:
         FolderError: another process is writing to it now.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, wait: bool = False) -> None:
         path.mkdir(parents=True, exist_ok=True)
         self._path = path
-        self._lock = FileLock(path / ".lock", timeout=0)
+        self._lock = FileLock(path / ".lock", timeout=-1 if wait else 0)
 
     def __enter__(self) -> None:
         """Takes the lock."""

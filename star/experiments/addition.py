@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from starprobe.bench.files import write_jsonl
+from starprobe.bench.files import only_writer, write_jsonl
 from starprobe.bench.statistics.paired import Paired, paired_rate
 from starprobe.probes.errors import UserError
 from starprobe.probes.loading import question_row
@@ -264,9 +264,19 @@ def run(
     """
     from starprobe.star.loop import train
 
+    changes = (TINY_SETTINGS if model == TINY else {}) | dict(changes or {})
+    # Arms that are started side by side share one seeded base: one makes it, the others wait.
+    with only_writer(out, wait=True):
+        base = seeded(out, model, seed, size or (TINY_SIZE if model == TINY else Size()), changes)
+    return {name: train(arm(out, name, base, seed, changes), out / name) for name in arms}
+
+
+def seeded(out: Path, model: str, seed: int, size: Size, changes: dict[str, Any]) -> str:
+    """The sums, and the base that every arm goes on from; its name. What is there stays."""
+    from starprobe.star.loop import train
+
     tiny = model == TINY
-    changes = (TINY_SETTINGS if tiny else {}) | dict(changes or {})
-    make_files(out, size or (TINY_SIZE if tiny else Size()), seed)
+    make_files(out, size, seed)
     if tiny:
         if not (out / TINY).exists():
             made = make_tiny(out / f".{TINY}", seed)
@@ -281,7 +291,7 @@ def run(
         seeding |= TINY_LONGER
         train(make_config(base, str(out / "longer.jsonl"), "supervised", seeding), out / "seeded2")
         base = f"hf:{(out / 'seeded2' / 'merged').resolve()}"
-    return {name: train(arm(out, name, base, seed, changes), out / name) for name in arms}
+    return base
 
 
 def table(trainings: Mapping[str, Training]) -> Iterator[str]:

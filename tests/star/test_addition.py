@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -20,6 +22,7 @@ from starprobe.star.experiments.addition import (
     table,
     working,
 )
+from starprobe.star.folder import Training
 from starprobe.star.verify import false_claims
 
 SUM = question(357, 486)
@@ -115,3 +118,21 @@ def test_the_experiment_runs_from_the_seed_to_the_table(tiny_model: Path, tmp_pa
         list(table(run(tmp_path, f"hf:{tiny_model}", 0, small, changes, ("direct", "gold"))))
         == lines
     )
+
+
+@pytest.mark.slow
+def test_two_arms_that_are_started_at_once_share_one_seeded_base(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    code = f"""if True:
+        import sys
+        from pathlib import Path
+        from starprobe.star.experiments.addition import Size, run
+        changes = {{"steps": 1, "iterations": 1, "max_tokens": 8, "min_rows": 1, "backend": "hf"}}
+        size = Size(examples=(2,) * 5, train=2, test=1)
+        run(Path({str(tmp_path / "e")!r}), "hf:{tiny_model}", 0, size, changes, sys.argv[1:])
+    """
+    started = [subprocess.Popen([sys.executable, "-c", code, name]) for name in ("direct", "gold")]
+    assert [one.wait() for one in started] == [0, 0]
+    bases = {Training(tmp_path / "e" / name).config.model for name in ("direct", "gold")}
+    assert bases == {f"hf:{(tmp_path / 'e' / 'seeded' / 'merged').resolve()}"}
