@@ -276,7 +276,10 @@ def examined(tested: Exam) -> Table:
 
     names = [name for name in VALIDATION if name != "closing %" and not name.startswith("gain")]
     rows = [
-        [VALIDATION[name](IterationMetrics(**one.model_dump())) for name in names]
+        [
+            VALIDATION[name](IterationMetrics(**one.model_dump(exclude={"by_tier"})))
+            for name in names
+        ]
         for one in tested.scored
     ]
     kept = [place for place in range(len(names)) if any(row[place] for row in rows)]
