@@ -71,7 +71,7 @@ def import_(
     """
     from rich.console import Console
 
-    from starprobe.bench.importers import import_outputs, preview_outputs
+    from starprobe.bench.importers import Options, import_outputs, preview_outputs
     from starprobe.bench.importers.preview import lines
     from starprobe.probes.errors import InputError
 
@@ -82,31 +82,17 @@ def import_(
             raise InputError(f"--map {given}: write OURS=THEIRS, as in response=generated_text")
         ours = ours.strip()
         pairs[ours] = f"{pairs[ours]},{theirs}" if ours in pairs else theirs
+    options: Options = {
+        "mapping": pairs, "model": model, "condition": condition, "questions": questions,
+        "as_json": json_responses, "importer": importer,
+    }  # fmt: skip
     if dry_run:
-        found = preview_outputs(
-            paths,
-            mapping=pairs,
-            model=model,
-            condition=condition,
-            questions=questions,
-            as_json=json_responses,
-            importer=importer,
-        )
-        for line in lines(found):
+        for line in lines(preview_outputs(paths, **options)):
             print(line)
         return
     if out is None:
         raise InputError("name the run folder: --out DIR, or look first: --dry-run")
-    made = import_outputs(
-        paths,
-        out,
-        mapping=pairs,
-        model=model,
-        condition=condition,
-        questions=questions,
-        as_json=json_responses,
-        importer=importer,
-    )
+    made = import_outputs(paths, out, **options)
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     info = made.run.info
     models = ", ".join(one.name for one in info.models[:8]) + (" ..." if info.models[8:] else "")

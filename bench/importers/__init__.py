@@ -7,7 +7,7 @@ import shlex
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from starprobe.bench.importers import (
     conversations,
@@ -22,7 +22,7 @@ from starprobe.bench.importers.join import BESIDE, Known, joined, own_row, own_s
 from starprobe.bench.importers.preview import Preview, preview
 from starprobe.bench.importers.run_folder import Made, write_run
 from starprobe.bench.importers.sample import Choice, Importer, Sample
-from starprobe.bench.models.thinking import split_reasoning
+from starprobe.bench.models.thinking import join, split_reasoning
 from starprobe.bench.readers import Reading
 from starprobe.probes.errors import InputError
 from starprobe.probes.intake.files import (
@@ -40,6 +40,7 @@ from starprobe.probes.schema import ShownOption
 __all__ = [
     "Choice",
     "Made",
+    "Options",
     "Preview",
     "Sample",
     "import_outputs",
@@ -47,23 +48,35 @@ __all__ = [
     "read_outputs",
     "readings",
 ]
+Paths = Path | str | Sequence[Path | str]
+
+
+class Options(TypedDict, total=False):
+    """How outputs are read; each may be left out."""
+
+    mapping: Mapping[str, str] | None
+    """Our field -> the file's field or a path into it, for tables."""
+    model: str | None
+    """The model's name, where the file has none."""
+    condition: str | None
+    """The condition's name, for all that answer no prompt of ours."""
+    questions: str | None
+    """A set or a file that holds the questions, where the responses come without."""
+    as_json: bool
+    """Models were asked for JSON, and their responses are JSON objects."""
+    importer: str | Importer | None
+    """What reads the rows, or its `module:name`: an object or module with a function
+    `samples(rows)` that gives a `Sample` each. Installed packages bring theirs under the entry
+    point group `starprobe.importers`, with a function `fits(row)` beside."""
+
+
 _PASSED_OVER = ("results_", "manifest.json.out", "user.json", "users.json", "projects.json")
 """Files beside responses that hold none: of lm-eval, of Bedrock, of chat exports."""
 _QUESTIONS = {"questions", "question", "probes"}
 """What the file of the questions in a folder is called."""
 
 
-def import_outputs(
-    path: Path | str | Sequence[Path | str],
-    out: Path | str,
-    *,
-    mapping: Mapping[str, str] | None = None,
-    model: str | None = None,
-    condition: str | None = None,
-    questions: str | None = None,
-    as_json: bool = False,
-    importer: str | Importer | None = None,
-) -> Made:
+def import_outputs(path: Paths, out: Path | str, **options: Unpack[Options]) -> Made:
     """A run folder made of the responses in files or folders, whatever tool has written them.
 
     A run that is there already takes in what is new: more questions, models, conditions.
@@ -71,14 +84,8 @@ def import_outputs(
     Args:
         path: a file, a folder, or several; `-` is standard input.
         out: the run folder.
-        mapping: our field -> the file's field or a path into it, for tables.
-        model: the model's name, where the file has none.
-        condition: the condition's name, for all that answer no prompt of ours.
-        questions: a set or a file that holds the questions, where the responses come without.
-        as_json: models were asked for JSON, and their responses are JSON objects.
-        importer: what reads the rows, or its `module:name`: an object or module with a function
-            `samples(rows)` that gives a `Sample` each. Installed packages bring theirs under the
-            entry point group `starprobe.importers`, with a function `fits(row)` beside.
+        **options: `mapping`, `model`, `condition`, `questions`, `as_json`, `importer`: see
+            `Options`.
 
     Raises:
         InputError: naming what was found and what is missing.
@@ -86,71 +93,42 @@ def import_outputs(
     """
     paths = _paths(path)
     notes: list[str] = []
-    found = read_outputs(
-        paths,
-        mapping,
-        model=model,
-        condition=condition,
-        questions=questions,
-        as_json=as_json,
-        importer=importer,
-        notes=notes,
-    )
+    found = read_outputs(paths, notes, **options)
     parts = ["starprobe", "import", *map(str, paths), "--out", "DIR"]
-    for name, value in (mapping or {}).items():
+    for name, value in (options.get("mapping") or {}).items():
         parts += ["--map", f"{name}={value}"]
-    for flag, given in (("--model", model), ("--condition", condition), ("--questions", questions)):
-        parts += [flag, given] if given is not None else []
+    for name, given in options.items():
+        if name in ("model", "condition", "questions") and given is not None:
+            parts += [f"--{name}", str(given)]
     made = write_run(found, Path(out), _name(paths), shlex.join(parts))
     return made._replace(notes=(*notes, *made.notes))
 
 
-def preview_outputs(
-    path: Path | str | Sequence[Path | str],
-    *,
-    mapping: Mapping[str, str] | None = None,
-    model: str | None = None,
-    condition: str | None = None,
-    questions: str | None = None,
-    as_json: bool = False,
-    importer: str | Importer | None = None,
-) -> Preview:
+def preview_outputs(path: Paths, **options: Unpack[Options]) -> Preview:
     """What `import_outputs` would take in, with nothing written.
 
     Raises:
         InputError: as there.
     """
     notes: list[str] = []
-    found = read_outputs(
-        _paths(path),
-        mapping,
-        model=model,
-        condition=condition,
-        questions=questions,
-        as_json=as_json,
-        importer=importer,
-        notes=notes,
-    )
-    return preview(found, notes)
+    return preview(read_outputs(path, notes, **options), notes)
 
 
 def read_outputs(
-    path: Path | str | Sequence[Path | str],
-    mapping: Mapping[str, str] | None = None,
-    *,
-    model: str | None = None,
-    condition: str | None = None,
-    questions: str | None = None,
-    as_json: bool = False,
-    importer: str | Importer | None = None,
-    notes: list[str] | None = None,
+    path: Paths, notes: list[str] | None = None, **options: Unpack[Options]
 ) -> list[Sample]:
     """The samples of files or folders, with their questions, models and conditions.
+
+    Args:
+        path: a file, a folder, or several.
+        notes: takes a line on each thing that is worth knowing.
+        **options: see `Options`.
 
     Raises:
         InputError: naming what was found and what is missing.
     """
     notes = notes if notes is not None else []
+    questions, condition = options.get("questions"), options.get("condition")
     files = _files(_paths(path))
     beside = [one for one in files if one.name.partition(".")[0].lower() in _QUESTIONS]
     if len(beside) == 1 and len(files) > 1:
@@ -162,8 +140,7 @@ def read_outputs(
     for one in files:
         if one != STDIN:
             known.beside(one)
-        found = list(_read(one, mapping or {}, known, as_json, notes, importer))
-        samples += _named(found, model, one, notes)
+        samples += _named(list(_read(one, known, notes, options)), options.get("model"), one, notes)
     if not samples:
         raise InputError(f"{', '.join(map(str, _paths(path)))}: holds no responses")
     samples = _without_instructions([_bare(sample) for sample in samples])
@@ -221,14 +198,7 @@ def _named(found: list[Sample], model: str | None, path: Path, notes: list[str])
     ]
 
 
-def _read(
-    path: Path,
-    mapping: Mapping[str, str],
-    known: Known,
-    as_json: bool,
-    notes: list[str],
-    importer: str | Importer | None,
-) -> Iterator[Sample]:
+def _read(path: Path, known: Known, notes: list[str], options: Options) -> Iterator[Sample]:
     """The samples of one file, or of a folder that is to be read as a whole."""
     if path != STDIN and path.is_dir() and not is_saved_dataset(path):
         return text_folder.samples(path, list(known.questions))
@@ -244,7 +214,7 @@ def _read(
         if rows is None and _is_one(content.value):
             rows = [(content.name, content.value)]
         content = Content(content.name, rows or _by_model(content) or rows_of(content))
-    return _rows(rows_of(content), content.name, mapping, as_json, notes, importer)
+    return _rows(rows_of(content), content.name, notes, options)
 
 
 def _is_one(value: Mapping[str, Any]) -> bool:
@@ -280,9 +250,8 @@ def _bare(sample: Sample) -> Sample:
     if sample.prompt and text.startswith(sample.prompt) and len(text) > len(sample.prompt):
         text = text[len(sample.prompt) :].strip()
     parts = split_reasoning(text)
-    if sample.reasoning is not None or parts.reasoning is None:
-        return sample.model_copy(update={"response": text}) if text != sample.response else sample
-    return sample.model_copy(update={"response": parts.text, "reasoning": parts.reasoning})
+    reasoning = join(sample.reasoning, parts.reasoning)
+    return sample.model_copy(update={"response": parts.text, "reasoning": reasoning})
 
 
 def _plug_in(row: Mapping[str, Any], importer: str | Importer | None) -> Any:
@@ -299,24 +268,18 @@ def _plug_in(row: Mapping[str, Any], importer: str | Importer | None) -> Any:
     return loaded
 
 
-def _rows(
-    rows: list[Row],
-    name: str,
-    mapping: Mapping[str, str],
-    as_json: bool,
-    notes: list[str],
-    importer: str | Importer | None,
-) -> Iterator[Sample]:
+def _rows(rows: list[Row], name: str, notes: list[str], options: Options) -> Iterator[Sample]:
     """The samples of rows, which are all of one kind; the first one says which."""
     if not rows:
         raise InputError(f"{name}: holds no responses")
+    mapping, as_json = options.get("mapping"), options.get("as_json", False)
     if mapping:
         rows = tables.with_mapping(rows, mapping)
         if "response" in mapping:
             yield from tables.samples(rows, name, as_json)
             return
     first = rows[0][1]
-    plug_in = _plug_in(first, importer)
+    plug_in = _plug_in(first, options.get("importer"))
     if plug_in is not None:
         yield from plug_in.samples(rows)
         return
@@ -365,7 +328,7 @@ def _in_folder(path: Path) -> list[Path]:
     return [*sorted(saved), *files] or [path]
 
 
-def _paths(path: Path | str | Sequence[Path | str]) -> list[Path]:
+def _paths(path: Paths) -> list[Path]:
     given = [path] if isinstance(path, Path | str) else list(path)
     return [Path(one) for one in given]
 

@@ -11,24 +11,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from starprobe.bench.importers.chat import model_name, turns_of
-from starprobe.bench.importers.sample import Sample, Stated, completed, stated
+from starprobe.bench.importers.sample import Sample, Stated, all_stated, completed, stated
 from starprobe.bench.importers.tables import NAMES
 from starprobe.bench.models.thinking import content_parts, join, split_reasoning
 from starprobe.probes.errors import InputError
 from starprobe.probes.intake.files import Row
 from starprobe.probes.intake.options import low, parsed
-from starprobe.probes.intake.questions import Described, describe, key_labels
+from starprobe.probes.intake.questions import Described, describe
 
 FIELDS = (
-    "messages",
-    "conversations",
-    "conversation",
-    "turns",
-    "chat",
-    "dialog",
-    "dialogue",
+    "messages", "conversations", "conversation", "turns", "chat", "dialog", "dialogue",
     "chat_messages",
-)
+)  # fmt: skip
 PAIRS = ("chosen", "rejected")
 
 
@@ -67,16 +61,16 @@ def samples(rows: Sequence[Row], notes: list[str]) -> Iterator[Sample]:
         InputError: a row that is no conversation.
     """
     turned = _without_examples(rows, [_turns(row, where) for where, row in rows], notes)
-    said = []
-    for (where, row), turns in zip(rows, turned, strict=True):
-        only = turns[0].asked if len(turns) == 1 else None
-        said.append(completed(_about(row, where), only))
-    labels = key_labels([(where, _rest(row)) for where, row in rows], said)
+    questions = all_stated(
+        [(where, _rest(row)) for where, row in rows],
+        [_about(row, where) for where, row in rows],
+        [turns[0].asked if len(turns) == 1 else None for turns in turned],
+    )
     left = 0
     found: list[tuple[Sample, bool]] = []
-    for (where, row), about, turns, (label, _) in zip(rows, said, turned, labels, strict=True):
+    for (where, row), own, turns in zip(rows, questions, turned, strict=True):
         for turn in turns:
-            shown = stated(about, label, turn.asked) if len(turns) == 1 else _stated(turn)
+            shown = own if len(turns) == 1 else _stated(turn)
             model = turn.model or _model(row)
             found.append((_sample(where, row, turn, shown, model), bool(shown.options)))
     several = any(len(turns) > 1 for turns in turned) or "mapping" in rows[0][1]
@@ -98,10 +92,7 @@ def _sample(where: str, row: Mapping[str, Any], turn: Turn, shown: Stated, model
     return Sample(
         where=where,
         names=tuple(str(row[n]) for n in names if isinstance(row.get(n), str | int)),
-        question=shown.stem,
-        options=shown.options,
-        answer=shown.answer,
-        derived=shown.derived,
+        **shown._asdict(),
         response=turn.said,
         reasoning=turn.reasoning,
         model=model,

@@ -12,37 +12,23 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from starprobe.bench.importers.chat import Reply, Request, replies, request
-from starprobe.bench.importers.sample import Sample, completed, stated
+from starprobe.bench.importers.sample import Sample, all_stated
 from starprobe.probes.errors import InputError
 from starprobe.probes.intake.files import Row
 from starprobe.probes.intake.options import is_empty, low
-from starprobe.probes.intake.questions import Described, describe, key_labels
+from starprobe.probes.intake.questions import Described, describe
 
 NAMES = (
-    "custom_id",
-    "customid",
-    "prompt_id",
-    "key",
-    "record_id",
-    "question_id",
-    "doc_id",
-    "id",
+    "custom_id", "customid", "prompt_id", "key", "record_id", "question_id", "doc_id", "id",
     "request_id",
-)
+)  # fmt: skip
 """Fields that may name the prompt or the question, the surest first."""
 DEEPEST = 4
 """How far inside a row a body may stand."""
 _ASKED = (
-    "request",
-    "request_body",
-    "model_input",
-    "input",
-    "req",
-    "kwargs",
-    "messages",
-    "params",
+    "request", "request_body", "model_input", "input", "req", "kwargs", "messages", "params",
     "prompt",
-)
+)  # fmt: skip
 
 
 def fits(row: Mapping[str, Any]) -> bool:
@@ -57,26 +43,22 @@ def samples(rows: Sequence[Row]) -> Iterator[Sample]:
         InputError: a row that is not like the others.
     """
     requests = [_request(row) for _, row in rows]
-    said = [
-        completed(_described(row, where), asked.last if asked else None)
-        for (where, row), asked in zip(rows, requests, strict=True)
-    ]
-    labels = key_labels([(where, _outside(row)) for where, row in rows], said)
-    for (where, row), asked, about, (label, _) in zip(rows, requests, said, labels, strict=True):
+    questions = all_stated(
+        [(where, _outside(row)) for where, row in rows],
+        [_described(row, where) for where, row in rows],
+        [asked.last if asked else None for asked in requests],
+    )
+    for (where, row), asked, shown in zip(rows, requests, questions, strict=True):
         found = _bodies(row, where)
         failed = _failed(row) if not found else None
         if not found and failed is None:
             raise InputError(f"{where}: holds no response, as the rows before it do")
-        shown = stated(about, label, asked.last if asked else None)
         answers = [reply for body in found for reply in body] or [Reply("", error=failed)]
         for index, reply in enumerate(answers):
             yield Sample(
                 where=where,
                 names=_names(row),
-                question=shown.stem,
-                options=shown.options,
-                answer=shown.answer,
-                derived=shown.derived,
+                **shown._asdict(),
                 response=reply.text,
                 model=reply.model or (asked.model if asked else "") or _said_model(row),
                 repeat=index if len(answers) > 1 else None,
@@ -197,8 +179,7 @@ def _object(value: Any) -> Any:
     """An object that a text writes as JSON, as the object it is."""
     if isinstance(value, str) and value.lstrip()[:1] in {"{", "["}:
         try:
-            inside = json.loads(value)
+            return json.loads(value)  # A list or an object, by how it begins.
         except (ValueError, RecursionError):
             return value
-        return inside if isinstance(inside, Mapping | list) else value
     return value

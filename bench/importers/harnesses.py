@@ -10,11 +10,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from starprobe.bench.importers.chat import replies, request, usage_of
-from starprobe.bench.importers.sample import Sample, completed, name_of, stated, text_of
+from starprobe.bench.importers.sample import Sample, all_stated, name_of, text_of
 from starprobe.probes.errors import InputError
 from starprobe.probes.intake.files import Row
 from starprobe.probes.intake.options import parsed
-from starprobe.probes.intake.questions import describe, key_labels
+from starprobe.probes.intake.questions import describe
 from starprobe.probes.schema import Prompt
 
 LONGEST = 40
@@ -47,14 +47,11 @@ def _lm_eval(rows: Sequence[Row], name: str) -> Iterator[Sample]:
     for where, row in kept.values():
         doc = row["doc"] if isinstance(row["doc"], Mapping) else {}
         asked.append(_first_text(row["arguments"]))
-        about = describe({n: v for n, v in doc.items() if n != "prompt"}, where)
-        said.append(completed(about, asked[-1]))
-    labels = key_labels([(where, _with_target(row)) for where, row in kept.values()], said)
-    for (where, row), about, prompt, (label, _) in zip(
-        kept.values(), said, asked, labels, strict=True
-    ):
-        shown = stated(about, label, prompt)
-        if not shown.stem:
+        said.append(describe({n: v for n, v in doc.items() if n != "prompt"}, where))
+    keyed = [(where, _with_target(row)) for where, row in kept.values()]
+    questions = all_stated(keyed, said, asked)
+    for (where, row), prompt, shown in zip(kept.values(), asked, questions, strict=True):
+        if not shown.question:
             raise InputError(f"{where}: found doc ({', '.join(row['doc'])}); missing: a question")
         ours = _own_prompt(row["doc"])
         for repeat, text in enumerate(_generated(row["resps"], where)):
@@ -62,10 +59,7 @@ def _lm_eval(rows: Sequence[Row], name: str) -> Iterator[Sample]:
                 where=where,
                 names=(f"{task}-{row.get('doc_id')}",),
                 asked=ours,
-                question=shown.stem,
-                options=shown.options,
-                answer=shown.answer,
-                derived=shown.derived,
+                **shown._asdict(),
                 response=text,
                 model=model,
                 condition=ours.condition if ours else task,
@@ -162,17 +156,13 @@ def _promptfoo(rows: Sequence[Row], name: str) -> Iterator[Sample]:
         _object(row.get("vars")) or _object(_object(row.get("testCase")).get("vars"))
         for _, row in rows
     ]
-    said = [
-        completed(describe(given, where), _promptfoo_prompt(row.get("prompt"))[1])
-        for given, (where, row) in zip(variables, rows, strict=True)
-    ]
-    labels = key_labels(
-        [(where, given) for given, (where, _) in zip(variables, rows, strict=True)], said
+    keyed = [(where, given) for given, (where, _) in zip(variables, rows, strict=True)]
+    prompts = [_promptfoo_prompt(row.get("prompt")) for _, row in rows]
+    questions = all_stated(
+        keyed, [describe(given, where) for where, given in keyed], [last for _, last in prompts]
     )
-    for (where, row), about, (label, _) in zip(rows, said, labels, strict=True):
-        whole, last = _promptfoo_prompt(row.get("prompt"))
-        shown = stated(about, label, last)
-        if not shown.stem:
+    for (where, row), (whole, _), shown in zip(rows, prompts, questions, strict=True):
+        if not shown.question:
             raise InputError(f"{where}: found {', '.join(row)}; missing: a prompt")
         response = row.get("response")
         response = response if isinstance(response, Mapping) else {"output": response}
@@ -187,10 +177,7 @@ def _promptfoo(rows: Sequence[Row], name: str) -> Iterator[Sample]:
         yield Sample(
             where=where,
             names=tuple(str(given) for given in (row.get("testIdx"),) if given is not None),
-            question=shown.stem,
-            options=shown.options,
-            answer=shown.answer,
-            derived=shown.derived,
+            **shown._asdict(),
             response=text or "",
             model=name_of(row.get("provider"), where),
             condition=_condition(named, whole),
@@ -227,18 +214,15 @@ def _every_eval_ever(rows: Iterable[Row], name: str) -> Iterator[Sample]:
     for where, row in rows:
         given = row["input"]
         about = describe({"question": given.get("raw"), "options": given.get("choices")}, where)
-        about = completed(about, given.get("formatted"))
-        (label, _) = key_labels([(where, {"answer": given.get("reference")})], [about])[0]
-        shown = stated(about, label, given.get("formatted"))
+        keyed = [(where, {"answer": given.get("reference")})]
+        (shown,) = all_stated(keyed, [about], [given.get("formatted")])
         latency = (row.get("performance") or {}).get("latency_ms")
         for repeat, (text, reasoning) in enumerate(_eee_responses(row)):
             yield Sample(
                 where=where,
                 names=(str(row["sample_id"]),),
-                question=shown.stem,
-                options=shown.options,
+                **shown._asdict(),
                 response=text or "",
-                answer=shown.answer,
                 model=str(row.get("model_id") or ""),
                 condition=str(row.get("evaluation_name") or "imported"),
                 repeat=repeat,

@@ -82,11 +82,8 @@ def _samples(
         yield Sample(
             where=f"{name}, sample {sample.get('id')}",
             names=(str(sample.get("id")),),
-            question=shown.stem,
-            options=shown.options,
+            **shown._asdict(),
             response=parts.text,
-            answer=shown.answer,
-            derived=shown.derived,
             model=str(output.get("model") or head.get("model") or ""),
             condition=task,
             repeat=int(sample.get("epoch") or 1) - 1,

@@ -17,7 +17,6 @@ from typing import NamedTuple
 
 from starprobe.bench.files import may_write, only_writer
 from starprobe.bench.importers.sample import Sample
-from starprobe.bench.models.thinking import join, split_reasoning
 from starprobe.bench.records import ModelInfo, Response, ResponseError, RunInfo, Sampling
 from starprobe.bench.run_folder import Run, hardware, versions
 from starprobe.probes.errors import InputError
@@ -66,7 +65,6 @@ def write_run(samples: Sequence[Sample], out: Path, name: str, command: str) -> 
     Raises:
         FolderError: the folder holds something else.
     """
-    samples = [thinking_apart(sample) for sample in samples]
     new = not (out / "run.json").exists()
     if not may_write(out):
         Run.create(out, _info(samples, arrange(samples), name, command, None), ())
@@ -91,15 +89,6 @@ def write_run(samples: Sequence[Sample], out: Path, name: str, command: str) -> 
         arranged.duplicates,
         tuple(arranged.notes),
     )
-
-
-def thinking_apart(sample: Sample) -> Sample:
-    """The sample with thinking inside its response told apart, as it is where we ask ourselves."""
-    parts = split_reasoning(sample.response)
-    if parts.text == sample.response:
-        return sample
-    reasoning = join(sample.reasoning, parts.reasoning)
-    return sample.model_copy(update={"response": parts.text, "reasoning": reasoning})
 
 
 def _has_key(prompt: Prompt, sample: Sample) -> bool:

@@ -12,7 +12,7 @@ from starprobe.bench.records import FinishReason, Usage
 from starprobe.probes.errors import InputError
 from starprobe.probes.intake.files import Row
 from starprobe.probes.intake.options_text import Choice, lists_in_text, options_in_text
-from starprobe.probes.intake.questions import Described
+from starprobe.probes.intake.questions import Described, key_labels
 from starprobe.probes.schema import Prompt, Question, Record
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Importer",
     "Sample",
     "Stated",
+    "all_stated",
     "check_json",
     "completed",
     "name_of",
@@ -79,13 +80,25 @@ _MARKS = {
 
 
 class Stated(NamedTuple):
-    """A question as it was shown."""
+    """A question as it was shown: fields of `Sample`."""
 
-    stem: str = ""
+    question: str = ""
     options: tuple[Choice, ...] = ()
     answer: str | None = None
     derived: bool = False
     """Whether the stem was cut out of a prompt, which may begin with an instruction."""
+
+
+def all_stated(
+    rows: Sequence[Row], described: Sequence[Described], prompts: Sequence[str | None]
+) -> list[Stated]:
+    """The question of each row, from what it says of it, the text sent, and the rows' key."""
+    said = [completed(*pair) for pair in zip(described, prompts, strict=True)]
+    labels = key_labels(rows, said)
+    return [
+        stated(about, label, prompt)
+        for about, (label, _), prompt in zip(said, labels, prompts, strict=True)
+    ]
 
 
 def completed(said: Described, prompt: str | None) -> Described:

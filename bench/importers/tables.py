@@ -72,6 +72,10 @@ _ABOUT = re.compile(
     re.IGNORECASE,
 )
 """What columns that say something of a response, and are none, end with."""
+_APART = (
+    "model", "response", "prompt", "condition", "repeat", "reasoning", "finish_reason", "error",
+)  # fmt: skip
+"""Those that are no part of the question, the surest first."""
 LONG = 25
 """Characters from which a text is more than a label."""
 
@@ -162,8 +166,8 @@ def samples(rows: Sequence[Row], name: str, as_json: bool = False) -> Iterator[S
     fields = _fields(names, rows)
     prompts = [_prompt(row, fields) for _, row in rows]
     said = [
-        completed(_described(row, where, fields), prompt)
-        for (where, row), prompt in zip(rows, prompts, strict=True)
+        completed(_described(row, where, fields), last)
+        for (where, row), (_, last) in zip(rows, prompts, strict=True)
     ]
     labels = key_labels(rows, said)
     used = {*fields.values(), *(one for about in said for one in about.used)}
@@ -172,7 +176,7 @@ def samples(rows: Sequence[Row], name: str, as_json: bool = False) -> Iterator[S
     if columns is None and "response" not in fields:
         raise InputError(
             f"{name}: found the fields {', '.join(names):.300}; missing: response"
-            + ("" if _asks(said, prompts) else ", question")
+            + ("" if any(one.stem for one in said) or any(map(any, prompts)) else ", question")
             + ". Say which field it is: --map response=FIELD (for a column a model: "
             "--map response=COLUMN,COLUMN)"
         )
@@ -180,15 +184,13 @@ def samples(rows: Sequence[Row], name: str, as_json: bool = False) -> Iterator[S
         _check_letters(rows, fields["response"], [one for one in names if one not in used], name)
     found: list[Sample] = []
     for (where, row), about, prompt, (label, _) in zip(rows, said, prompts, labels, strict=True):
-        shown = stated(about, label, prompt)
+        whole, last = prompt
+        shown = stated(about, label, last)
         base = Sample(
             where=where,
             names=_ids(row, names),
-            question=shown.stem,
-            options=shown.options,
-            answer=shown.answer,
-            derived=shown.derived,
-            prompt=_whole(row, fields) if prompt and prompt != about.stem else None,
+            **shown._asdict(),
+            prompt=whole if last and last != about.stem else None,
             condition=str(_get(row, fields, "condition") or "imported"),
         )
         if columns is not None:
@@ -209,23 +211,12 @@ def _fields(names: Sequence[str], rows: Sequence[Row]) -> dict[str, str]:
         return (one for one in found if not isinstance(one, str))
 
     found: dict[str, str] = {}
-    taken: set[str] = set()
-    order = (
-        "model",
-        "response",
-        "prompt",
-        "condition",
-        "repeat",
-        "reasoning",
-        "finish_reason",
-        "error",
-    )
-    for ours in order:
-        for known in NAMES[ours]:
-            if known in by_low and by_low[known] not in taken:
-                found[ours] = by_low[known]
-                taken.add(by_low[known])
-                break
+    taken: set[str | None] = {None}
+    for ours in _APART:
+        known = next((by_low[n] for n in NAMES[ours] if by_low.get(n) not in taken), None)
+        if known is not None:
+            found[ours] = known
+            taken.add(known)
     if "id" in by_low:
         found["id"] = by_low["id"]
     if "prompt" not in found and "input" in by_low and any(_request(v) for v in values("input")):
@@ -243,17 +234,12 @@ def _get(row: Mapping[str, Any], fields: Mapping[str, str], ours: str) -> Any:
     return None if is_empty(value) else value
 
 
-def _prompt(row: Mapping[str, Any], fields: Mapping[str, str]) -> str | None:
-    """The last turn of what was sent, where the row has it."""
+def _prompt(row: Mapping[str, Any], fields: Mapping[str, str]) -> tuple[str | None, str | None]:
+    """What was sent, where the row has it, and its last turn."""
     value = _get(row, fields, "prompt")
     asked = _request(value)
-    return asked.last if asked else (value if isinstance(value, str) else None)
-
-
-def _whole(row: Mapping[str, Any], fields: Mapping[str, str]) -> str | None:
-    value = _get(row, fields, "prompt")
-    asked = _request(value)
-    return asked.whole if asked else (value if isinstance(value, str) else None)
+    text = value if isinstance(value, str) else None
+    return (asked.whole, asked.last) if asked else (text, text)
 
 
 def _request(value: Any) -> Any:
@@ -261,10 +247,6 @@ def _request(value: Any) -> Any:
     if isinstance(value, list) and value and all(isinstance(one, Mapping) for one in value):
         return request({"messages": value})
     return request(value)
-
-
-def _asks(said: Sequence[Described], prompts: Sequence[str | None]) -> bool:
-    return any(one.stem for one in said) or any(prompts)
 
 
 def _ids(row: Mapping[str, Any], names: Sequence[str]) -> tuple[str, ...]:
@@ -280,12 +262,8 @@ def _long(
     if fields["response"] not in row and failure is None:
         raise InputError(f"{base.where}: has no field {fields['response']!r}, as other rows have")
     value = row.get(fields["response"])
-    if isinstance(value, str) and fields["response"].lower() in {
-        "responses",
-        "outputs",
-        "completions",
-        "generations",
-    }:
+    plural = {"responses", "outputs", "completions", "generations"}
+    if isinstance(value, str) and fields["response"].lower() in plural:
         value = parsed(value) or value
     several = isinstance(value, list) and len(value) > 1
     model = name_of(_get(row, fields, "model"), base.where)
