@@ -9,7 +9,7 @@ from typing import NamedTuple
 from starprobe.reports.figures import training as curves
 from starprobe.reports.panels import Panel
 from starprobe.star.folder import Training
-from starprobe.star.records import Exam, IterationMetrics
+from starprobe.star.records import BestOf, Exam, IterationMetrics
 from starprobe.star.tables import differences
 
 
@@ -32,6 +32,9 @@ def training_story(path: Path | str) -> TrainingStory | None:
         return None
     tested = training.tested()
     panels = [*training_panels(iterations), *(tested_panels(tested) if tested else ())]
+    ranked = training.iteration(training.best).best_of() if training.best else None
+    if ranked is not None:
+        panels.append(best_of_panel(ranked))
     return TrainingStory(_lede(training, iterations) + _verdict(tested), panels)
 
 
@@ -55,6 +58,18 @@ def tested_panels(tested: Exam) -> Iterator[Panel]:
             curves.tier_curve(tested),
             tiers,
         )._replace(rows=False)
+
+
+def best_of_panel(found: BestOf) -> Panel:
+    """Ways of choosing among samples of the test questions."""
+    return Panel(
+        "training-best-of",
+        f"Best of {found.samples} samples",
+        f"Right answers to the test by how one response is chosen, with 95\u202f% intervals. The "
+        f"ranker learnt from {found.pairs} pairs of right and wrong samples.",
+        curves.best_of(found),
+        curves.best_of_table(found),
+    )._replace(rows=False)
 
 
 def training_panels(iterations: Sequence[IterationMetrics]) -> Iterator[Panel]:

@@ -191,7 +191,7 @@ def _against(config: StarConfig, out: Path, controls: Sequence[str], seeds: int)
 def _report(training: Training) -> None:
     from rich.console import Console
 
-    from starprobe.star.tables import differences, tables
+    from starprobe.star.tables import chosen_among, differences, tables
 
     console = Console(highlight=False)
     tested = training.tested()
@@ -199,6 +199,9 @@ def _report(training: Training) -> None:
         console.print(table)
     for line in differences(tested.comparisons if tested else ()):
         console.print(f"Test, base against chosen: {line}")
+    ranked = training.iteration(training.best).best_of() if training.best else None
+    if ranked is not None:
+        console.print(chosen_among(ranked))
     unlearnt = training.forgetting()
     for line in differences(unlearnt.comparisons if unlearnt else ()):
         console.print(f"Forgetting, base against chosen: {line}")

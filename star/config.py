@@ -244,6 +244,13 @@ class EvaluationSettings(Record):
     test_every: bool = Field(
         False, description="Ask them of every iteration, after the choice: for reporting only."
     )
+    best_of: int = Field(
+        0,
+        ge=0,
+        description="Samples of a test question, among which a ranker chooses that is trained on "
+        "right against wrong samples of all rounds (V-STaR); pair_beta and pair_learning_rate are "
+        "its settings too. 0: none.",
+    )
     forgetting: tuple[str, ...] = Field(
         (),
         description="What may be unlearnt: probe sets or files, asked for the answer alone, and "
@@ -358,6 +365,8 @@ class StarConfig(Record):
                 f"train_batch_size={training.train_batch_size} cannot be shared out evenly among "
                 f"processes={machine.processes}"
             )
+        if self.evaluation.best_of and not (sampling.temperature and self.evaluation.test):
+            raise ValueError("best_of needs test=SET OR FILE, and temperature above 0")
         share = training.train_batch_size // machine.processes
         if training.rows_at_once and share % training.rows_at_once:
             raise ValueError(

@@ -3,7 +3,8 @@
 config.json  questions.json  best  iteration_NNN/{samples.raw.jsonl, judgements.jsonl,
 reasked.raw.jsonl, samples.jsonl, rationalized.raw.jsonl, rationalized.jsonl, train.jsonl,
 training.json, adapter/, validation.raw.jsonl, validation.jsonl, metrics.json, DONE, test.raw.jsonl,
-test.jsonl}  test.json  forgetting/  forgetting.json  merged/
+test.jsonl, pairs.jsonl, ranker/, best_of.raw.jsonl, best_of.json}  test.json  forgetting/
+forgetting.json  merged/
 
 Raw files and judgements are appended to, one row a generation or a vote; all others are replaced
 whole; DONE comes last. checkpoints/ is in an iteration only while it is fine-tuned. iteration_000
@@ -30,6 +31,7 @@ from starprobe.probes.errors import FolderError
 from starprobe.probes.schema import Record
 from starprobe.star.config import FREE, StarConfig, values
 from starprobe.star.records import (
+    BestOf,
     Exam,
     Forgetting,
     Generated,
@@ -200,6 +202,14 @@ class Iteration:
     def test(self) -> list[Sample]:
         """The responses to the test questions, read."""
         return whole_records(self.path / "test.jsonl", Sample)
+
+    def pairs(self) -> list[TrainRow]:
+        """What the ranker was trained on."""
+        return whole_records(self.path / "pairs.jsonl", TrainRow)
+
+    def best_of(self) -> BestOf | None:
+        """What choosing among several samples comes to; None where it was not tried."""
+        return read_record(self.path / "best_of.json", BestOf)
 
     def judgement_rows(self) -> Iterator[dict[str, Any]]:
         """The rows of judgements.jsonl, as `bench.judges` writes them."""
@@ -376,7 +386,7 @@ class Training:
         old = values(self.config)
         for key, now in values(config).items():
             before = old[key]
-            more = ("iterations", "evaluation.test_every")
+            more = ("iterations", "evaluation.test_every", "evaluation.best_of")
             if key in FREE or (key in more and now >= before):
                 continue
             if before != now:

@@ -38,6 +38,7 @@ from starprobe.star.prompts import exemplars
 from starprobe.star.questions import splits_of
 from starprobe.star.records import IterationMetrics, Job, Sample, TrainingStats, TrainRow
 from starprobe.star.sample import gather
+from starprobe.star.tuning.best_of import take_best_of
 from starprobe.star.tuning.export import card, merge
 from starprobe.star.tuning.launch import finetuned
 from starprobe.star.tuning.rows import (
@@ -183,6 +184,7 @@ PHASES = {
     "validation": "validating",
     "pairs": "preferring",
     "test": "testing",
+    "best_of": "sampling the test",
     "forgetting": "asking what it may have unlearnt",
 }
 """What a phase is called where it is shown."""
@@ -221,6 +223,7 @@ class Loop:
                 break
         self.training.write_best(best_of(self.training.iterations()))
         take_test(self.work)
+        take_best_of(self.work)
         check_forgetting(self.work)
         self.leave_behind()
 

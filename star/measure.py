@@ -139,13 +139,19 @@ def pass_at_k(samples: Sequence[Sample], k: int | None = None) -> float:
     return 1.0 - math.comb(n - right, k) / math.comb(n, k)
 
 
-def majority_right(samples: Sequence[Sample]) -> bool:
-    """Whether the most frequent answer is right; the earlier one where two are as frequent."""
+def majority(samples: Sequence[Sample]) -> Sample | None:
+    """The first with the most frequent answer; the earlier one where two are as frequent."""
     answered = [one for one in samples if one.answer is not None and one.answer != MULTI]
     if not answered:
-        return False
+        return None
     top = Counter(one.answer for one in answered).most_common(1)[0][0]
-    return next(one for one in answered if one.answer == top).correct is True
+    return next(one for one in answered if one.answer == top)
+
+
+def majority_right(samples: Sequence[Sample]) -> bool:
+    """Whether the most frequent answer is right."""
+    found = majority(samples)
+    return found is not None and found.correct is True
 
 
 def distinct(by_question: Mapping[str, Sequence[Sample]]) -> float | None:

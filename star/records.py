@@ -38,6 +38,7 @@ __all__ = [
     "MULTI",
     "REASONS",
     "Answered",
+    "BestOf",
     "Exam",
     "Forgetting",
     "Generated",
@@ -222,6 +223,20 @@ class Exam(Record):
         raise KeyError(iteration)
 
 
+class BestOf(Record):
+    """best_of.json: ways of choosing among samples of the test questions, the ranker's last."""
+
+    samples: int
+    """Of a question."""
+    pairs: int
+    """Right against wrong, that the ranker was trained on."""
+    ways: dict[str, Interval]
+    """greedy, sampled (the first), majority, likeliest (to the model itself), ranker, any (the most
+    that a choice could have right) -> right answers."""
+    comparisons: tuple[Comparison, ...] = ()
+    """The ranker's choice against others, paired by question."""
+
+
 class Forgetting(Record):
     """forgetting.json: the base against the chosen iteration on what was not trained."""
 
@@ -295,6 +310,8 @@ class Job(Record):
     """The folder of the adapter, or of the model where all weights are trained."""
     previous: Path | None = None
     """Weights of the iteration before, to go on from instead of the base."""
+    ranks: bool = False
+    """Whether it is a ranker: pairs alone are trained on, from `previous`."""
 
     @property
     def seed(self) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from starprobe.bench.records import Comparison
 from starprobe.probes.errors import InputError
 from starprobe.star.folder import Training
-from starprobe.star.records import REASONS, Exam, Interval, IterationMetrics, Sample
+from starprobe.star.records import REASONS, BestOf, Exam, Interval, IterationMetrics, Sample
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -294,6 +294,32 @@ def examined(tested: Exam) -> Table:
         name = str(one.iteration) if one.iteration else "base"
         chosen = " (chosen)" if one.iteration == tested.best else ""
         table.add_row(name + chosen, *(row[place] for place in kept))
+    return table
+
+
+WAYS = {
+    "greedy": "greedy, one response",
+    "sampled": "one sample",
+    "majority": "the most frequent answer",
+    "likeliest": "the likeliest to the model itself",
+    "ranker": "the ranker's choice",
+    "any": "a right one among them",
+}
+"""Ways of choosing a response among samples, in words."""
+
+
+def chosen_among(found: BestOf) -> Table:
+    """Right answers to the test by how a response is chosen, and the ranker's lead."""
+    from rich.table import Table
+
+    lead = {row.model_before: row for row in found.comparisons}
+    table = Table(
+        "chosen", "right %", "the ranker is ahead by, points",
+        title=f"Test, {found.samples} samples a question; ranker of {found.pairs} pairs",
+        title_justify="left",
+    )  # fmt: skip
+    for name, words in WAYS.items():
+        table.add_row(words, interval(found.ways[name]), gained(lead.get(name)))
     return table
 
 

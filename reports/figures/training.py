@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import plotly.graph_objects as go
 
 from starprobe.reports.figures.drawing import bars, colour_of, in_order, layout, percent, symbol_of
-from starprobe.star.records import REASONS, Exam, IterationMetrics
+from starprobe.star.records import REASONS, BestOf, Exam, IterationMetrics
+from starprobe.star.tables import WAYS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -100,6 +101,34 @@ def tested_curve(tested: Exam) -> go.Figure:
     """Lines by iteration on the test questions, with intervals."""
     words = {**CURVES, "answered": "gives an answer"}
     return _curves(tested_curve_table(tested), words, frozenset(words))
+
+
+def best_of_table(found: BestOf) -> pd.DataFrame:
+    """Right answers to the test by how a response is chosen, with intervals."""
+    import pandas as pd
+
+    rows = [{"way": WAYS[name], **one.model_dump()} for name, one in found.ways.items()]
+    return pd.DataFrame(rows, columns=["way", "value", "low", "high", "n"])
+
+
+def best_of(found: BestOf) -> go.Figure:
+    """A point a way of choosing, with its interval."""
+    table = best_of_table(found)
+    figure = go.Figure()
+    figure.add_scatter(
+        x=table["value"],
+        y=table["way"],
+        mode="markers",
+        marker={"size": 9, "color": colour_of(0)},
+        error_x=bars(table["value"], table["low"], table["high"]),
+        hovertemplate="%{y}: %{x:.1%}<extra></extra>",
+    )
+    return layout(
+        figure,
+        300,
+        xaxis={"tickformat": ".0%", "range": [-0.02, 1.03]},
+        yaxis={"autorange": "reversed", "automargin": True},
+    )
 
 
 def training_curve(iterations: Sequence[IterationMetrics]) -> go.Figure:

@@ -338,8 +338,9 @@ def prefer(model: Any, tokenizer: Any, rows: Sequence[TrainRow], job: Job, watch
     order = row_order(lengths, config.training.train_batch_size, steps, job.seed)
     settings = DPOConfig(
         **arguments(config, job.iteration, steps, out),
-        loss_type=["sigmoid", "sft"],
-        loss_weights=[1.0, 1.0],
+        # A ranker need not keep what is right likely, only likelier than what is wrong.
+        loss_type=["sigmoid"] if job.ranks else ["sigmoid", "sft"],
+        loss_weights=[1.0] if job.ranks else [1.0, 1.0],
         beta=config.training.pair_beta,
         learning_rate=config.training.pair_learning_rate,
     )
@@ -384,6 +385,8 @@ def finetune(job: Job, watcher: Watcher) -> TrainingStats:
     _seed(job.seed)
     tokenizer = load_tokenizer(job.base)
     rows = records(job.rows, TrainRow)
+    if job.ranks:
+        return _rank(rows, tokenizer, job, watcher)
     fitting = fitting_rows(rows, tokenizer, job.config)
     found = material(fitting, job.config, job.iteration)
     of = job.fingerprint(rows)
@@ -408,6 +411,27 @@ def finetune(job: Job, watcher: Watcher) -> TrainingStats:
         save(last, tokenizer, job)
     stats = _stats(state, found, len(rows) - len(fitting), spent())
     del trainer, last, model
+    free_memory()
+    return stats
+
+
+def _rank(rows: Sequence[TrainRow], tokenizer: Any, job: Job, watcher: Watcher) -> TrainingStats:
+    """Trains a ranker: DPO alone, from the weights that gave the samples."""
+    start = time.perf_counter()
+    model = load_model(job.base, job.config, job.previous)
+    with writing(job.target.parent), enough_memory():
+        trainer = prefer(model, tokenizer, rows, job, watcher)
+        save(trainer, tokenizer, job)
+    logs = [entry for entry in trainer.state.log_history if "loss" in entry]
+    stats = TrainingStats(
+        rows=len(rows),
+        tokens=0,
+        steps=int(trainer.state.global_step),
+        losses=curve([(int(entry["step"]), float(entry["loss"])) for entry in logs]),
+        token_accuracy=None,
+        seconds=round(time.perf_counter() - start, 2),
+    )
+    del trainer, model
     free_memory()
     return stats
 

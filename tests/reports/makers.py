@@ -24,7 +24,7 @@ from starprobe.bench.run_folder import Run
 from starprobe.probes.schema import Message, Prompt, ShownOption
 from starprobe.star.config import StarConfig
 from starprobe.star.folder import Training
-from starprobe.star.records import Exam, Interval, IterationMetrics, Scored, TrainingStats
+from starprobe.star.records import BestOf, Exam, Interval, IterationMetrics, Scored, TrainingStats
 
 THINGS = (
     "a basket", "a tool shed", "a paper map", "the cellar", "a glass jar", "an old ladder",
@@ -294,6 +294,9 @@ def make_training(path: Path) -> Path:
         training.iteration(number).finish()
     training.write_best(2)
     training.write_tested(_tested())
+    right = Interval(value=0.5, low=0.3, high=0.7, n=20)
+    ways = dict.fromkeys(("greedy", "sampled", "majority", "likeliest", "ranker", "any"), right)
+    training.iteration(2).write("best_of.json", BestOf(samples=4, pairs=9, ways=ways))
     return path
 
 

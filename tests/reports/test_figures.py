@@ -209,7 +209,9 @@ def test_a_training_is_told_by_its_folder(training_folder: Path, tmp_path: Path)
         "training-loss",
         "training-test",
         "training-tiers",
+        "training-best-of",
     }
+    assert list(tables["training-best-of"]["value"]) == [0.5] * 6
     assert list(tables["training-tiers"]["curve"]) == ["easy", "hard", "easy", "hard"]
     assert list(tables["training-test"]["value"]) == [0.2, 0.2, 0.5, 0.5]
     assert list(tables["training-test"]["chosen"]) == [False, False, True, True]
