@@ -34,7 +34,7 @@ from starprobe.bench.importers import import_outputs
 from starprobe.bench.lm_eval_tasks import ExportConfig, export_tasks
 from starprobe.bench.lm_eval_tasks.scoring import score_responses
 from starprobe.bench.models import BackendOptions
-from starprobe.bench.models.weights import embedded_folder
+from starprobe.bench.models.local import embedded_folder
 from starprobe.bench.read import classify_run
 from starprobe.bench.records import Sampling, Verdict
 from starprobe.bench.run_folder import Run

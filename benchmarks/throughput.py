@@ -228,7 +228,7 @@ def _lm_eval_hf(asked: list[Request]) -> float:
     from lm_eval.api.instance import Instance
     from lm_eval.models.huggingface import HFLM
 
-    from starprobe.bench.models.weights import embedded_folder
+    from starprobe.bench.models.local import embedded_folder
 
     model = HFLM(
         pretrained=str(embedded_folder(MODEL)), device="cpu", dtype="float32", batch_size=16
@@ -261,7 +261,7 @@ def _bare_vllm(asked: list[Request]) -> float:
     os.environ.setdefault("VLLM_ENABLE_V1_MULTIPROCESSING", "0")
     from vllm import LLM, SamplingParams
 
-    from starprobe.bench.models.weights import embedded_folder
+    from starprobe.bench.models.local import embedded_folder
 
     engine = LLM(
         str(embedded_folder(MODEL)),

@@ -11,7 +11,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from starprobe.bench.models import BackendOptions
-from starprobe.bench.models.weights import resolve
+from starprobe.bench.models.local import resolve
 
 SHOTS = """Q: 12 + 7?\nA: 2 + 7 = 9, 10 + 9 = 19. The answer is 19.\n
 Q: 8 + 6?\nA: 8 + 2 = 10, 10 + 4 = 14. The answer is 14.\n\n"""

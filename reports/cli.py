@@ -25,6 +25,7 @@ from starprobe.bench.cli.common import (
     Temperature,
     Timeout,
     names,
+    options_of,
     run_endings,
     say_endings,
 )
@@ -228,7 +229,6 @@ def battery(
     from rich.console import Console
 
     from starprobe.bench.battery import SAMPLING, BatteryConfig, run_battery
-    from starprobe.bench.models.base import body_of, headers_of, make_options
     from starprobe.reports.page import write_report
 
     console, start = Console(highlight=False, soft_wrap=True, emoji=False), time.monotonic()
@@ -242,15 +242,15 @@ def battery(
         sampling=SAMPLING.model_copy(
             update={"temperature": temperature, "max_tokens": max_tokens, "seed": seed}
         ),
-        options=make_options(
+        options=options_of(
             batch_size=batch_size,
             device=device,
             dtype=dtype,
             concurrency=concurrency,
             timeout_s=timeout,
             retries=retries,
-            headers=headers_of(header or ()),
-            body=body_of(body or ()),
+            header=header,
+            body=body,
         ),
     )
     run = run_battery(config, out / "run", console)

@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 from starprobe.bench.files import write_atomic
 from starprobe.bench.metrics.compare import PAIR_KEYS
 from starprobe.bench.metrics.measure import split
-from starprobe.reports import browser, embed, words
+from starprobe.reports import embed, words
 from starprobe.reports.embed import Secrets, aliases, visible
 from starprobe.reports.evidence import (
     ALIKE,
@@ -31,8 +31,14 @@ from starprobe.reports.evidence import (
 from starprobe.reports.methods import methods
 from starprobe.reports.panels import Panel, check_panels, embedded, panels
 from starprobe.reports.results import Results, results_of
-from starprobe.reports.seed import then_and_now
-from starprobe.reports.tables import Table, checked_table, comparison_table, link, metrics_table
+from starprobe.reports.tables import (
+    Table,
+    checked_table,
+    comparison_table,
+    link,
+    metrics_table,
+    then_and_now,
+)
 from starprobe.reports.words import STYLE_MEANING, STYLE_WORDS
 
 if TYPE_CHECKING:
@@ -249,7 +255,7 @@ def render(template: str, context: dict[str, Any], evidence: Evidence, secrets: 
     app, plotly = app_script(), plotly_script()
     pairs = context.pop("pairs", None)
     shown_whole = texts(evidence, ALIKE if pairs is None else PAIR_KEYS)
-    data = browser.packed(evidence.models, shown_whole, pairs)
+    data = embed.packed(evidence.models, shown_whole, pairs)
     shown = [one for one in all_panels(context)]
     packed = [
         ("response-index", data.contents),

@@ -26,7 +26,7 @@ from pydantic import BaseModel, ValidationError
 
 from starprobe.bench.files import Appender, read_jsonl, write_atomic, write_json, write_jsonl
 from starprobe.bench.judges.votes import Judgement, read_judgements
-from starprobe.bench.models.weights import fingerprint as folder_fingerprint
+from starprobe.bench.models.local import fingerprint as folder_fingerprint
 from starprobe.probes.errors import FolderError
 from starprobe.probes.schema import Record
 from starprobe.star.config import FREE, StarConfig, values

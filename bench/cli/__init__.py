@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import typer
 
-MODULES = ("ask", "run", "importing", "read", "annotate", "judge", "show", "tasks")
+MODULES = ("run", "importing", "read", "annotate", "judge", "show")
 
 
 def register(app: typer.Typer) -> None:

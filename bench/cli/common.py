@@ -12,6 +12,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from starprobe.bench.models import BackendOptions
     from starprobe.bench.records import Generation, Response
     from starprobe.bench.run_folder import Run
 
@@ -121,6 +122,28 @@ ShardOf = Annotated[
 AnyFailure = Annotated[
     bool, typer.Option("--fail-on-any", help="Exit with 1 if even one request failed.")
 ]
+
+
+def options_of(
+    *,
+    header: list[str] | None = None,
+    body: list[str] | None = None,
+    price: str | None = None,
+    **settings: object,
+) -> BackendOptions:
+    """How a backend is to run, as the command was told.
+
+    Raises:
+        InputError: a value that does not fit.
+    """
+    from starprobe.bench.models.base import body_of, headers_of, make_options, price_of
+
+    return make_options(
+        headers=headers_of(header or ()),
+        body=body_of(body or ()),
+        price=price_of(price) if price else None,
+        **settings,
+    )
 
 
 class Ending(NamedTuple):

@@ -20,6 +20,7 @@ from starprobe.bench.cli.common import (
     Timeout,
     endings,
     names,
+    options_of,
     say_endings,
 )
 
@@ -62,14 +63,13 @@ def judge(
 
     from starprobe.bench.judges.stage import JudgeConfig, judge_run
     from starprobe.bench.judges.votes import read_judgements
-    from starprobe.bench.models.base import body_of, headers_of, make_options
     from starprobe.bench.progress import line
     from starprobe.bench.run_folder import Run
     from starprobe.bench.tables import judge_tables
 
-    options = make_options(
+    options = options_of(
         batch_size=batch_size, device=device, concurrency=concurrency, timeout_s=timeout,
-        retries=retries, headers=headers_of(header or ()), body=body_of(body or ()),
+        retries=retries, header=header, body=body,
     )  # fmt: skip
     config = JudgeConfig(
         judges=names(judges),
@@ -114,7 +114,6 @@ def faithfulness(
     from rich.console import Console
 
     from starprobe.bench.faithfulness.stage import FaithfulnessConfig, faithfulness_run
-    from starprobe.bench.models.base import body_of, headers_of, make_options
     from starprobe.bench.progress import line
     from starprobe.bench.tables import metric_tables
 
@@ -126,11 +125,11 @@ def faithfulness(
         plain_text=plain_text,
         mistakes=mistakes,
         paraphrases=paraphrases,
-        options=make_options(
+        options=options_of(
             batch_size=batch_size,
             device=device,
-            headers=headers_of(header or ()),
-            body=body_of(body or ()),
+            header=header,
+            body=body,
         ),
     )
     with line() as watcher:

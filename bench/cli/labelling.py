@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from starprobe.bench.annotations.labels import Shown, annotate, guideline
-from starprobe.bench.cli.ask import coloured
+from starprobe.bench.cli.run import coloured
 from starprobe.bench.frames import key
 from starprobe.bench.readers.annotated import code_of
 from starprobe.bench.records import MULTI, Annotation, Outcome, Verdict

@@ -22,12 +22,14 @@ from transformers import (
 )
 
 from starprobe.bench.models.base import BackendOptions, Request, sent_sampling
-from starprobe.bench.models.tokens import Codec, TooLong, prompt_ids
-from starprobe.bench.models.weights import (
+from starprobe.bench.models.local import (
     EMBEDDED,
+    Codec,
+    TooLong,
     attention_of,
     base_of,
     fingerprint,
+    prompt_ids,
     resolve,
     unloadable,
 )

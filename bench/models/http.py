@@ -24,7 +24,6 @@ import httpx2
 from starprobe.bench.models import names
 from starprobe.bench.models.base import BackendOptions, Request
 from starprobe.bench.models.dialects import Call, Dialect, Quirks, dialect_of, names_in
-from starprobe.bench.models.event_loop import Gate, loop_thread
 from starprobe.bench.models.keys import (
     Auth,
     AwsAuth,
@@ -40,7 +39,9 @@ from starprobe.bench.models.thinking import split_reasoning
 from starprobe.bench.models.transport import (
     Endpoint,
     Fault,
+    Gate,
     Servers,
+    loop_thread,
     open_client,
     post,
     server_message,

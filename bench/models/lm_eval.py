@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from starprobe.bench.models.base import BackendOptions, Request, plain_text, turns
 from starprobe.bench.models.keys import public_url, redact
-from starprobe.bench.models.weights import EMBEDDED, embedded_folder, fingerprint
+from starprobe.bench.models.local import EMBEDDED, embedded_folder, fingerprint
 from starprobe.bench.records import Generation, ModelInfo, ResponseError
 from starprobe.probes.errors import InputError, MissingError
 

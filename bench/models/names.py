@@ -21,7 +21,7 @@ from pydantic import Field, ValidationError
 
 from starprobe.bench.models.dialects import DialectName, Quirks
 from starprobe.bench.models.keys import OWN_KEY, is_local
-from starprobe.bench.models.weights import EMBEDDED
+from starprobe.bench.models.local import EMBEDDED
 from starprobe.bench.records import Usage
 from starprobe.probes.errors import InputError, MissingError, first_error
 from starprobe.probes.plugins import declared, is_module

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from starprobe.bench.models import EXTRAS, BackendOptions, load_backend, parse_model
 from starprobe.bench.models.keys import is_local, public_url
+from starprobe.bench.models.local import EMBEDDED, embedded_pieces
 from starprobe.bench.models.names import Entry, entries, providers
-from starprobe.bench.models.weights import EMBEDDED, embedded_pieces
 from starprobe.probes.errors import UserError
 
 if TYPE_CHECKING:

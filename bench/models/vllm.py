@@ -18,8 +18,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from starprobe.bench.models.base import BackendOptions, Request, sent_sampling
 from starprobe.bench.models.keys import redact
-from starprobe.bench.models.tokens import Codec, TooLong, prompt_ids
-from starprobe.bench.models.weights import base_of, fingerprint, merged_folder, resolve
+from starprobe.bench.models.local import (
+    Codec,
+    TooLong,
+    base_of,
+    fingerprint,
+    merged_folder,
+    prompt_ids,
+    resolve,
+)
 from starprobe.bench.records import Generation, ModelInfo, Sampling, Usage
 from starprobe.probes.errors import InputError, MissingError
 from starprobe.probes.schema import Prompt

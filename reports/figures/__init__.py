@@ -7,9 +7,12 @@ from starprobe.reports.figures.answers import (
     accuracy_coverage,
     accuracy_coverage_table,
     draw_accuracy_coverage,
+    draw_effort,
     draw_hints,
     draw_letters,
     draw_order_flips,
+    effort,
+    effort_table,
     hints,
     hints_table,
     letters,
@@ -39,7 +42,6 @@ from starprobe.reports.figures.differences import (
     model_differences_table,
 )
 from starprobe.reports.figures.drawing import leading
-from starprobe.reports.figures.effort import draw_effort, effort, effort_table
 from starprobe.reports.figures.judges import (
     faithfulness,
     faithfulness_table,

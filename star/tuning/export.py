@@ -14,7 +14,7 @@ from typing import Any
 
 from starprobe.bench.files import write_atomic
 from starprobe.bench.models import parse_model
-from starprobe.bench.models.weights import EMBEDDED
+from starprobe.bench.models.local import EMBEDDED
 from starprobe.bench.run_folder import hardware, versions
 from starprobe.probes.errors import FolderError, InputError, MissingError
 from starprobe.star.config import StarConfig

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from starprobe.bench.files import write_json
-from starprobe.bench.models.weights import fingerprint
+from starprobe.bench.models.local import fingerprint
 from starprobe.bench.progress import Watcher
 from starprobe.probes.errors import InputError, MissingError
 from starprobe.star.config import StarConfig, training_seed

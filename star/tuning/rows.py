@@ -14,8 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from starprobe.bench.models.base import Backend
+from starprobe.bench.models.local import end_ids, prompt_ids, turn_end
 from starprobe.bench.models.thinking import whole
-from starprobe.bench.models.tokens import end_ids, prompt_ids, turn_end
 from starprobe.probes.errors import InputError
 from starprobe.probes.examples import WorkedExample, closing, rationale
 from starprobe.probes.generated.numbers import worked

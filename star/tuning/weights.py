@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from starprobe.bench.models.weights import attention_of
+from starprobe.bench.models.local import attention_of
 from starprobe.probes.errors import FolderError, MissingError, UserError
 from starprobe.star.config import StarConfig
 

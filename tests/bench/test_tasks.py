@@ -145,7 +145,7 @@ def test_exporting_again_replaces_and_a_strangers_folder_is_left_alone(tmp_path:
 
 @pytest.mark.slow
 def test_plain_lm_eval_gives_the_same_responses_as_starprobe_run(tmp_path: Path) -> None:
-    from starprobe.bench.models.weights import embedded_folder, embedded_pieces
+    from starprobe.bench.models.local import embedded_folder, embedded_pieces
 
     if not embedded_pieces("smollm2"):
         pytest.skip("the embedded model is not installed")

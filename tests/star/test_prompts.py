@@ -8,7 +8,7 @@ import pytest
 
 from starprobe.bench.models import BackendOptions, load_backend
 from starprobe.bench.models.base import Request, generate
-from starprobe.bench.models.tokens import prompt_ids, turn_end
+from starprobe.bench.models.local import prompt_ids, turn_end
 from starprobe.bench.records import Sampling
 from starprobe.probes.errors import InputError
 from starprobe.probes.loading import load_probe_set

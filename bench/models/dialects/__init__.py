@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any, Literal, NamedTuple
+from urllib.parse import urlsplit
 
 from pydantic import Field
 
@@ -136,6 +138,23 @@ def names_in(body: Mapping[str, Any]) -> list[str]:
         if isinstance(value, Mapping):
             found += names_in(value)
     return found
+
+
+def base_url(url: str, methods: str, version: str = "") -> str:
+    """The base of a user's URL: a path to a method loses it, a bare host gets the version."""
+    url = re.sub(f"/({methods})/?$", "", url.rstrip("/"))
+    return url if urlsplit(url).path.strip("/") else url + version
+
+
+def version_in(model: str, pattern: re.Pattern[str]) -> tuple[int, int] | None:
+    """The two numbers that a pattern finds in a model's name."""
+    found = pattern.search(model)
+    return (int(found[1]), int(found[2] or 0)) if found else None
+
+
+def learner(names: Sequence[str]) -> Callable[[Quirks, Mapping[str, Any], str], Quirks | None]:
+    """`adapted` for the dialect that has these names."""
+    return lambda quirks, sent, refusal: adapted(quirks, sent, refusal, names)
 
 
 def drop(quirks: Quirks, name: str) -> Quirks:

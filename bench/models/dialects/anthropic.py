@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from starprobe.bench.models.base import Request
 from starprobe.bench.models.dialects import (
@@ -13,11 +12,13 @@ from starprobe.bench.models.dialects import (
     Call,
     Dialect,
     Quirks,
-    adapted,
+    base_url,
     count,
     finish_reason,
+    learner,
     system_apart,
     thinking_tokens,
+    version_in,
     without,
 )
 from starprobe.bench.models.thinking import content_parts
@@ -45,14 +46,12 @@ _VERSION = re.compile(r"claude-(?:[a-z]+-)?(\d{1,2})(?!\d)(?:[-.](\d{1,2})(?!\d)
 
 def fit_url(url: str) -> str:
     """The base of a user's URL, which ends in /v1."""
-    url = re.sub(r"/messages/?$", "", url.rstrip("/"))
-    return url if urlsplit(url).path.strip("/") else f"{url}/v1"
+    return base_url(url, "messages", "/v1")
 
 
 def version(model: str) -> tuple[int, int] | None:
     """Claude's version out of a model's name: `claude-3-5-sonnet-20240620` is (3, 5)."""
-    found = _VERSION.search(model)
-    return (int(found[1]), int(found[2] or 0)) if found else None
+    return version_in(model, _VERSION)
 
 
 def known(model: str, url: str) -> Quirks:
@@ -141,11 +140,6 @@ def assembled(events: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     return whole
 
 
-def adapt(quirks: Quirks, sent: Mapping[str, Any], refusal: str) -> Quirks | None:
-    """Quirks without the parameter that the server refuses by name."""
-    return adapted(quirks, sent, refusal, SAMPLING)
-
-
 def thinking_fields(model: str, reasoning: str | None) -> dict[str, Any]:
     """The fields that ask for thinking: a budget up to 4.5, an effort from 4.6 on."""
     if reasoning is None:
@@ -175,4 +169,4 @@ def _usage(said: Any) -> Usage | None:
     )
 
 
-DIALECT = Dialect(fit_url, known, call, generation, assembled, adapt)
+DIALECT = Dialect(fit_url, known, call, generation, assembled, learner(SAMPLING))

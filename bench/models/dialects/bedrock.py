@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
@@ -12,10 +11,11 @@ from starprobe.bench.models.dialects import (
     Call,
     Dialect,
     Quirks,
-    adapted,
     anthropic,
+    base_url,
     count,
     finish_reason,
+    learner,
     system_apart,
     without,
 )
@@ -34,7 +34,7 @@ SAMPLING = ("temperature", "topP", "stopSequences", "thinking", "output_config")
 
 def fit_url(url: str) -> str:
     """The host of a user's URL: a path to a model is taken off."""
-    return re.sub(r"/model/.*$", "", url.rstrip("/"))
+    return base_url(url, "model/.*")
 
 
 def known(model: str, url: str) -> Quirks:
@@ -99,9 +99,4 @@ def generation(data: Mapping[str, Any]) -> Generation:
     )
 
 
-def adapt(quirks: Quirks, sent: Mapping[str, Any], refusal: str) -> Quirks | None:
-    """Quirks without the parameter that the server refuses by name."""
-    return adapted(quirks, sent, refusal, SAMPLING)
-
-
-DIALECT = Dialect(fit_url, known, call, generation, None, adapt, listing="")
+DIALECT = Dialect(fit_url, known, call, generation, None, learner(SAMPLING), listing="")

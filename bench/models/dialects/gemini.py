@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
 
 from starprobe.bench.models.base import Request
 from starprobe.bench.models.dialects import (
@@ -13,11 +12,13 @@ from starprobe.bench.models.dialects import (
     Call,
     Dialect,
     Quirks,
-    adapted,
+    base_url,
     count,
     finish_reason,
+    learner,
     system_apart,
     thinking_tokens,
+    version_in,
     without,
 )
 from starprobe.bench.models.thinking import join
@@ -39,14 +40,12 @@ _MOST_STOPS = 5
 
 def fit_url(url: str) -> str:
     """The base of a user's URL: a bare host gets /v1beta, a path to a model loses it."""
-    url = re.sub(r"/models(/[^/]*)?$", "", url.rstrip("/"))
-    return url if urlsplit(url).path.strip("/") else f"{url}/v1beta"
+    return base_url(url, "models(/[^/]*)?", "/v1beta")
 
 
 def version(model: str) -> tuple[int, int] | None:
     """Gemini's version out of a model's name."""
-    found = _VERSION.search(model)
-    return (int(found[1]), int(found[2] or 0)) if found else None
+    return version_in(model, _VERSION)
 
 
 def known(model: str, url: str) -> Quirks:
@@ -141,11 +140,6 @@ def assembled(events: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     return whole | {"candidates": [{"content": {"parts": parts}, "finishReason": finish}]}
 
 
-def adapt(quirks: Quirks, sent: Mapping[str, Any], refusal: str) -> Quirks | None:
-    """Quirks without the parameter that the server refuses by name."""
-    return adapted(quirks, sent, refusal, SAMPLING)
-
-
 def _usage(said: Any) -> Usage | None:
     if not isinstance(said, Mapping):
         return None
@@ -162,4 +156,4 @@ def _usage(said: Any) -> Usage | None:
     )
 
 
-DIALECT = Dialect(fit_url, known, call, generation, assembled, adapt)
+DIALECT = Dialect(fit_url, known, call, generation, assembled, learner(SAMPLING))

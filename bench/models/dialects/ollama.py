@@ -7,7 +7,6 @@ since late 2025 answer with an error instead.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +16,7 @@ from starprobe.bench.models.dialects import (
     Dialect,
     Quirks,
     adapted,
+    base_url,
     chat_messages,
     drop,
     finish_reason,
@@ -35,7 +35,7 @@ TEMPLATE_TOKENS = 256
 
 def fit_url(url: str) -> str:
     """The server's root: /v1 and /api are taken off."""
-    return re.sub(r"/(v1|api|api/chat)/?$", "", url.rstrip("/"))
+    return base_url(url, "v1|api|api/chat")
 
 
 def known(model: str, url: str) -> Quirks:

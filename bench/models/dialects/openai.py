@@ -19,6 +19,7 @@ from starprobe.bench.models.dialects import (
     Dialect,
     Quirks,
     adapted,
+    base_url,
     chat_messages,
     count,
     finish_reason,
@@ -52,8 +53,7 @@ _MOST_STOPS = 4
 
 def fit_url(url: str) -> str:
     """The base of a user's URL: a bare host gets /v1, a full path to a method loses it."""
-    url = re.sub(r"/((chat/)?completions|responses)/?$", "", url.rstrip("/"))
-    return url if urlsplit(url).path.strip("/") else f"{url}/v1"
+    return base_url(url, "(chat/)?completions|responses", "/v1")
 
 
 def known(model: str, url: str) -> Quirks:

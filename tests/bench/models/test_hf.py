@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from starprobe.bench.models import BackendOptions, Request, load_backend
-from starprobe.bench.models.tokens import prompt_ids
+from starprobe.bench.models.local import prompt_ids
 from starprobe.bench.records import Generation, Sampling
 from starprobe.probes.errors import InputError, MissingError
 from starprobe.probes.schema import Message, Prompt
@@ -193,7 +193,7 @@ def test_a_system_prompt_joins_the_user_turn_where_the_template_has_no_system_ro
 ) -> None:
     from transformers import AutoTokenizer
 
-    from starprobe.bench.models.tokens import render_chat
+    from starprobe.bench.models.local import render_chat
 
     tokenizer = AutoTokenizer.from_pretrained(tiny_model)
     tokenizer.chat_template = (

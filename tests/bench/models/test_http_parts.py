@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from starprobe.bench.models.event_loop import Gate
 from starprobe.bench.models.keys import redact
 from starprobe.bench.models.names import key_name, providers
 from starprobe.bench.models.transport import (
     Fault,
+    Gate,
     parse,
     retry_after,
     server_message,

