@@ -20,7 +20,7 @@ from starprobe.bench.files import Appender, Rows, read_jsonl
 from starprobe.bench.readers import DEFAULT_READER, Reader, Reading, load_reader, read_one
 from starprobe.bench.records import MULTI, FinishReason, Response, Treatment, Verdict
 from starprobe.bench.run_folder import Run, file_name
-from starprobe.bench.shards import Shard
+from starprobe.bench.shards import Shard, finish
 from starprobe.probes.errors import FolderError, InputError
 from starprobe.probes.loading import parse_question
 from starprobe.probes.schema import Prompt, Question, ShownOption
@@ -322,6 +322,36 @@ def classify_file(
             done += len(batch)
             if tick is not None:
                 tick(done)
+    return done
+
+
+def classify_part(
+    source: Path | str,
+    folder: Path | str,
+    shard: Shard,
+    reader: Reader | str = DEFAULT_READER,
+    workers: int = 1,
+) -> int:
+    """Reads one part of a file into a folder, with a manifest when it is whole; gives its verdicts.
+
+    A part that was killed goes on where it stopped. `bench.shards.merge` joins all of them.
+
+    Args:
+        source: as `classify_file` takes it.
+        folder: where the parts are.
+        shard: which part.
+        reader: a reader or its name.
+        workers: processes.
+
+    Raises:
+        InputError: a line that cannot be read, or no reader of this name.
+        FolderError: the part holds something else, or cannot be written.
+    """
+    source = Path(source)
+    part = Path(folder) / f"{shard.name}.jsonl"
+    loaded = load_reader(reader)
+    done = classify_file(source, part, reader, workers, shard=shard)
+    finish(part, shard, f"{source.name}, {source.stat().st_size} bytes, read by {loaded.name}")
     return done
 
 

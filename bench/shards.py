@@ -85,12 +85,13 @@ def finish(part: Path, shard: Shard, source: str) -> Path:
     return path
 
 
-def merge(folder: Path, out: Path) -> int:
+def merge(folder: Path | str, out: Path | str) -> int:
     """The parts in a folder as one file of verdicts, or one run folder; gives the rows.
 
     Raises:
         FolderError: a part is missing, not whole, or of something else; or `out` is there.
     """
+    folder, out = Path(folder), Path(out)
     parts = _parts(folder)
     if out.exists():
         raise FolderError(f"{out} is there already; name another -o")

@@ -142,7 +142,8 @@ def measure_run() -> None:
         f"run: {count:,} prompts, two servers, {at_once} at once each, {latency_s * 1000:.0f} ms, "
         f"3 of 100 requests fail: {asked:.1f} s of asking, {asked / ideal:.2f} x the ideal "
         f"{ideal:.1f} s; first response after {first.first:.1f} s, after the kill at {kept:,} "
-        f"after {second.first:.1f} s; peak memory {second.memory:,.0f} MB; "
+        f"after {second.first:.1f} s; {1e3 * (first.cpu + second.cpu) / count:.2f} ms of a core a "
+        f"prompt; peak memory {first.memory:,.0f} MB, after the kill {second.memory:,.0f}; "
         f"{len(set(ids)):,} prompts answered, {len(ids) - len(set(ids))} twice, {errors} failed"
     )
 
@@ -154,6 +155,8 @@ class Part(NamedTuple):
     """Seconds until it wrote its first response."""
     asking: float
     """Seconds from there to its end."""
+    cpu: float
+    """Seconds of a core."""
     memory: float
     """Peak, MB."""
 
@@ -176,7 +179,8 @@ def _until(
         time.sleep(0.25)
     process.returncode = os.waitstatus_to_exitcode(status)
     assert kill or process.returncode == 0, process.returncode
-    return Part(first, time.perf_counter() - start - first, used.ru_maxrss / 1024)
+    seconds = time.perf_counter() - start - first
+    return Part(first, seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 
 
 def _lines(path: Path) -> int:

@@ -44,6 +44,10 @@ def classify(
         int, typer.Option(min=0, help="Processes that read; 0 is one for each processor.")
     ] = 0,
     shard: ShardOf = None,
+    ray: Annotated[
+        bool,
+        typer.Option("--ray", help="Of a file: on the Ray cluster of RAY_ADDRESS, or a local one."),
+    ] = False,
     export: Annotated[
         Path | None,
         typer.Option(help="Of a judge: write the requests as an OpenAI-style batch, ask nothing."),
@@ -71,13 +75,18 @@ def classify(
     if path.is_dir():
         from starprobe.bench.read import classify_run
 
-        if shard is not None:
-            raise InputError("--shard cuts a file into parts; a run is cut by `starprobe run`")
+        if shard is not None or ray:
+            raise InputError(
+                "--shard and --ray cut a file into parts; a run is cut by `starprobe run --shard`"
+            )
         console.print(f"Written: {classify_run(path, name, count)}")
         return None
     if shard is not None:
+        if ray:
+            raise InputError("--ray makes all parts itself; leave --shard out")
         return _part(path, out, name, count, shard)
-    return _file(path, out or path.with_suffix(".verdicts.jsonl"), name, count, console)
+    file = out or path.with_suffix(".verdicts.jsonl")
+    return _file(path, file, name, workers if ray else count, console, ray)
 
 
 def _told(path: Path, name: str, export: Path | None, console: Console, dry_run: bool) -> bool:
@@ -100,27 +109,27 @@ def _told(path: Path, name: str, export: Path | None, console: Console, dry_run:
     return dry_run
 
 
-def _file(path: Path, out: Path, reader: str, workers: int, console: Console) -> None:
+def _file(path: Path, out: Path, reader: str, workers: int, console: Console, ray: bool) -> None:
+    from starprobe.bench.on_ray import classify_on_ray
     from starprobe.bench.read import classify_file
 
+    read_all = classify_on_ray if ray else classify_file
     with console.status("Reading ...") as status:
-        done = classify_file(
+        done = read_all(
             path, out, reader, workers, lambda n: status.update(f"{n:,} responses read")
         )
     console.print(f"Written: {out} ({done:,} verdicts)")
 
 
 def _part(path: Path, out: Path | None, reader: str, workers: int, said: str) -> None:
-    from starprobe.bench.read import classify_file
-    from starprobe.bench.shards import finish, parse_shard
+    from starprobe.bench.read import classify_part
+    from starprobe.bench.shards import parse_shard
 
     shard = parse_shard(said)
     if out is None or shard is None:
         raise InputError("--shard needs -o DIR, the folder of the parts")
-    part = out / f"{shard.name}.jsonl"
-    done = classify_file(path, part, reader, workers, shard=shard)
-    finish(part, shard, f"{path.name}, {path.stat().st_size} bytes, read by {reader}")
-    typer.echo(f"Written: {part} ({done:,} verdicts)", err=True)
+    done = classify_part(path, out, shard, reader, workers)
+    typer.echo(f"Written: {out / shard.name}.jsonl ({done:,} verdicts)", err=True)
 
 
 def merge(

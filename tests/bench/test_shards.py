@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -94,3 +97,41 @@ def test_parts_of_a_run_are_the_run(app: typer.Typer, tmp_path: Path) -> None:
 def test_what_names_no_part_is_told_how_to_name_one(said: str) -> None:
     with pytest.raises(InputError, match="as in 3/8"):
         parse_shard(said)
+
+
+DOCS = Path(__file__).parents[2] / "docs" / "scale.md"
+
+
+@pytest.mark.slow
+def test_the_script_for_submitit_reads_as_one_process_does(answers: Path, tmp_path: Path) -> None:
+    pytest.importorskip("submitit")
+    classify_file(answers, tmp_path / "whole.jsonl", "rules")
+    script = tmp_path / "script.py"
+    (text,) = re.findall(r"```python\n(import submitit.*?)```", DOCS.read_text(), re.DOTALL)
+    script.write_text(text)
+    subprocess.run([sys.executable, script], cwd=tmp_path, check=True)
+    assert (tmp_path / "verdicts.jsonl").read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+
+
+@pytest.mark.slow
+def test_ray_goes_on_with_the_parts_of_a_kill_and_reads_as_one_process_does(
+    answers: Path, tmp_path: Path
+) -> None:
+    pytest.importorskip("ray")
+    classify_file(answers, tmp_path / "whole.jsonl", "rules")
+    parts, out = tmp_path / "verdicts.jsonl.parts", tmp_path / "verdicts.jsonl"
+    torn = parts / "shard-3-of-5.jsonl"
+    classify_file(answers, torn, "rules", shard=parse_shard("3/5"))
+    torn.write_bytes(torn.read_bytes()[:-300])
+    command = [sys.executable, "-m", "starprobe", "classify", str(answers)]
+    command += ["--reader", "rules", "--ray", "-o", str(out)]
+    subprocess.run(command, cwd=tmp_path, check=True)
+    assert out.read_bytes() == (tmp_path / "whole.jsonl").read_bytes()
+    assert not parts.exists()
+
+    bad = answers.read_text().replace('"response"', '"respond"', 1)
+    answers.write_text(bad)
+    out.unlink()
+    failed = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert failed.returncode == 2
+    assert "field 'response' is missing" in failed.stderr
