@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from weakref import WeakSet
 
 import pytest
 
@@ -100,6 +101,33 @@ def test_a_model_is_not_asked_twice_because_a_setting_was_changed(tmp_path: Path
     with pytest.raises(FolderError, match="was asked otherwise"):
         run(changed, tmp_path / "run")
     assert Run(tmp_path / "run").responses() == before
+
+
+def test_no_response_stays_in_memory(tmp_path: Path) -> None:
+    alive: WeakSet[Usage] = WeakSet()
+    most = 0
+
+    class Counting:
+        def info(self) -> ModelInfo:
+            return ModelInfo(name="counting")
+
+        def generate(self, requests: Sequence[Request]) -> Iterator[tuple[str, Generation]]:
+            nonlocal most
+            for number, request in enumerate(requests):
+                # The row of the response shares it.
+                usage = Usage(completion_tokens=number)
+                alive.add(usage)
+                yield request.id, Generation(text="x", usage=usage, finish_reason="stop")
+                del usage
+                most = max(most, len(alive))
+
+        def close(self) -> None: ...
+
+    folder = run(CONFIG.model_copy(update={"repeats": 9}), tmp_path / "run")
+    config = CONFIG.model_copy(update={"repeats": 9, "models": ("scripted:direct",)})
+    asked = ask_models(folder, [Counting()], list(folder.prompts().values()), config)
+    assert asked == 3 * 2 * 2 * 9
+    assert most <= 3
 
 
 def test_another_condition_joins_the_run(tmp_path: Path) -> None:
