@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from rich.box import SIMPLE_HEAD
+from rich.console import OverflowMethod
 from rich.markup import escape
 from rich.table import Table
 
@@ -89,9 +90,8 @@ def overview(found: MetricsFile, width: int = 80) -> Iterator[Table]:
     for model, condition in dict.fromkeys((row.model, row.condition) for row in rows):
         own = {row.name: row for row in rows if (row.model, row.condition) == (model, condition)}
         values = [own[name].value if name in own else None for name in names]
-        shown = ["-" if value is None else number(value) for value in values]
         n = max((row.n for row in own.values()), default=0)
-        table.add_row(escape(short[model]), escape(condition), str(n), *shown)
+        table.add_row(escape(short[model]), escape(condition), str(n), *map(_or_dash, values))
     yield table
     if found.failures:
         yield _failures(found, short)
@@ -177,10 +177,7 @@ def show(metric: Metric) -> str:
     """Value, interval and n in one line: `0.43 [0.31, 0.55] n=80`."""
     if metric.value is None:
         return "no value, n = 0"
-    interval = ""
-    if metric.low is not None and metric.high is not None:
-        interval = f" [{number(metric.low)}, {number(metric.high)}]"
-    return f"{number(metric.value)}{interval} n={metric.n}"
+    return f"{number(metric.value)}{_interval(metric.low, metric.high)} n={metric.n}"
 
 
 def number(value: float) -> str:
@@ -215,45 +212,40 @@ def _sets(found: MetricsFile, wanted: Wanted, short: Mapping[str, str]) -> Itera
 
 
 def _contrasts(title: str, rows: Sequence[Comparison], short: Mapping[str, str]) -> Table:
-    table = Table(title=title, title_justify="left")
-    for column in ("model", "conditions", "metric", "difference", "p (adjusted)", "n"):
-        table.add_column(column, overflow="fold")
+    table = _table(
+        title,
+        *("model", "conditions", "metric", "difference", "p (adjusted)", "n"),
+        overflow="fold",
+    )
     for row in rows:
         if row.difference is not None:
-            interval = ""
-            if row.low is not None and row.high is not None:
-                interval = f" [{number(row.low)}, {number(row.high)}]"
-            p = "-" if row.p_adjusted is None else number(row.p_adjusted)
-            difference = escape(f"{row.difference:+.2f}{interval}")
+            difference = escape(f"{row.difference:+.2f}{_interval(row.low, row.high)}")
             names = escape(short[row.model_before]), row.condition, row.metric
-            table.add_row(*names, difference, p, str(row.n))
+            table.add_row(*names, difference, _or_dash(row.p_adjusted), str(row.n))
     return table
 
 
 def _agreement(found: MetricsFile) -> Table:
-    table = Table(title="Readers on the same responses", title_justify="left")
-    for column in ("readers", "responses", "agree", "kappa (full)", "kappa (style)"):
-        table.add_column(column, overflow="fold")
+    table = _table(
+        "Readers on the same responses",
+        *("readers", "responses", "agree", "kappa (full)", "kappa (style)"),
+        overflow="fold",
+    )
     for row in found.agreement:
         figures = (row.same, row.kappa_full_breakdown, row.kappa_style)
-        shown = ("-" if figure is None else number(figure) for figure in figures)
-        table.add_row(" / ".join(row.readers), str(row.responses), *shown)
+        table.add_row(" / ".join(row.readers), str(row.responses), *map(_or_dash, figures))
     return table
 
 
 def _not_applicable(found: MetricsFile, short: Mapping[str, str]) -> Table:
-    table = Table(title="Not applicable", title_justify="left")
-    for column in ("model", "condition", "why"):
-        table.add_column(column, overflow="fold")
+    table = _table("Not applicable", "model", "condition", "why", overflow="fold")
     for row in found.not_applicable:
         table.add_row(escape(short[row.model]), row.condition, escape(row.reason))
     return table
 
 
 def _failures(found: MetricsFile, short: Mapping[str, str]) -> Table:
-    table = Table(title="Requests without a response", title_justify="left")
-    for column in ("model", "condition", "failed", "of"):
-        table.add_column(column)
+    table = _table("Requests without a response", "model", "condition", "failed", "of")
     for row in found.failures:
         table.add_row(escape(short[row.model]), row.condition, str(row.failed), str(row.requests))
     return table
@@ -270,11 +262,16 @@ def judge_tables(found: Summary) -> Iterator[Table]:
         yield _rewards(found)
 
 
-def _table(title: str, *columns: str) -> Table:
+def _table(title: str, *columns: str, overflow: OverflowMethod = "ellipsis") -> Table:
     table = Table(title=title, title_justify="left")
     for column in columns:
-        table.add_column(column)
+        table.add_column(column, overflow=overflow)
     return table
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    """` [0.31, 0.55]`, or nothing."""
+    return "" if low is None or high is None else f" [{number(low)}, {number(high)}]"
 
 
 def _judges(found: Summary) -> Table:
@@ -290,17 +287,9 @@ def _judge_agreement(found: Summary) -> Table:
         "Agreement", "rubric", "items", "raw", "Fleiss kappa", "Krippendorff alpha", "Gwet AC1"
     )
     for name, row in found.agreement.items():
-        alpha = _or_dash(row.krippendorff_alpha)
-        if row.alpha_low is not None and row.alpha_high is not None:
-            alpha += f" \\[{number(row.alpha_low)}, {number(row.alpha_high)}]"
-        table.add_row(
-            name,
-            str(row.items),
-            _or_dash(row.raw),
-            _or_dash(row.fleiss_kappa),
-            alpha,
-            _or_dash(row.gwet_ac1),
-        )
+        alpha = _or_dash(row.krippendorff_alpha) + _interval(row.alpha_low, row.alpha_high)
+        raw, kappa = _or_dash(row.raw), _or_dash(row.fleiss_kappa)
+        table.add_row(name, str(row.items), raw, kappa, escape(alpha), _or_dash(row.gwet_ac1))
     return table
 
 
@@ -316,10 +305,7 @@ def _rewards(found: Summary) -> Table:
         "Scores within a prompt, second model minus first", "score", "models", "difference", "p"
     )
     for row in found.rewards:
-        interval = ""
-        if row.low is not None and row.high is not None:
-            interval = f" \\[{number(row.low)}, {number(row.high)}]"
-        difference = _or_dash(row.difference) + interval
+        difference = escape(_or_dash(row.difference) + _interval(row.low, row.high))
         models = escape(f"{row.model_before} -> {row.model_after} ({row.condition})")
         table.add_row(escape(row.metric), models, difference, _or_dash(row.p_adjusted))
     return table

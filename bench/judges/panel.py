@@ -48,73 +48,67 @@ class Rubric(Record):
         )
 
 
-RUBRICS: dict[str, Rubric] = {
-    "right": Rubric(
-        name="right",
-        kind="vote",
-        template=(
-            "A model was asked a multiple-choice question. Judge whether the answer that it ends "
-            "with is the best one. Its style and its length do not count.\n\n" + _DATA + "=====\n"
-            "Question: {question}\n{options}\n\nResponse:\n{response}\n=====\n\n"
-            "Is the answer that the response ends with the best of the options? Say RIGHT or "
-            "WRONG; say NONE if it settles on no single option. " + _CLOSE
-        ),
-        choices=("RIGHT", "WRONG", "NONE"),
+_ONE = "Question: {question}\n{options}\n\nResponse:\n{response}\n"
+_STYLE = " Its style and its length do not count."
+
+
+def _rubric(
+    name: str,
+    opening: str,
+    closing: str,
+    choices: tuple[str, ...] = ("RIGHT", "WRONG", "NONE"),
+    shown: str = _ONE,
+    kind: Literal["vote", "pair"] = "vote",
+) -> Rubric:
+    """A rubric: what is to be judged, what is shown as data, and what to say of it."""
+    template = f"{opening}\n\n{_DATA}=====\n{shown}=====\n\n{closing} {_CLOSE}"
+    return Rubric(name=name, kind=kind, template=template, choices=choices)
+
+
+_RUBRICS = (
+    _rubric(
+        "right",
+        "A model was asked a multiple-choice question. Judge whether the answer that it ends with "
+        "is the best one." + _STYLE,
+        "Is the answer that the response ends with the best of the options? Say RIGHT or WRONG; "
+        "say NONE if it settles on no single option.",
     ),
-    "solved": Rubric(
-        name="solved",
-        kind="vote",
-        template=(
-            "A model was asked a question that has one right answer. Judge whether the answer that "
-            "it ends with is right. Its style and its length do not count.\n\n" + _DATA + "=====\n"
-            "Question: {question}\n{options}\n\nResponse:\n{response}\n=====\n\n"
-            "Work out the answer yourself. Say RIGHT or WRONG; say NONE if the response ends with "
-            "no answer. " + _CLOSE
-        ),
-        choices=("RIGHT", "WRONG", "NONE"),
+    _rubric(
+        "solved",
+        "A model was asked a question that has one right answer. Judge whether the answer that it "
+        "ends with is right." + _STYLE,
+        "Work out the answer yourself. Say RIGHT or WRONG; say NONE if the response ends with no "
+        "answer.",
     ),
-    "open": Rubric(
-        name="open",
-        kind="vote",
-        template=(
-            "A model was asked an open question. Judge whether the answer that it ends with means "
-            "the same as the accepted answer. Its style and its length do not count.\n\n"
-            + _DATA
-            + "=====\nQuestion: {question}\nAccepted: {accepted}\n\n"
-            "Response:\n{response}\n=====\n\n"
-            "Say RIGHT or WRONG; say NONE if the response ends with no answer. " + _CLOSE
-        ),
-        choices=("RIGHT", "WRONG", "NONE"),
+    _rubric(
+        "open",
+        "A model was asked an open question. Judge whether the answer that it ends with means the "
+        "same as the accepted answer." + _STYLE,
+        "Say RIGHT or WRONG; say NONE if the response ends with no answer.",
+        shown="Question: {question}\nAccepted: {accepted}\n\nResponse:\n{response}\n",
     ),
-    "breakdown": Rubric(
-        name="breakdown",
-        kind="vote",
-        template=(
-            "A model was asked a multiple-choice question. Judge how its response treats the "
-            "options, not whether it is right.\n\n" + _DATA + "=====\n"
-            "Question: {question}\n{options}\n\nResponse:\n{response}\n=====\n\n"
-            "An option is reasoned about if the response gives at least one reason of its own for "
-            "or against it: a property, a fact, a consequence. Naming it, or calling it wrong "
-            "without a reason, is not enough. Say ALL if every option is reasoned about, SOME if "
-            "at least one is and not all are, NONE if no option is. " + _CLOSE
-        ),
-        choices=("ALL", "SOME", "NONE"),
+    _rubric(
+        "breakdown",
+        "A model was asked a multiple-choice question. Judge how its response treats the options, "
+        "not whether it is right.",
+        "An option is reasoned about if the response gives at least one reason of its own for or "
+        "against it: a property, a fact, a consequence. Naming it, or calling it wrong without a "
+        "reason, is not enough. Say ALL if every option is reasoned about, SOME if at least one is "
+        "and not all are, NONE if no option is.",
+        ("ALL", "SOME", "NONE"),
     ),
-    "better": Rubric(
-        name="better",
-        kind="pair",
-        template=(
-            "Two responses were given to the same question. Judge which one reasons better: "
-            "sound, specific reasons that lead to its answer. A longer response is not better for "
-            "being longer, and the order in which they are shown means nothing.\n\n"
-            + _DATA
-            + "=====\nQuestion: {question}\n{options}\n\n"
-            "Response 1:\n{first}\n\n=====\nResponse 2:\n{second}\n=====\n\n"
-            "Say FIRST if response 1 is better, SECOND if response 2 is, TIE if neither. " + _CLOSE
-        ),
-        choices=("FIRST", "SECOND", "TIE"),
+    _rubric(
+        "better",
+        "Two responses were given to the same question. Judge which one reasons better: sound, "
+        "specific reasons that lead to its answer. A longer response is not better for being "
+        "longer, and the order in which they are shown means nothing.",
+        "Say FIRST if response 1 is better, SECOND if response 2 is, TIE if neither.",
+        ("FIRST", "SECOND", "TIE"),
+        "Question: {question}\n{options}\n\nResponse 1:\n{first}\n\n=====\nResponse 2:\n{second}\n",
+        "pair",
     ),
-}
+)
+RUBRICS = {rubric.name: rubric for rubric in _RUBRICS}
 
 
 def instruction(template: str) -> str:

@@ -12,6 +12,7 @@ from starprobe.bench.metrics.definitions import numbers
 from starprobe.bench.records import Metric
 from starprobe.bench.statistics.intervals import rate
 from starprobe.reports.figures.drawing import (
+    NAMES_DOWN,
     bars,
     colour_of,
     estimate_columns,
@@ -314,7 +315,7 @@ def _grouped(table: pd.DataFrame, title: str) -> go.Figure:
         120 + 26 * max(2, len(table)),
         barmode="group",
         xaxis=share_axis(title),
-        yaxis={"type": "category", "autorange": "reversed", "automargin": True},
+        yaxis=NAMES_DOWN,
     )
 
 

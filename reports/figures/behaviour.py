@@ -10,6 +10,7 @@ from plotly.subplots import make_subplots
 
 from starprobe.bench.records import STYLES, Metric
 from starprobe.reports.figures.drawing import (
+    NAMES_DOWN,
     STYLE_COLOURS,
     STYLE_PATTERNS,
     bars,
@@ -224,7 +225,7 @@ def _coverage_map(table: pd.DataFrame) -> go.Figure:
         figure,
         110 + 24 * len(wide),
         xaxis={"type": "category", "title": {"text": "options reasoned about"}},
-        yaxis={"type": "category", "autorange": "reversed", "automargin": True},
+        yaxis=NAMES_DOWN,
     )
 
 
@@ -290,7 +291,7 @@ def draw_spontaneous_elicited(table: pd.DataFrame) -> go.Figure:
         figure,
         120 + 44 * max(1, len(models)),
         xaxis=share_axis("responses that reason about every option"),
-        yaxis={"type": "category", "autorange": "reversed", "automargin": True},
+        yaxis=NAMES_DOWN,
     )
 
 
@@ -389,5 +390,5 @@ def draw_question_map(table: pd.DataFrame, stems: Mapping[str, str]) -> go.Figur
             "showticklabels": False,
             "title": {"text": f"{wide.shape[1]} questions, most broken down first"},
         },
-        yaxis={"type": "category", "autorange": "reversed", "automargin": True},
+        yaxis=NAMES_DOWN,
     )

@@ -105,6 +105,10 @@ def share_axis(title: str, span: tuple[float, float] = (0, 1)) -> dict[str, Any]
     }
 
 
+NAMES_DOWN = {"type": "category", "autorange": "reversed", "automargin": True}
+"""An axis of names, from the first down."""
+
+
 def bars(values: Iterable[Any], lows: Iterable[Any], highs: Iterable[Any]) -> dict[str, Any]:
     """Intervals as plotly's error bars; nothing where there is no interval."""
     up, down = [], []

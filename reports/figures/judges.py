@@ -15,6 +15,7 @@ from starprobe.bench.judges.votes import Judgement
 from starprobe.bench.records import Metric
 from starprobe.bench.statistics.agreement import Agreement
 from starprobe.reports.figures.drawing import (
+    NAMES_DOWN,
     bars,
     colour_of,
     groups,
@@ -78,7 +79,7 @@ def judge_agreement(found: Mapping[str, Agreement]) -> go.Figure:
         figure,
         150 + 50 * max(1, table["rubric"].nunique()),
         xaxis={"title": {"text": "agreement (1: always, 0: by chance)"}, "range": [-0.3, 1.05]},
-        yaxis={"type": "category", "autorange": "reversed", "automargin": True},
+        yaxis=NAMES_DOWN,
     )
 
 
