@@ -321,26 +321,17 @@ def _details(row: Entry) -> str:
     return "; ".join([*parts, *([row.note] if row.note else [])])
 
 
-LOCAL = {
-    "hf": "transformers: a hub name, a folder, a GGUF file, an adapter folder",
-    "vllm": "vLLM: a hub name, a folder, an adapter folder",
-    "lm-eval": "any model of the harness: lm-eval:KIND,key=value",
-    "scripted": "a fake, for tests and dry runs",
-}
-"""Backends on this machine, and what they are."""
-
-
 def _say_providers(console: Console) -> None:
     """Each backend and service: its word, how it is spoken to, where its key comes from."""
     import os
 
     from rich.table import Table
 
-    from starprobe.bench.models.names import providers
+    from starprobe.bench.models.names import LOCAL, providers
 
     table = Table("before the colon", "speaks", "key", "")
-    for name, says in LOCAL.items():
-        table.add_row(f"{name}:", "on this machine", "", says)
+    for name, local in LOCAL.items():
+        table.add_row(f"{name}:", "on this machine", "", local.says)
     for word, one in providers().items():
         if word == one.name:
             words = "\n".join(f"{name}:" for name in (one.name, *one.also))

@@ -15,7 +15,7 @@ from starprobe.bench.models.base import (
     ScoringBackend,
     generate,
 )
-from starprobe.bench.models.names import ModelName, parse_model, providers
+from starprobe.bench.models.names import LOCAL, ModelName, parse_model, providers
 from starprobe.bench.records import Generation
 from starprobe.probes.errors import InputError, MissingError
 from starprobe.probes.plugins import declared, load
@@ -36,16 +36,6 @@ __all__ = [
     "providers",
 ]
 
-MODULES = {
-    "hf": "starprobe.bench.models.hf",
-    "vllm": "starprobe.bench.models.vllm",
-    "lm-eval": "starprobe.bench.models.lm_eval",
-    "scripted": "starprobe.bench.models.scripted",
-}
-"""Backend on this machine -> the module that has its `make(name, url, options)`."""
-EXTRAS = {"hf": "local", "vllm": "vllm", "lm-eval": "lm-eval"}
-"""Backend -> the extra of starprobe that installs what it needs."""
-
 
 def load_backend(model: str | Backend, options: BackendOptions | None = None) -> Backend:
     """The backend that serves a model, ready to generate; a backend is itself.
@@ -61,16 +51,16 @@ def load_backend(model: str | Backend, options: BackendOptions | None = None) ->
         from starprobe.bench.models.http import HttpBackend
 
         return HttpBackend(provider, parsed.name, parsed.url, options)
-    if parsed.backend not in MODULES:
+    local = LOCAL.get(parsed.backend)
+    if local is None:
         return _plugged_in(parsed, options)
     try:
-        return _local(MODULES[parsed.backend], parsed, options)
+        return _local(local.module, parsed, options)
     except ModuleNotFoundError as error:
-        extra = EXTRAS.get(parsed.backend)
-        if extra is None or (error.name or "").partition(".")[0] == "starprobe":
+        if not local.extra or (error.name or "").partition(".")[0] == "starprobe":
             raise
         raise MissingError(
-            f"{model!r} needs the package {error.name!r}: pip install 'starprobe[{extra}]'"
+            f"{model!r} needs the package {error.name!r}: pip install 'starprobe[{local.extra}]'"
         ) from None
 
 

@@ -30,8 +30,42 @@ from starprobe.probes.schema import Record
 HERE = Path(__file__).parent
 OWN = {"models": "STARPROBE_MODELS", "providers": "STARPROBE_PROVIDERS"}
 """Table -> the variable that names the user's file."""
-LOCAL = ("hf", "vllm", "lm-eval", "scripted")
-"""Backends that run on this machine."""
+
+
+class Local(NamedTuple):
+    """A backend that runs on this machine."""
+
+    module: str
+    """It has `make(name, url, options)`."""
+    says: str
+    """What it is, for people."""
+    package: str = ""
+    """What must be installed."""
+    extra: str = ""
+    """The extra of starprobe that installs it."""
+
+
+LOCAL = {
+    "hf": Local(
+        "starprobe.bench.models.hf",
+        "transformers: a hub name, a folder, a GGUF file, an adapter folder",
+        "transformers",
+        "local",
+    ),
+    "vllm": Local(
+        "starprobe.bench.models.vllm",
+        "vLLM: a hub name, a folder, an adapter folder",
+        "vllm",
+        "vllm",
+    ),
+    "lm-eval": Local(
+        "starprobe.bench.models.lm_eval",
+        "any model of the harness: lm-eval:KIND,key=value",
+        "lm_eval",
+        "lm-eval",
+    ),
+    "scripted": Local("starprobe.bench.models.scripted", "a fake, for tests and dry runs"),
+}
 _VARIABLE = re.compile(r"\{(\w+)(?:=([^}]*))?\}")
 _MAKERS = (
     (r"gpt|o\d|chatgpt|codex", "openai"),

@@ -8,17 +8,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from starprobe.bench.models import EXTRAS, BackendOptions, load_backend, parse_model
+from starprobe.bench.models import BackendOptions, load_backend, parse_model
 from starprobe.bench.models.keys import is_local, public_url
 from starprobe.bench.models.local import EMBEDDED, embedded_pieces
-from starprobe.bench.models.names import Entry, entries, providers
+from starprobe.bench.models.names import LOCAL, Entry, entries, providers
 from starprobe.probes.errors import UserError
 
 if TYPE_CHECKING:
     from starprobe.bench.models.transport import Endpoint
 
-NEEDED = {"hf": "transformers", "vllm": "vllm", "lm-eval": "lm_eval"}
-"""Backend -> the package that must be installed."""
 TIMEOUT_S = 4.0
 
 
@@ -41,9 +39,9 @@ def reach(model: str) -> Reach:
         parsed = parse_model(model)
     except UserError as error:
         return Reach(model, str(error))
-    package = NEEDED.get(parsed.backend)
-    if package is not None and find_spec(package) is None:
-        return Reach(model, f"pip install 'starprobe[{EXTRAS[parsed.backend]}]'")
+    local = LOCAL.get(parsed.backend)
+    if local is not None and local.package and find_spec(local.package) is None:
+        return Reach(model, f"pip install 'starprobe[{local.extra}]'")
     if parsed.backend in {"hf", "vllm"}:
         return Reach(model, _weights(parsed.name))
     if parsed.backend in providers():

@@ -15,7 +15,6 @@ from starprobe.reports.figures.drawing import (
     NAMES_DOWN,
     bars,
     colour_of,
-    estimate_columns,
     groups,
     in_order,
     layout,
@@ -264,7 +263,7 @@ def hints_table(frame: pd.DataFrame, metrics: Sequence[Metric] | None = None) ->
         if len(own):
             followed = shares(own["answer"] == own["hinted"])
             share = rate(followed, own["question"].to_numpy(), own["arranged"].to_numpy())
-            rows.append({**cell, "measure": "hinted_answer"} | estimate_columns(share))
+            rows.append({**cell, "measure": "hinted_answer"} | metric_columns(share))
         rows += [
             {**cell, "measure": name, **metric_columns(found[name])}
             for name in HINT_MEASURES

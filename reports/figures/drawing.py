@@ -154,19 +154,14 @@ def measured(
                 yield model, condition, cells[model, condition]
 
 
-def metric_columns(found: Metric) -> dict[str, Any]:
-    """A metric as columns of a tidy table."""
+def metric_columns(found: Metric | Estimate) -> dict[str, Any]:
+    """A metric, or an estimate, as columns of a tidy table."""
     return {"value": found.value, "low": found.low, "high": found.high, "n": found.n}
 
 
 def shares(found: pd.Series[bool]) -> Floats:
     """Truth as zeros and ones, missing as NaN, for `bench.statistics.rate`."""
     return np.asarray(found.astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan))
-
-
-def estimate_columns(found: Estimate) -> dict[str, Any]:
-    """An estimate as columns of a tidy table."""
-    return {"value": found.value, "low": found.low, "high": found.high, "n": found.n}
 
 
 def in_order(frame: pd.DataFrame, column: str) -> list[str]:
