@@ -24,7 +24,7 @@ from starprobe.bench.readers.text.acknowledged import (
     channels,
     may_acknowledge,
 )
-from starprobe.bench.readers.text.unasked import answered_openly, reason_said
+from starprobe.bench.readers.text.outcome import answered_openly, reason_said
 from starprobe.bench.records import MULTI, Response, Score, Verdict, is_right
 from starprobe.bench.run_folder import Run, chosen_reader
 from starprobe.probes.conditions import get_condition

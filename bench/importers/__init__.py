@@ -14,7 +14,6 @@ from starprobe.bench.importers import (
     exchanges,
     exported,
     harnesses,
-    inspect_logs,
     tables,
     text_folder,
 )
@@ -206,10 +205,10 @@ def _read(path: Path, known: Known, notes: list[str], options: Options) -> Itera
         return exported.markdown_samples(path)
     content = read_content(path)
     if content.log is not None:
-        return inspect_logs.samples_of_zip(content.log, content.name)
+        return harnesses.samples_of_zip(content.log, content.name)
     if content.value is not None:
-        if inspect_logs.fits(content.value):
-            return inspect_logs.samples_of_json(content.value, content.name)
+        if harnesses.is_inspect_log(content.value):
+            return harnesses.samples_of_json(content.value, content.name)
         rows = harnesses.promptfoo_rows(content.value, content.name)
         if rows is None and _is_one(content.value):
             rows = [(content.name, content.value)]

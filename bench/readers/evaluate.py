@@ -46,9 +46,8 @@ from starprobe.bench.readers.annotated import (
     labelled_set,
     load_annotated,
 )
-from starprobe.bench.readers.cascade import most_unsure
 from starprobe.bench.readers.judge import parse
-from starprobe.bench.readers.loading import DEFAULT_READER, load_reader
+from starprobe.bench.readers.loading import DEFAULT_READER, load_reader, most_unsure
 from starprobe.bench.records import STYLES, Verdict
 from starprobe.probes.errors import InputError, UserError
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import starprobe.probes
-from starprobe.bench.readers.text.unasked import answered_openly
+from starprobe.bench.readers.text.outcome import answered_openly
 from starprobe.probes.checks import overlap
 from starprobe.probes.cues import guess
 from starprobe.probes.errors import InputError

@@ -12,17 +12,16 @@ from typing import NamedTuple
 from starprobe.bench.readers.text.labels import (
     Reference,
     labels_at,
-    mentions_after,
     reference_at,
     segment_at,
 )
 from starprobe.bench.readers.text.options import Options
-from starprobe.bench.readers.text.segments import FUZZY, LABEL, TEXT, Document, Mention
-from starprobe.bench.readers.text.words import JUDGE, STOP, word_set
+from starprobe.bench.readers.text.segments import LABEL, TEXT, Document
+from starprobe.bench.readers.text.words import word_set
 
-FAR, NEAR, LAST, WEAK = 3, 2, 1, 0
-"""How far an option may stand behind a cue: in the rest of the sentence; right behind; right behind
-and closing the clause; right behind, where nothing better is said anywhere."""
+FAR, NEAR, WEAK = 2, 1, 0
+"""Whose a cue is: one that may say that there is no answer; one that must have an option right
+behind it; one that counts where nothing better is said anywhere."""
 
 
 class Stated(NamedTuple):
@@ -58,7 +57,6 @@ _CUES: tuple[tuple[str, int, str], ...] = (
         FAR,
         rf"\w+\b[^.?!\n:]{{0,80}}?\b{_NOUNS}\b[^.?!\n:]{{0,120}}?(?:\b{_IS}|[:=\u2192])",
     ),
-    ("option options", FAR, r"\w+\b[^.?!\n:]{0,60}?\bthat\b[^.?!\n:]{0,120}?\bis\b"),
     ("boxed fbox", FAR, r"f?boxed *\{|fbox *\{"),
     (
         " ".join(sorted(_CHOOSING)),
@@ -80,14 +78,6 @@ _CUES: tuple[tuple[str, int, str], ...] = (
         NEAR,
         rf"\w+ *(?:[:=\u2192]| --? )|\w+ {_IS}",
     ),
-    ("result output response solution conclusion", WEAK, r"\w+ *[:=\u2192]"),
-    (
-        "value output result sum product total number amount",
-        WEAK,
-        rf"\w+\b[^.?!\n:]{{0,60}}? {_IS}",
-    ),
-    ("prints print returns shows gives outputs equals", WEAK, r"\w+\b:?"),
-    ("so therefore thus hence then actually", LAST, r"\w+[,:]?"),
     (
         "it that this which these it's that's one",
         WEAK,
@@ -130,12 +120,10 @@ _CONNECTIVES = word_set(
     "instead rather conclusion"
 )
 _OPTION_NOUNS = word_set("option choice answer situation statement letter alternative")
-_LISTING = word_set("each every these all following both any other two three four five")
 NEAR_END = 4
 """Sentences from the end in which phrases count that alone say little."""
-MAX_CUES, MAX_GAP = 8, 120
-"""Cues of a sentence that are looked at; characters between a cue and the option it announces."""
-_NOT = re.compile(r"\bnot\b|n't\b")
+MAX_CUES = 8
+"""Cues of a sentence that are looked at."""
 _IF = re.compile(
     r"\b(?:if(?! (?:i|we|one|you)(?:'m| am| were| was|'d)?(?: had| have| absolutely| really)* "
     r"(?:to|made to|forced to|pressed to|must|made|forced))|whether|unless|suppose|assuming|assume|"
@@ -160,10 +148,6 @@ _HYPOTHETICAL = re.compile(
     r"choose|guess|pick|blurt\w*)\b",
     re.I,
 )
-_ENDS_CLAUSE = re.compile(
-    r"[.,;:(\n?!]| (?=(?:because|since|as|but|while|whereas|which|and|for|due|not)\b)", re.I
-)
-_CLOSES = re.compile(r"[)\]}\"'$]*\s*(?:[.;!\n]|\Z|,? (?:because|since|as)\b)", re.I)
 _JOINS = re.compile(r"\band\b|&", re.I)
 NONE = re.compile(
     r"[\s:\"'(\[{]*(?:\\text *\{)?(?:that )?(?:none of (?:the|these|them|those)\b|"
@@ -267,43 +251,14 @@ def _announced_by(
         return none_of_them(options)
     if _HYPOTHETICAL.match(text, begin, match.end()):
         return None
-    if reach == LAST and not _opens_clause(document, token, index):
-        return None
     named = reference_at(document, options, match.end())
     if named:
         if _is_offered(document, options, named, match.end(), reach):
             return None
-        if reach < FAR and _denied(text, named.end):
-            return None
-        if reach == WEAK and _others_behind(document, named):
-            return None
-        if reach == LAST and not _CLOSES.match(text, named.end):
-            return None
         return Stated(_united(options, _listed_on(document, options, named)), "declared")
     if reach == FAR and NONE.match(text, match.end()):
         return none_of_them(options)
-    return _far_off(document, begin, match.end()) if reach == FAR else None
-
-
-def _opens_clause(document: Document, token: int, index: int) -> bool:
-    """Only a few small words stand before it in the sentence, or a comma."""
-    first = document.bounds[index][0]
-    before = document.text[max(0, document.starts[token] - 2) : document.starts[token]]
-    if before.strip() in (",", ";", ":", "."):
-        return True
-    return (
-        token - first <= 3
-        and _LISTING.isdisjoint(document.words[first:token])
-        and all(flag & (STOP | JUDGE) for flag in document.flags[first:token])
-    )
-
-
-def _others_behind(document: Document, found: Reference) -> bool:
-    """Other options are named later in the sentence."""
-    return any(
-        mention.start >= found.end and mention.kind > FUZZY and mention.option not in found.options
-        for mention in document.mentions[segment_at(document, found.start)]
-    )
+    return None
 
 
 def _is_offered(
@@ -317,13 +272,6 @@ def _is_offered(
     if "\n" not in text[cue_end : found.start]:
         return False
     return begins_list(document, found.options[0], segment_at(document, found.start))
-
-
-def _denied(text: str, at: int) -> bool:
-    """The clause that goes on here speaks against what it began with."""
-    rest = text[at : at + 60]
-    stop = _ENDS_CLAUSE.search(rest, 1)
-    return DENY.search(rest[: stop.start()] if stop else rest) is not None
 
 
 def _listed_on(document: Document, options: Options, found: Reference) -> tuple[int, ...]:
@@ -350,42 +298,6 @@ def _united(options: Options, named: tuple[int, ...]) -> tuple[int, ...]:
         (whole,) = options.all_of
         return (whole,) if whole not in named else named
     return named
-
-
-def _far_off(document: Document, begin: int, end: int) -> Stated | None:
-    """The option named later in the sentence, or at the start of the next one."""
-    text = document.text
-    inside = mentions_after(document, begin, end, end)
-    if not inside or _NOT.search(text, begin, end) or DENY.search(text, end, inside[0].start):
-        return None
-    if inside[0].start - end > MAX_GAP and inside[0].kind != FUZZY:
-        return None
-    place = segment_at(document, inside[0].start)
-    own_end = document.segments[segment_at(document, begin)].end
-    if inside[0].start >= own_end and any(map(str.isalnum, text[end:own_end])):
-        return None
-    segment_end = document.segments[place].end
-    found = of_mentions([m for m in inside if m.start < segment_end], document)
-    return Stated(found, "declared") if found else None
-
-
-def of_mentions(mentions: list[Mention], document: Document) -> tuple[int, ...]:
-    """The option that these mentions of one statement give, or several that it joins."""
-    sure = [m for m in mentions if m.kind > FUZZY] or mentions
-    if not sure:
-        return ()
-    labelled = [m for m in sure if m.kind > TEXT]
-    near = labelled and labelled[0].first <= sure[0].stop + 3
-    first = last = labelled[0] if near else sure[0]
-    together = {first.option}
-    for mention in sure:
-        if mention.start < last.end:
-            continue
-        if not JOINED.fullmatch(document.text[last.end : mention.start]):
-            break
-        together.add(mention.option)
-        last = mention
-    return tuple(sorted(together))
 
 
 def refused_in(document: Document, options: Options, index: int) -> Stated | None:

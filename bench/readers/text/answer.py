@@ -25,7 +25,6 @@ from starprobe.bench.readers.text.announced import (
     goes_on,
     leader,
     none_of_them,
-    of_mentions,
     refused_in,
 )
 from starprobe.bench.readers.text.labels import is_label, labels_at, reference_at, segment_at
@@ -78,7 +77,6 @@ def stated(document: Document, options: Options) -> Stated:
 _THOUGHT = ("</think>", "</thinking>", "</scratchpad>", "</reasoning>")
 """Ends of thinking: what stands behind it is the answer, if it holds one."""
 _KEY = re.compile(r"answer|choice|final|correct|selected|prediction|result|best", re.I)
-_OWN_KEY = re.compile(r"\"\w+\" {0,4}: {0,4}")
 MAX_VALUE = 600
 
 
@@ -92,17 +90,10 @@ def _field(document: Document, options: Options) -> Stated | None:
             segment.key == "option" and sum(s.key == "option" for s in document.segments) == 1
         ):
             continue
-        key = _OWN_KEY.match(document.text, segment.content)
-        begin = key.end() if key else segment.content
-        value = document.text[begin : segment.end].strip(" \"',}]\n")
-        if value in options.by_label:
-            return Stated((options.by_label[value],), "field")
-        named = reference_at(document, options, begin)
+        value = document.text[segment.content : segment.end].strip(" \"',}]\n")
+        named = reference_at(document, options, segment.content)
         if named and named.start < segment.end:
             return Stated(named.options, "field")
-        found = of_mentions(document.mentions[index], document)
-        if found:
-            return Stated(found, "field")
         if NONE.match(value) or not value:
             return none_of_them(options)
     return None
@@ -116,11 +107,7 @@ def _declared(document: Document, options: Options) -> Stated | None:
         words = document.words[first:stop]
         found = None
         if not HEADS.isdisjoint(words):
-            found = (
-                announced_in(document, options, index)
-                or _headed(document, options, index)
-                or _pronounced(document, index)
-            )
+            found = announced_in(document, options, index)
         if (
             found is None
             and index >= last - 2
@@ -165,14 +152,8 @@ _EMPTY = word_set(
     "answered hello hi happy help thank thanks glad key"
 )
 _HEDGED = word_set("possible possibly plausible possibility could might may if")
-_GOING_ON = word_set(
-    "is are was were be would the a an of to and or that because since as for in with by from"
-)
 MOST_WORDS, FILLERS = 16, 3
 """Words beside the option's in a bare answer; and of those, words in no list."""
-_ANSWER_KEY = re.compile(r"A ?: *(?=\S)")
-_HEADING = word_set("final answer correct the my your choice option selected solution is ans key")
-_HEAD_NOUNS = word_set("answer choice option solution ans key")
 
 
 def alone(document: Document, options: Options, index: int) -> tuple[int, ...]:
@@ -180,14 +161,11 @@ def alone(document: Document, options: Options, index: int) -> tuple[int, ...]:
     segment, (first, stop) = document.segments[index], document.bounds[index]
     if segment.key or document.flags[first:stop].count(0) > 2 * options.longest + FILLERS:
         return ()
-    key = _ANSWER_KEY.match(document.text, segment.content)
-    whole = reference_at(document, options, key.end()) if key else None
-    if whole is None or options.by_label.get("A") in whole.options:
-        whole = reference_at(document, options, segment.content)
+    whole = reference_at(document, options, segment.content)
     if whole and not any(map(str.isalnum, document.text[whole.end : segment.end])):
         return _few(whole.options, options)
     named = _few(_named_in(document, options, index), options)
-    if not named or first >= stop or _dangles(document, index):
+    if not named or first >= stop:
         return ()
     own = frozenset[str]().union(*(options.own_words[option] for option in named))
     spare = 0
@@ -207,14 +185,6 @@ def alone(document: Document, options: Options, index: int) -> tuple[int, ...]:
 def _few(named: tuple[int, ...], options: Options) -> tuple[int, ...]:
     """Options named all together are a list, and no answer."""
     return () if len(named) > 2 and len(named) == len(options.labels) else named
-
-
-def _dangles(document: Document, index: int) -> bool:
-    """The sentence has no end: "The Nile is"."""
-    words = document.words[slice(*document.bounds[index])]
-    if document.text[document.segments[index].end - 1] in ".!?" or len(words) < 2:
-        return False
-    return words[-1] != words[0] and words[-1] in _GOING_ON and words[-2] != "it"
 
 
 def _named_in(document: Document, options: Options, index: int) -> tuple[int, ...]:
@@ -248,20 +218,6 @@ def _unlisted(document: Document, options: Options, index: int) -> Stated | None
     return Stated(named, "declared")
 
 
-def _headed(document: Document, options: Options, index: int) -> Stated | None:
-    """The sentence behind a heading such as "Final answer"."""
-    words = document.words[slice(*document.bounds[index])]
-    if not 0 < len(words) <= 5 or not _HEADING.issuperset(words) or _HEAD_NOUNS.isdisjoint(words):
-        return None
-    last = index + 1 >= len(document.segments)
-    return None if last else _unlisted(document, options, index + 1)
-
-
-_BEFORE_REASON = re.compile(
-    r"[)\].:\"']*,? (?:because|since|as|rather than|instead of|not|over)\b", re.I
-)
-
-
 def _opening(document: Document, options: Options) -> Stated | None:
     """A response that begins with its answer: "B", "(c) A group ...", "Sure! It's B."."""
     if not document.segments:
@@ -271,10 +227,6 @@ def _opening(document: Document, options: Options) -> Stated | None:
         flag & (STOP | JUDGE) or word in _EMPTY
         for flag, word in zip(document.flags[first:stop], document.words[first:stop], strict=True)
     )
-    segment = document.segments[0]
-    following = next((other for other in document.segments[1:] if other.opens), None)
-    if segment.number and following is not None and following.number == segment.number + 1:
-        return None
     pair = _paired(document, options)
     if pair is not None:
         return pair
@@ -283,12 +235,6 @@ def _opening(document: Document, options: Options) -> Stated | None:
         if named:
             listed = begins_list(document, named[0], index)
             return None if listed else Stated(named, "opening")
-    at = segment.content
-    while at < segment.end and document.text[at] in "([\"'$ ":
-        at += 1
-    label = labels_at(document.text, at, options)
-    if label and len(label.options) == 1 and _BEFORE_REASON.match(document.text, label.end):
-        return Stated(label.options, "opening")
     return _led(document, options)
 
 
@@ -300,8 +246,6 @@ def _paired(document: Document, options: Options) -> Stated | None:
             continue
         option = mentions[0].option
         pairs = [m for m in mentions if m.kind >= LABEL and m.stop - m.first > 1]
-        if not pairs and len({m.kind for m in mentions}) > 1 and mentions[-1].kind == LABEL:
-            pairs = [m for m in mentions if m.kind == LABEL]
         if not pairs and mentions[-1].kind == LABEL and _closes(document, mentions[-1], index):
             pairs = [mentions[-1]]
         if not pairs or any(m.option != option for m in mentions):
@@ -369,32 +313,19 @@ _CALLS = tuple(
     )
 )
 """From the plainest to the most cautious."""
+
+
 _UNDER = re.compile(
     r"\b(?:not|nor|neither|if|than|either|whether)\b(?: option| choice)?[\s(\[\"']*\Z", re.I
 )
 
 
-def _pronounced(document: Document, index: int) -> Stated | None:
-    """A concluding sentence that calls one option, or a group of them, the answer."""
-    segment = document.segments[index]
-    if not document.mentions[index]:
-        return None
-    if not _CONCLUDES.match(document.text, segment.content, segment.end):
-        return None
-    return _called_in(document, range(index, index + 1))
-
-
 def _called(document: Document, options: Options) -> Stated | None:
     """Such as "Option A is the best choice", else "A is correct", said of one option only."""
-    return _called_in(document, range(len(document.segments)))
-
-
-def _called_in(document: Document, places: range) -> Stated | None:
     for pattern in _CALLS:
         found = {
             mention.option: (mentions, number)
-            for place in places
-            for mentions in (document.mentions[place],)
+            for place, mentions in enumerate(document.mentions)
             for number, mention in enumerate(mentions)
             if mention.kind >= TEXT
             and pattern.match(document.text, mention.end)

@@ -236,10 +236,6 @@ def _bare_kind(document: Document, options: Options, spot: Spot, found: list[Men
     return LABEL if following in AFTER_LABEL else 0
 
 
-MIN_FUZZY, MIN_FUZZY_LONG = 0.5, 0.6
-"""Share of telling words, for options of up to three such words and for longer ones."""
-
-
 _PAST = r"(?:[^\w.?!;-]|_|-(?!\d))*+"
 _LEAD_IN = re.compile(
     rf"{_PAST}(?:\\?(?:text|mathrm|textbf|mathbf|textit|boxed|fbox|mbox|bf) *+\{{)?{_PAST}"
@@ -394,13 +390,3 @@ def segment_at(document: Document, position: int) -> int:
     """The last segment that begins at or before a position."""
     found = bisect_right(document.segments, position, key=lambda segment: segment.start) - 1
     return max(0, found)
-
-
-def mentions_after(document: Document, begin: int, end: int, at: int) -> list[Mention]:
-    """The mentions behind a cue at [begin, end): in its segment and one that begins by `at`."""
-    found: list[Mention] = []
-    for index in range(segment_at(document, begin), len(document.segments)):
-        if document.segments[index].start > at + 40:
-            break
-        found += [m for m in document.mentions[index] if end - 1 <= m.start < end + 400]
-    return found

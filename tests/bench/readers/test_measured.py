@@ -29,7 +29,7 @@ from starprobe.bench.readers.annotated import (
     treatment_of,
 )
 from starprobe.bench.readers.base import codes_of, style_of
-from starprobe.bench.readers.cascade import CascadeReader, most_unsure
+from starprobe.bench.readers.loading import CascadeReader, most_unsure
 from starprobe.bench.records import Treatment, Verdict
 
 
