@@ -469,7 +469,7 @@ def collate(rows: Sequence[Encoded], *, exact: bool = False) -> Batch:
 
 WEIGHTS = Path(__file__).parent / "weights"
 """The fine-tuned encoder: model.safetensors, tokenizer.json, config.json, card.json, notices."""
-VERSION = 2
+VERSION = 3
 CHUNK = 256
 """Responses that are looked at together, so that sequences of one length meet."""
 SURE = 0.8

@@ -39,7 +39,7 @@ from starprobe.bench.readers.text.words import (
 )
 from starprobe.bench.records import Side, Treatment, Verdict
 
-NAME = "rules-3"
+NAME = "rules-4"
 SURE = 0.5
 """Share of an option's words below which a mention by them is vague, and one new word too few."""
 SCOPE = 4
