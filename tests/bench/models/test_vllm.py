@@ -103,10 +103,35 @@ def test_the_real_engine_serves_an_adapter(tmp_path: Path) -> None:
         texts.append(dict(backend.generate(asked))["Name a fruit."].text)
         backend.close()
     assert texts[0] != texts[1]
-    with_adapter = dict(load_backend(f"hf:{adapter}", options).generate(asked))[
-        "Name a fruit."
-    ].text
-    assert texts[1] == with_adapter, "an adapter is merged on a processor, which changes nothing"
+
+
+@pytest.mark.slow
+@needs_vllm
+def test_on_a_processor_an_adapter_is_merged_and_scores_as_beside_its_base(tmp_path: Path) -> None:
+    peft = pytest.importorskip("peft")
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from starprobe.bench.models.local import embedded_folder
+
+    if torch.cuda.is_available():
+        pytest.skip("on a GPU the engine keeps adapters apart")
+    base = AutoModelForCausalLM.from_pretrained(str(embedded_folder("smollm2")))
+    torch.manual_seed(0)
+    config = peft.LoraConfig(
+        r=4, lora_alpha=12, target_modules="all-linear", init_lora_weights=False
+    )
+    peft.get_peft_model(base, config).save_pretrained(str(tmp_path / "adapter"))
+    options = BackendOptions(base_model="smollm2", max_model_len=256, cache_dir=tmp_path / "cache")
+    pair = [("A fruit that is yellow is the", " banana, and one that is red is the apple.")]
+    found = {}
+    for name in ("vllm:smollm2", f"vllm:{tmp_path / 'adapter'}", f"hf:{tmp_path / 'adapter'}"):
+        backend = load_backend(name, options)
+        found[name.partition("/")[0]] = backend.loglikelihoods(pair)[0]  # type: ignore[attr-defined]
+        backend.close()
+    assert found["vllm:"] == pytest.approx(found["hf:"], rel=0.05)
+    assert abs(found["vllm:smollm2"] - found["hf:"]) > 3 * abs(found["vllm:"] - found["hf:"])
+    assert [path.name for path in (tmp_path / "cache" / "models").glob("merged-*[0-9a-f]")]
 
 
 @pytest.mark.slow
