@@ -323,14 +323,17 @@ def chosen_among(found: BestOf) -> Table:
     return table
 
 
+MEASURED = {"accuracy": "right", "outcome_answered": "answered", "full_breakdown": "all options"}
+"""What two models are compared by, in words."""
+
+
 def differences(rows: Iterable[Comparison]) -> Iterator[str]:
     """A line for each comparison of base and chosen iteration."""
-    words = {"accuracy": "right", "outcome_answered": "answered", "full_breakdown": "all options"}
     for row in rows:
         if row.difference is None or row.low is None or row.high is None or row.p is None:
             continue
         set_name, _, metric = row.metric.rpartition(": ")
-        name = (f"{set_name}: " if set_name else "") + words.get(metric, metric)
+        name = (f"{set_name}: " if set_name else "") + MEASURED.get(metric, metric)
         if row.kind == "mean":
             change = f"{row.difference:+.3f} ({row.low:+.3f} to {row.high:+.3f})"
             counts = f"{row.n} questions"

@@ -65,12 +65,14 @@ def factor_effects(frame: pd.DataFrame, metrics: Sequence[str] = METRICS) -> lis
     found: list[Comparison] = []
     for model, rows in told.groupby("model", sort=False):
         designs = rows.groupby("base", sort=False)
-        family = [row for base, one in designs for row in _of_design(str(model), str(base), one)]
-        found += judged([row for row in family if row.metric in metrics])
+        names = [(str(model), str(base), one) for base, one in designs]
+        found += judged([row for name in names for row in _of_design(*name, metrics)])
     return found
 
 
-def _of_design(model: str, base: str, design: pd.DataFrame) -> Iterator[Comparison]:
+def _of_design(
+    model: str, base: str, design: pd.DataFrame, metrics: Sequence[str]
+) -> Iterator[Comparison]:
     """The comparisons of one model in one condition; none where its factors are not crossed."""
     levels = {name: sorted(design[name].drop_duplicates(), key=_first) for name in FACTORS}
     asked = set(zip(*(design[name] for name in FACTORS), strict=True))
@@ -80,7 +82,7 @@ def _of_design(model: str, base: str, design: pd.DataFrame) -> Iterator[Comparis
         return
     columns = np.stack([(design[name] == other).to_numpy() for name, other in contrasts], axis=1)
     questions = np.unique(design["question"].to_numpy(), return_inverse=True)[1]
-    for metric in METRICS:
+    for metric in metrics:
         definition = BY_NAME[metric]
         values = definition.values(design)
         shares = _shares(values, columns.astype(np.float64), questions)

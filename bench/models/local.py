@@ -14,7 +14,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -198,15 +198,24 @@ def gguf_folder(path: Path, cache: Path | None = None) -> Path:
 def _folder(pieces: Sequence[Path], cache: Path | None, label: str, sha256: str = "") -> Path:
     size = sum(piece.stat().st_size for piece in pieces)
     named = hashlib.sha256(str(pieces[0].resolve()).encode()).hexdigest()[:8]
-    folder = cache_folder(cache) / "models" / f"{label}-{size}-{named}"
+
+    def make(temporary: Path) -> Path:
+        whole = pieces[0]
+        if len(pieces) > 1:
+            whole = join_pieces(pieces, temporary / f"{label}.gguf", sha256)
+        return _convert(whole, temporary / "model")
+
+    return _made_once(cache, f"{label}-{size}-{named}", make)
+
+
+def _made_once(cache: Path | None, name: str, make: Callable[[Path], Path]) -> Path:
+    """The model of this name in the cache; by one process at a time, whole or not at all."""
+    folder = cache_folder(cache) / "models" / name
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_suffix(".lock")):
-        if not (folder / "model.safetensors").exists():
+        if not (folder / "config.json").exists():
             with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
-                whole = pieces[0]
-                if len(pieces) > 1:
-                    whole = join_pieces(pieces, Path(temporary) / f"{label}.gguf", sha256)
-                _convert(whole, Path(temporary) / "model").rename(folder)
+                make(Path(temporary)).rename(folder)
     return folder
 
 
@@ -219,19 +228,16 @@ def merged_folder(adapter: Path, base: Path | str, cache: Path | None = None) ->
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    folder = cache_folder(cache) / "models" / f"merged-{fingerprint(adapter)}"
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_suffix(".lock")):
-        if not (folder / "config.json").exists():
-            with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
-                model = AutoModelForCausalLM.from_pretrained(str(base), dtype=torch.float32)
-                whole = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
-                made = Path(temporary) / "model"
-                whole.to(torch.bfloat16).save_pretrained(made)
-                own = (adapter / "tokenizer_config.json").exists()
-                AutoTokenizer.from_pretrained(str(adapter if own else base)).save_pretrained(made)
-                made.rename(folder)
-    return folder
+    def make(temporary: Path) -> Path:
+        model = AutoModelForCausalLM.from_pretrained(str(base), dtype=torch.float32)
+        whole = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
+        made = temporary / "model"
+        whole.to(torch.bfloat16).save_pretrained(made)
+        own = (adapter / "tokenizer_config.json").exists()
+        AutoTokenizer.from_pretrained(str(adapter if own else base)).save_pretrained(made)
+        return made
+
+    return _made_once(cache, f"merged-{fingerprint(adapter)}", make)
 
 
 def join_pieces(pieces: Sequence[Path], whole: Path, sha256: str) -> Path:

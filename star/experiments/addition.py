@@ -317,8 +317,7 @@ def table(trainings: Mapping[str, Training]) -> Iterator[str]:
 def curve(training: Training, number: int, lengths: Sequence[int]) -> list[Interval]:
     """Right test sums after a round: of all, and of each length; by answer alone."""
     rows = [
-        (max(len(part) for part in one.question_id.split("+")), one.correct is True)
-        for one in training.iteration(number).test()
+        (_digits(one.question_id), one.correct is True) for one in training.iteration(number).test()
     ]
     picked = [rows, *([row for row in rows if row[0] == length] for length in lengths)]
     return [share(sum(right for _, right in some), len(some)) for some in picked]
@@ -364,9 +363,12 @@ def _first_and_last(training: Training) -> Iterator[tuple[str, int, float, float
     first, last = (training.iteration(number).test() for number in (0, max(done)))
     after = {one.question_id: one.correct is True for one in last}
     for one in first:
-        digits = max(len(part) for part in one.question_id.split("+"))
-        name = f"{training.path}|{one.question_id}"
+        name, digits = f"{training.path}|{one.question_id}", _digits(one.question_id)
         yield name, digits, float(one.correct is True), float(after[one.question_id])
+
+
+def _digits(question_id: str) -> int:
+    return max(len(part) for part in question_id.split("+"))
 
 
 def _change(found: Paired) -> str:

@@ -24,6 +24,7 @@ from starprobe.star.config import StarConfig, make_config, values
 from starprobe.star.evaluate import COMPARED
 from starprobe.star.folder import Training
 from starprobe.star.records import Sample
+from starprobe.star.tables import MEASURED
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -194,7 +195,6 @@ def against_table(found: Against) -> Table:
     """The rows for the terminal, in points."""
     from rich.table import Table
 
-    words = {"accuracy": "right", "outcome_answered": "answered", "full_breakdown": "all options"}
     first = found.rows[0] if found.rows else None
     table = Table(
         "", "way", "seeds", "share", "trained models are ahead by", "p (Holm)",
@@ -204,7 +204,7 @@ def against_table(found: Against) -> Table:
     )  # fmt: skip
     for row in found.rows:
         table.add_row(
-            words[row.metric] if row.name == TRAINED else "",
+            MEASURED[row.metric] if row.name == TRAINED else "",
             row.name,
             " ".join(f"{100 * value:.0f}" for value in row.seeds.values()),
             _points(row.value, row.low, row.high, ""),

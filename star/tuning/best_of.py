@@ -26,10 +26,10 @@ from starprobe.star.evaluate import gain_over
 from starprobe.star.filters import decide
 from starprobe.star.folder import Iteration, Phases
 from starprobe.star.measure import GOOD, grouped, majority, share
-from starprobe.star.prompts import ask_validation, completion, seed_for, training_prompt
+from starprobe.star.prompts import ask_validation, completion, seed_for
 from starprobe.star.records import BestOf, Generated, Job, Sample, TrainRow
 from starprobe.star.tuning.launch import finetuned
-from starprobe.star.tuning.rows import Render, renderer
+from starprobe.star.tuning.rows import Render, renderer, train_rows
 from starprobe.star.work import Work, base_weights, generate_missing
 
 
@@ -90,21 +90,15 @@ def pair_rows(work: Work, iteration: Iteration, render: Render) -> list[TrainRow
         return iteration.pairs()
     rounds = [work.training.samples(number) for number in range(1, iteration.number + 1)]
     config = work.config
-    rows = []
     pairs = preference_pairs([*itertools.chain(*rounds)], config.selection.cap, config.seed)
-    for number, (right, wrong) in enumerate(pairs):
-        question = work.questions[right.question_id]
-        prompt = render(training_prompt(question, config, right.order))
-        rows.append(
-            TrainRow(
-                id=f"{right.question_id}#pair{number}",
-                question_id=right.question_id,
-                source="sampled",
-                prompt=prompt,
-                completion=completion(prompt, whole(right)),
-                rejected=completion(prompt, whole(wrong)),
-            )
-        )
+    named = {
+        f"{right.question_id}#pair{n}": (right, wrong) for n, (right, wrong) in enumerate(pairs)
+    }
+    right = [
+        one.model_copy(update={"id": name, "token_ids": None}) for name, (one, _) in named.items()
+    ]
+    rejected = {name: whole(wrong) for name, (_, wrong) in named.items()}
+    rows = train_rows(right, work.questions, config, render, rejected)
     if rows:
         iteration.write("pairs.jsonl", rows)
     return rows

@@ -99,20 +99,16 @@ class Killed(Exception):
     pass
 
 
-@pytest.mark.parametrize("after", [1, 7, 23, 29])
-def test_a_loop_stopped_while_it_samples_goes_on_to_the_same_rows(
-    tiny_model: Path, numbers_file: Path, tutor: Any, tmp_path: Path, after: int
-) -> None:
-    config = small(tiny_model, numbers_file, iterations=1)
-    whole = train(config, tmp_path / "whole", load=tutor)
+def mortal(tutor: Any, after: int, named: str = "") -> Any:
+    """A loader whose backends, of all models with `named` in their name, die at an answer."""
     left = [after]
 
-    def mortal(name: str, options: Any) -> Any:
+    def load(name: str, options: Any) -> Any:
         backend = tutor(name, options)
         answer = backend.answer
 
         def answer_or_die(prompt: Any) -> str:
-            left[0] -= 1
+            left[0] -= named in name
             if left[0] == 0:
                 raise Killed
             return str(answer(prompt))
@@ -120,8 +116,17 @@ def test_a_loop_stopped_while_it_samples_goes_on_to_the_same_rows(
         backend.answer = answer_or_die
         return backend
 
+    return load
+
+
+@pytest.mark.parametrize("after", [1, 7, 23, 29])
+def test_a_loop_stopped_while_it_samples_goes_on_to_the_same_rows(
+    tiny_model: Path, numbers_file: Path, tutor: Any, tmp_path: Path, after: int
+) -> None:
+    config = small(tiny_model, numbers_file, iterations=1)
+    whole = train(config, tmp_path / "whole", load=tutor)
     with pytest.raises(Killed):
-        train(config, tmp_path / "cut", load=mortal)
+        train(config, tmp_path / "cut", load=mortal(tutor, after))
     resumed = train(config, tmp_path / "cut", load=tutor)
     assert resumed.samples(1) == whole.samples(1)
     assert resumed.iteration(1).train_rows() == whole.iteration(1).train_rows()
@@ -137,23 +142,9 @@ def test_a_training_stopped_in_its_second_round_goes_on_under_another_path(
 ) -> None:
     config = small(tiny_model, numbers_file)
     whole = train(config, tmp_path / "whole", load=tutor)
-    left = [10]  # Of the first round's weights: four validation questions come first.
-
-    def mortal(name: str, options: Any) -> Any:
-        backend = tutor(name, options)
-        answer = backend.answer
-
-        def answer_or_die(prompt: Any) -> str:
-            left[0] -= "adapter" in name
-            if left[0] == 0:
-                raise Killed
-            return str(answer(prompt))
-
-        backend.answer = answer_or_die
-        return backend
-
     with pytest.raises(Killed):
-        train(config, tmp_path / "cut", load=mortal)
+        # Of the first round's weights, four validation questions come first.
+        train(config, tmp_path / "cut", load=mortal(tutor, 10, "adapter"))
     assert 0 < len(Training(tmp_path / "cut").iteration(2).raw("samples")) < 20
     (tmp_path / "cut").rename(tmp_path / "elsewhere")
     resumed = train(config, tmp_path / "elsewhere", load=tutor)
