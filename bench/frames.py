@@ -1,22 +1,27 @@
 """The one join of prompt, response, verdict and score: as records, and as a table, a row a verdict.
 
-Every metric, figure and page starts from it.
+Every metric, figure and page starts from it. `verdicts.NAME.parquet` keeps the columns of the table
+that are numbers and ids, without the texts, beside the verdicts they come from. It is made once for
+each state of the folder and read by every command after that; where pyarrow is not installed the
+columns are made each time. Other programs may read it too.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
+from importlib.util import find_spec
 from itertools import islice
 from math import nan
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from starprobe.bench.columns import stored
 from starprobe.bench.files import Rows, mark_of
 from starprobe.bench.readers.text.acknowledged import (
     Channels,
@@ -33,6 +38,7 @@ from starprobe.probes.schema import Prompt, Record, ShownOption
 
 if TYPE_CHECKING:
     import pandas as pd
+    import pyarrow as pa
 
 
 def score(verdict: Verdict, prompt: Prompt) -> Score:
@@ -110,6 +116,9 @@ NUMBERS = {name: kind for name, kind in COLUMNS.items() if name not in TEXTS}
 """All but the texts: what numbers are made of, about 400 bytes a response."""
 BATCH = 20_000
 """Rows that are made columns at a time."""
+FORMAT = 1
+"""Raised whenever a column comes to mean something else."""
+_STATE = b"starprobe"
 
 
 class Exchange(NamedTuple):
@@ -209,7 +218,74 @@ def frame(run: Run, reader: str | None = None, *, texts: bool = True) -> pd.Data
     name = chosen_reader(run, reader)
     if texts:
         return _joined(run, name, COLUMNS)
-    return stored(run, name, NUMBERS, lambda: _joined(run, name, NUMBERS))
+    if find_spec("pyarrow") is None:
+        return _joined(run, name, NUMBERS)
+    path, state = run.path / f"verdicts.{name}.parquet", _state(run, name)
+    found = _kept(path, state)
+    if found is None:
+        found = _joined(run, name, NUMBERS)
+        _keep(path, state, found)
+    return found
+
+
+def _state(run: Run, reader: str) -> bytes:
+    """What the columns are made of, as it is now."""
+    names = ("run", "prompts", "responses", f"verdicts.{reader}", "judgements")
+    files = [run.path / f"{name}.json{'' if name == 'run' else 'l'}" for name in names]
+    stats = [(one.stat().st_size, one.stat().st_mtime_ns) if one.exists() else () for one in files]
+    return json.dumps([FORMAT, NUMBERS, stats]).encode()
+
+
+def _keep(path: Path, state: bytes, table: pd.DataFrame) -> None:
+    """Writes the columns; not where the folder cannot be written, or names are no Unicode."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        arrow = pa.table({name: _column(table[name], kind) for name, kind in NUMBERS.items()})
+        pq.write_table(arrow.replace_schema_metadata({_STATE: state}), partial, compression="zstd")
+        partial.replace(path)
+    except (OSError, UnicodeEncodeError):
+        partial.unlink(missing_ok=True)
+
+
+def _column(values: pd.Series[Any], kind: str) -> pa.Array:
+    import pyarrow as pa
+
+    if kind != "object":
+        return pa.array(values)
+    return pa.array(values.to_numpy(), type=pa.string(), from_pandas=True)
+
+
+def _kept(path: Path, state: bytes) -> pd.DataFrame | None:
+    """The columns, or None where they are of another state of the folder, or damaged."""
+    import pandas as pd
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    words = [name for name, kind in NUMBERS.items() if kind == "object"]
+    try:
+        if (pq.read_schema(path).metadata or {}).get(_STATE) != state:
+            return None
+        arrow = pq.read_table(path, read_dictionary=words, memory_map=False)
+    except (OSError, pa.ArrowInvalid):
+        return None
+    columns = {
+        name: pd.Series(_strings(arrow.column(name)), dtype=object)
+        if name in words
+        else arrow.column(name).to_pandas()
+        for name in NUMBERS
+    }
+    return pd.DataFrame(columns).astype(NUMBERS)
+
+
+def _strings(column: pa.ChunkedArray) -> np.ndarray:
+    """Python strings and None, equal ones kept once."""
+    whole = column.unify_dictionaries().combine_chunks()
+    words = np.array([*whole.dictionary.to_pylist(), None], dtype=object)
+    codes = whole.indices.fill_null(len(words) - 1).to_numpy(zero_copy_only=False)
+    return np.asarray(words[codes], dtype=object)
 
 
 def decided_openly(run: Run) -> dict[str, bool]:
