@@ -14,10 +14,9 @@ from typing import Any
 
 from starprobe.probes.conditions import ALPHABETS
 from starprobe.probes.errors import InputError
+from starprobe.probes.formats import SUFFIXES, read_content, rows_of
 from starprobe.probes.generated import generated_set
-from starprobe.probes.intake.files import SUFFIXES, read_content, rows_of
-from starprobe.probes.intake.harness_tasks import PREFIX, task_questions
-from starprobe.probes.intake.questions import parse_question, parse_questions
+from starprobe.probes.parsing import TASK, parse_question, parse_questions, task_questions
 from starprobe.probes.plugins import declared, is_own, load
 from starprobe.probes.schema import ProbeSet, Question
 from starprobe.probes.sets import BUILT_IN, find_built_in
@@ -64,7 +63,7 @@ def load_probe_set(name_or_path: str | Path | ProbeSet) -> ProbeSet:
     repeated = [one for one, count in Counter(q.id for q in questions).items() if count > 1]
     if repeated:
         raise InputError(f"{name}: the id {repeated[0]!r} stands on more than one line")
-    stem = name if name.startswith(PREFIX) else Path(name.removesuffix(".gz")).stem
+    stem = name if name.startswith(TASK) else Path(name.removesuffix(".gz")).stem
     return ProbeSet(name=stem, questions=questions)
 
 
@@ -112,7 +111,7 @@ def read_any(name_or_path: str | Path) -> list[Question]:
     entry = find_built_in(name)
     if entry is not None:
         return read_questions(entry.path()) if entry.file else list(generated_set(name).questions)
-    if name.startswith(PREFIX):
+    if name.startswith(TASK):
         return task_questions(name)
     if name != "-" and not Path(name).exists():
         raise InputError(_unknown(name))

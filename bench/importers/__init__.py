@@ -24,7 +24,7 @@ from starprobe.bench.importers.sample import Choice, Importer, Sample
 from starprobe.bench.models.thinking import join, split_reasoning
 from starprobe.bench.readers import Reading
 from starprobe.probes.errors import InputError
-from starprobe.probes.intake.files import (
+from starprobe.probes.formats import (
     STDIN,
     SUFFIXES,
     Content,

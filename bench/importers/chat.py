@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 from starprobe.bench.models.thinking import content_parts, join, message_parts
 from starprobe.bench.records import FinishReason, Usage
+from starprobe.probes.choices import parsed
 from starprobe.probes.errors import InputError
-from starprobe.probes.intake.options import parsed
 
 _FINISH: dict[str, FinishReason] = {
     "stop": "stop", "end_turn": "stop", "eos": "stop", "eos_token": "stop", "stop_sequence": "stop",

@@ -14,10 +14,10 @@ from starprobe.bench.importers.chat import model_name, turns_of
 from starprobe.bench.importers.sample import Sample, Stated, all_stated, completed, stated
 from starprobe.bench.importers.tables import NAMES
 from starprobe.bench.models.thinking import content_parts, join, split_reasoning
+from starprobe.probes.choices import low, parsed
 from starprobe.probes.errors import InputError
-from starprobe.probes.intake.files import Row
-from starprobe.probes.intake.options import low, parsed
-from starprobe.probes.intake.questions import Described, describe
+from starprobe.probes.formats import Row
+from starprobe.probes.parsing import Described, describe
 
 FIELDS = (
     "messages", "conversations", "conversation", "turns", "chat", "dialog", "dialogue",

@@ -13,10 +13,10 @@ from typing import Any
 
 from starprobe.bench.importers.chat import Reply, Request, replies, request
 from starprobe.bench.importers.sample import Sample, all_stated
+from starprobe.probes.choices import is_empty, low
 from starprobe.probes.errors import InputError
-from starprobe.probes.intake.files import Row
-from starprobe.probes.intake.options import is_empty, low
-from starprobe.probes.intake.questions import Described, describe
+from starprobe.probes.formats import Row
+from starprobe.probes.parsing import Described, describe
 
 NAMES = (
     "custom_id", "customid", "prompt_id", "key", "record_id", "question_id", "doc_id", "id",

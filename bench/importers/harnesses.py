@@ -19,11 +19,10 @@ from pydantic import ValidationError
 from starprobe.bench.importers.chat import finish_of, replies, request, usage_of
 from starprobe.bench.importers.sample import Sample, all_stated, completed, name_of, stated, text_of
 from starprobe.bench.models.thinking import content_parts
+from starprobe.probes.choices import choices, label_of, options_in_text, parsed
 from starprobe.probes.errors import InputError, MissingError
-from starprobe.probes.intake.files import Row
-from starprobe.probes.intake.options import choices, label_of, parsed
-from starprobe.probes.intake.options_text import options_in_text
-from starprobe.probes.intake.questions import Described, describe
+from starprobe.probes.formats import Row
+from starprobe.probes.parsing import Described, describe
 from starprobe.probes.schema import Prompt
 
 LONGEST = 40

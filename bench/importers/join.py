@@ -15,11 +15,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from starprobe.bench.importers.sample import Choice, Sample
+from starprobe.probes.choices import lists_in_text
 from starprobe.probes.errors import InputError, first_error
-from starprobe.probes.intake.files import Row, read_content, rows_of
-from starprobe.probes.intake.options_text import lists_in_text
-from starprobe.probes.intake.questions import content_key
+from starprobe.probes.formats import Row, read_content, rows_of
 from starprobe.probes.loading import load_probe_set
+from starprobe.probes.parsing import content_key
 from starprobe.probes.rendering import render
 from starprobe.probes.schema import Prompt, Question
 from starprobe.probes.sets import BUILT_IN

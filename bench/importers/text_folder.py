@@ -13,9 +13,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from starprobe.bench.importers.sample import Sample
+from starprobe.probes.choices import label_of, options_in_text
 from starprobe.probes.errors import InputError
-from starprobe.probes.intake.options import label_of
-from starprobe.probes.intake.options_text import options_in_text
 
 QUESTION = ("question.txt", "question.md", "prompt.txt", "prompt.md")
 QUESTIONS = ("questions", "prompts", "question", "prompt", "_questions")

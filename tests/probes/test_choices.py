@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from starprobe.probes.intake.options_text import options_in_field, options_in_text
+from starprobe.probes.choices import options_in_field, options_in_text
 
 DOG = [("basket"), ("pool"), ("own home")]
 
