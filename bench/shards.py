@@ -2,24 +2,34 @@
 
 A part is a run folder (of `run --shard`) or a file of verdicts (of `classify --shard`) beside a
 manifest, which is written when the part is whole. A part that was killed goes on by its own
-command; nothing is shared while the parts are made.
+command; nothing is shared while the parts are made. On a Ray cluster the parts of a file are a
+batch map of Ray Data, an actor a core or a GPU: Ray hands out their numbers, no texts travel.
 """
 
 from __future__ import annotations
 
 import hashlib
+import logging
 import re
-from collections.abc import Iterable, Iterator
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from starprobe.bench.files import Appender, read_jsonl, write_json
 from starprobe.bench.run_folder import Run
-from starprobe.probes.errors import FolderError, InputError
+from starprobe.probes.errors import FolderError, InputError, MissingError, UserError
 from starprobe.probes.schema import Record
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from starprobe.bench.readers import Reader
 
 Item = TypeVar("Item")
 BLOCK = 1 << 20
+ON_RAY = 64 << 20
+"""Bytes of a part on a cluster, where that makes enough of them for all actors."""
 
 
 class Shard(NamedTuple):
@@ -162,3 +172,109 @@ def _count(file: Path) -> tuple[int, str]:
                 digest.update(block)
                 lines += block.count(b"\n")
     return lines, digest.hexdigest()
+
+
+def read_on_ray(
+    read_part: Callable[[Path, Path, Shard, Reader], int],
+    source: Path,
+    out: Path,
+    reader: str,
+    actors: int = 0,
+    tick: Callable[[int], None] | None = None,
+) -> int:
+    """Has every line of a file read on a Ray cluster; gives the number of verdicts in `out`.
+
+    `out` is what one process would write, to the byte. Its parts stand in a folder beside it until
+    all are whole; after a kill the same call goes on with them. The cluster is that of RAY_ADDRESS;
+    without one it is this machine.
+
+    Args:
+        read_part: `classify_part`.
+        source: as `classify_file` reads it, where all machines see it.
+        out: JSONL of verdicts, in labels.
+        reader: a reader's name; not a judge, which waits for its server and not for a core.
+        actors: how many read; 0 is one a GPU for a reader that uses one, else one a core.
+        tick: is told how many verdicts are there after each part.
+
+    Raises:
+        MissingError: Ray is not installed.
+        InputError: a line that cannot be read, or a reader that is a judge or not there.
+        FolderError: `out` is there, or a part holds something else.
+    """
+    from starprobe.bench.readers import load_reader
+
+    try:
+        import ray
+        from ray.data import ActorPoolStrategy, DataContext
+    except ImportError:
+        raise MissingError("--ray needs Ray: pip install 'starprobe[ray]'") from None
+    if "judge:" in reader:
+        raise InputError(f"--ray has cores and GPUs read, and {reader!r} asks a server; leave it")
+    if out.exists():
+        raise FolderError(f"{out} is there already; name another -o")
+    if not source.is_file():
+        raise InputError(f"{source}: no such file")
+    on_gpu = not load_reader(reader).parallel
+    ray.init(ignore_reinit_error=True, log_to_driver=False, logging_level=logging.ERROR)
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    DataContext.get_current().enable_progress_bars = False
+    there = ray.cluster_resources()
+    gpus = int(there.get("GPU", 0)) if on_gpu else 0
+    folder = out.with_name(f"{out.name}.parts").resolve()
+    least = actors or gpus or max(1, int(there.get("CPU", 1)))
+    of = _begun(folder) or max(4 * least, source.stat().st_size // ON_RAY)
+    done = 0
+    # Not `range`, whose reading tasks want a core beside the actors.
+    parts = ray.data.from_items([{"part": n} for n in range(1, of + 1)], override_num_blocks=of)
+    found = parts.map_batches(
+        _Part,
+        fn_constructor_args=(read_part, source.resolve(), folder, reader, of),
+        batch_size=1,
+        compute=ActorPoolStrategy(size=min(of, least)),
+        num_cpus=1,
+        num_gpus=1 if gpus else 0,
+    )
+    for row in found.iter_rows():
+        if row["failed"]:
+            raise InputError(row["failed"])
+        done += int(row["verdicts"])
+        if tick is not None:
+            tick(done)
+    merge(folder, out)
+    shutil.rmtree(folder)
+    return done
+
+
+def _begun(folder: Path) -> int:
+    """Into how many parts the file was cut before; 0 where it was not."""
+    names = (re.fullmatch(r"shard-\d+-of-(\d+)\.jsonl", path.name) for path in folder.glob("*"))
+    return next((int(name[1]) for name in names if name is not None), 0)
+
+
+class _Part:
+    """An actor: a reader, loaded once, that reads parts by their numbers."""
+
+    def __init__(
+        self,
+        read_part: Callable[[Path, Path, Shard, Reader], int],
+        source: Path,
+        folder: Path,
+        reader: str,
+        of: int,
+    ) -> None:
+        from starprobe.bench.readers import load_reader
+
+        self._read_part, self._source, self._folder, self._of = read_part, source, folder, of
+        self._reader = load_reader(reader)
+
+    def __call__(self, batch: Mapping[str, np.ndarray]) -> dict[str, list[Any]]:
+        verdicts, failed = [], []
+        for number in batch["part"]:
+            shard, count, said = Shard(int(number), self._of), 0, ""
+            try:
+                count = self._read_part(self._source, self._folder, shard, self._reader)
+            except UserError as error:
+                said = str(error)
+            verdicts.append(count)
+            failed.append(said)
+        return {"verdicts": verdicts, "failed": failed}

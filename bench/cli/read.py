@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -110,10 +111,10 @@ def _told(path: Path, name: str, export: Path | None, console: Console, dry_run:
 
 
 def _file(path: Path, out: Path, reader: str, workers: int, console: Console, ray: bool) -> None:
-    from starprobe.bench.on_ray import classify_on_ray
-    from starprobe.bench.read import classify_file
+    from starprobe.bench.read import classify_file, classify_part
+    from starprobe.bench.shards import read_on_ray
 
-    read_all = classify_on_ray if ray else classify_file
+    read_all = partial(read_on_ray, classify_part) if ray else classify_file
     with console.status("Reading ...") as status:
         done = read_all(
             path, out, reader, workers, lambda n: status.update(f"{n:,} responses read")
