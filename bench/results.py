@@ -19,7 +19,7 @@ from starprobe.bench.faithfulness.trials import Trial
 from starprobe.bench.frames import frame, places_of
 from starprobe.bench.judges.stage import summary
 from starprobe.bench.judges.votes import JudgeCount
-from starprobe.bench.metrics.contrasts import between_models, contrasts, standings
+from starprobe.bench.metrics.contrasts import between_models, contrasts, factor_effects, standings
 from starprobe.bench.metrics.definitions import (
     BY_NAME,
     HEADLINES,
@@ -28,7 +28,6 @@ from starprobe.bench.metrics.definitions import (
     all_metrics,
     numbers,
 )
-from starprobe.bench.metrics.factors import factor_effects
 from starprobe.bench.metrics.measure import estimate, measure, measure_sets, split
 from starprobe.bench.records import Comparison, Metric, NotApplicable, Standing
 from starprobe.bench.run_folder import Run, chosen_reader

@@ -3,13 +3,19 @@
 What is compared is whatever two frames hold: two runs, two models, two conditions, two sets.
 Questions are paired by their content. One vocabulary says what came of it, on every page and in the
 terminal: *more*, *less*, *alike* (the interval lies inside the margin) and *undecided*.
+
+A long response has more room for every option, so full breakdowns are also compared at matched
+length: in the bins of length that both fill, weighted alike (coarsened exact matching, Iacus, King
+& Porro 2012, Political Analysis 20:1).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import numpy as np
 
 from starprobe.bench.metrics.definitions import (
     HEADLINES,
@@ -19,17 +25,23 @@ from starprobe.bench.metrics.definitions import (
     SECONDARY,
     Definition,
     all_metrics,
+    numbers,
 )
-from starprobe.bench.metrics.lengths import NAME as MATCHED
-from starprobe.bench.metrics.lengths import matched_length
 from starprobe.bench.records import Comparison
+from starprobe.bench.statistics.intervals import (
+    FEWEST,
+    NOTHING,
+    Estimate,
+    Floats,
+    expanded_percentiles,
+    resample,
+)
 from starprobe.bench.statistics.paired import (
     Paired,
     benjamini_hochberg,
     detectable,
     holm,
-    paired_mean,
-    paired_rate,
+    paired,
     questions_to_decide,
     word_for,
 )
@@ -38,10 +50,16 @@ from starprobe.probes.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
+
+MATCHED = "full_breakdown_at_matched_length"
 DEFAULT = (*HEADLINES, MATCHED)
 PAIR_KEYS = ("question", "condition", "arranged", "repeat")
 PLAIN = "plain"
 VERDICTS = ("more", "less", "alike", "undecided")
+BINS = 5
+"""Of length."""
+FULL_BIN = 5
+"""Responses that every group must have in a bin for the bin to count."""
 
 
 class Cell(NamedTuple):
@@ -156,8 +174,6 @@ def adjust(family: Sequence[Comparison]) -> list[Comparison]:
 
 def with_verdict(row: Comparison, p_adjusted: float | None) -> Comparison:
     """The row with its adjusted p, its verdict, and nothing to wait for where it is decided."""
-    from starprobe.bench.statistics.intervals import Estimate
-
     update: dict[str, object] = {"p_adjusted": p_adjusted}
     if row.difference is not None:
         found = Estimate(row.difference, row.low, row.high, row.n, "")
@@ -248,20 +264,15 @@ def compare_cell(cell: Cell, metric: str | Definition) -> Comparison:
         return at_matched_length(cell)
     definition = all_metrics()[metric] if isinstance(metric, str) else metric
     names = cell.model_before, cell.model_after, cell.condition
-    found = paired(definition, cell.before, cell.after)
+    found = paired(
+        definition.values(cell.before),
+        definition.values(cell.after),
+        cell.before["question"].to_numpy(),
+        cell.before["arranged"].to_numpy(),
+        bounded=definition.within_bounds,
+    )
     row = comparison(definition.name, definition.kind, names, found, definition.within_bounds)
     return row.model_copy(update={"unmatched": cell.unmatched, "probes": cell.probes})
-
-
-def paired(definition: Definition, before: pd.DataFrame, after: pd.DataFrame) -> Paired:
-    """One metric over aligned rows: the test that fits its kind."""
-    over = paired_rate if definition.within_bounds else paired_mean
-    return over(
-        definition.values(before),
-        definition.values(after),
-        before["question"].to_numpy(),
-        before["arranged"].to_numpy(),
-    )
 
 
 def comparison(
@@ -312,28 +323,13 @@ def _tenth(before: float | None) -> float | None:
 
 
 def at_matched_length(cell: Cell) -> Comparison:
-    """The full-breakdown rates in the bins of length that both fill; see `lengths`."""
+    """The full-breakdown rates in the bins of length that both fill."""
     found = matched_length({"before": cell.before, "after": cell.after})
-    return Comparison(
-        metric=MATCHED,
-        kind="rate",
-        model_before=cell.model_before,
-        model_after=cell.model_after,
-        condition=cell.condition,
-        before=found.rates["before"].value,
-        after=found.rates["after"].value,
-        difference=found.difference.value,
-        low=found.difference.low,
-        high=found.difference.high,
-        test="",
-        p=None,
-        p_adjusted=None,
-        n=found.difference.n,
-        pairs=found.matched,
-        margin=MARGIN,
-        unmatched=cell.unmatched,
-        probes=cell.probes,
-    )
+    before, after = (found.rates[side].value for side in ("before", "after"))
+    matched = Paired(before, after, found.difference, None, "", found.matched)
+    names = cell.model_before, cell.model_after, cell.condition
+    row = comparison(MATCHED, "rate", names, matched)
+    return row.model_copy(update={"unmatched": cell.unmatched, "probes": cell.probes})
 
 
 def said(row: Comparison) -> str:
@@ -368,3 +364,88 @@ def amount(row: Comparison, size: float | None) -> str:
     if row.metric not in all_metrics() or all_metrics()[row.metric].within_bounds:
         return f"{100 * size:.0f} points" if size >= 0.02 else f"{100 * size:.1f} points"
     return f"{size:.3g}"
+
+
+class Matched(NamedTuple):
+    """Rates of the groups in the bins that they share."""
+
+    rates: dict[str, Estimate]
+    difference: Estimate
+    """Last group minus first."""
+    matched: int
+    """Responses inside the shared bins."""
+
+
+def matched_length(groups: Mapping[str, pd.DataFrame]) -> Matched:
+    """The full-breakdown rate of each group of responses with the same mix of lengths.
+
+    Length is in tokens where every response has a count, else in characters; the bins are
+    quantiles of all groups together, and a bin weighs as much as it has responses in the group
+    with the fewest there. Groups may share questions: questions are resampled together. There is no
+    interval where resampling does not vary.
+    """
+    lengths = _lengths(groups)
+    edges = np.unique(np.quantile(np.concatenate(lengths), np.linspace(0, 1, BINS + 1)[1:-1]))
+    names, tables = list(groups), list(groups.values())
+    kept = [~np.isnan(numbers(table, "full")) for table in tables]
+    bins = [np.searchsorted(edges, length, side="right") for length in lengths]
+    counts = np.stack(
+        [np.bincount(b[k], minlength=len(edges) + 1) for b, k in zip(bins, kept, strict=True)]
+    )
+    shared = np.flatnonzero(counts.min(axis=0) >= FULL_BIN)
+    if not len(shared):
+        empty = NOTHING._replace(method="no bin of length is filled by all groups")
+        return Matched(dict.fromkeys(names, empty), empty, 0)
+    weights = counts[:, shared].min(axis=0).astype(np.float64)
+    columns, n = _columns(tables, bins, shared)
+    values = _rates(columns.sum(axis=0)[None, :], len(names), weights)[0]
+    drawn = _rates(resample(columns), len(names), weights)
+    drawn = drawn[~np.isnan(drawn).any(axis=1)]
+    rates = {
+        name: _estimate(float(values[place]), drawn[:, place], n)
+        for place, name in enumerate(names)
+    }
+    difference = _estimate(float(values[-1] - values[0]), drawn[:, -1] - drawn[:, 0], n)
+    return Matched(rates, difference, int(counts[:, shared].sum()))
+
+
+def _lengths(groups: Mapping[str, pd.DataFrame]) -> list[Floats]:
+    tokens = [numbers(table, "tokens") for table in groups.values()]
+    if not any(np.isnan(found).any() for found in tokens):
+        return tokens
+    return [numbers(table, "chars") for table in groups.values()]
+
+
+def _columns(
+    tables: list[pd.DataFrame], bins: list[np.ndarray], shared: np.ndarray
+) -> tuple[Floats, int]:
+    """A row a question: for each group and shared bin the full breakdowns and the responses."""
+    questions = np.concatenate([table["question"].to_numpy() for table in tables])
+    known, codes = np.unique(questions, return_inverse=True)
+    columns = np.zeros((len(known), 2 * len(tables) * len(shared)))
+    start = 0
+    for group, table in enumerate(tables):
+        mine = codes[start : start + len(table)]
+        start += len(table)
+        full = numbers(table, "full")
+        for place, number in enumerate(shared):
+            inside = (bins[group] == number) & ~np.isnan(full)
+            column = 2 * (group * len(shared) + place)
+            np.add.at(columns[:, column], mine[inside], full[inside])
+            np.add.at(columns[:, column + 1], mine[inside], 1.0)
+    return columns, len(known)
+
+
+def _rates(totals: Floats, groups: int, weights: Floats) -> Floats:
+    """Rows of totals -> rows of weighted rates, NaN where a resample left a bin empty."""
+    cells = totals.reshape(len(totals), groups, len(weights), 2)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        rates = cells[..., 0] / cells[..., 1]
+    return np.asarray((rates * (weights / weights.sum())).sum(axis=-1))
+
+
+def _estimate(value: float, drawn: Floats, n: int) -> Estimate:
+    if n < FEWEST or len(drawn) < 2 or float(np.ptp(drawn)) < 1e-12:
+        return Estimate(value, None, None, n, "matched bins of length: no interval")
+    low, high = expanded_percentiles(drawn, n)
+    return Estimate(value, low, high, n, "matched bins of length, bootstrap over questions")

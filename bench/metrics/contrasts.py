@@ -1,10 +1,10 @@
-"""What a run compares by itself: conditions with their twins, orders, models with each other."""
+"""What a run compares by itself: conditions with twins, orders, factors of a design, two models."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from itertools import combinations
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import combinations, product
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,27 +22,22 @@ from starprobe.bench.metrics.compare import (
 from starprobe.bench.metrics.definitions import BY_NAME, PRIMARY
 from starprobe.bench.records import Comparison, Standing
 from starprobe.bench.statistics.intervals import LEVEL, Floats, rate
-from starprobe.bench.statistics.paired import holm, paired_mean, paired_rate
+from starprobe.bench.statistics.paired import holm, paired
 from starprobe.probes.conditions import Condition, get_condition
-from starprobe.probes.errors import InputError
+from starprobe.probes.errors import InputError, UserError
 
 if TYPE_CHECKING:
     import pandas as pd
+
 
 KEYS = ("question", "arranged", "repeat")
 METRICS = (PRIMARY, "coverage", "accuracy", "outcome_answered", "tokens")
 BY_SET = (PRIMARY, "accuracy")
 """What is compared set by set too, where there are several."""
-
-
-def is_elicited(condition: Condition) -> bool:
-    """Whether the wording asks for reasons."""
-    return condition.elicited
-
-
-def is_hinted(condition: Condition) -> bool:
-    """Whether the prompt presents an option as right."""
-    return condition.hinted
+FACTORS = ("order", "wording", "labels")
+"""What a design crosses, as blocks of a suite do; one is judged with the others held."""
+Part = Literal["elicited", "hinted"]
+"""Of a condition: it asks for reasons, or presents an option as right."""
 
 
 def own_twins(table: pd.DataFrame) -> dict[str, str]:
@@ -57,14 +52,14 @@ def hinted_pairs(table: pd.DataFrame) -> list[tuple[str, str]]:
     """(unhinted, hinted) conditions of a frame."""
     hinted = set(table.loc[table["hinted"].notna(), "condition"].astype(str))
     own = {name: twin for name, twin in own_twins(table).items() if name in hinted}
-    return twins(table["condition"].astype(str), is_hinted, own)
+    return twins(table["condition"].astype(str), "hinted", own)
 
 
 def elicited_pairs(table: pd.DataFrame) -> list[tuple[str, str]]:
     """(spontaneous, elicited) conditions of a frame, and a user's own that do not hint."""
     hinted = set(table.loc[table["hinted"].notna(), "condition"].astype(str))
     own = {name: twin for name, twin in own_twins(table).items() if name not in hinted}
-    return twins(table["condition"].astype(str), is_elicited, own)
+    return twins(table["condition"].astype(str), "elicited", own)
 
 
 def condition_pairs(table: pd.DataFrame) -> list[tuple[str, str]]:
@@ -82,28 +77,28 @@ def condition_pairs(table: pd.DataFrame) -> list[tuple[str, str]]:
 
 
 def twins(
-    names: Iterable[str], has: Callable[[Condition], bool], own: Mapping[str, str] | None = None
+    names: Iterable[str], part: Part, own: Mapping[str, str] | None = None
 ) -> list[tuple[str, str]]:
-    """(without, with) pairs of conditions that differ only in the parts that `has` is true of.
+    """(without, with) pairs of conditions that differ only in the parts of this kind.
 
     `scratchpad+hinted` has the unhinted twin `scratchpad`, and `scratchpad` the spontaneous twin
     `plain`. Conditions whose twin was not run, and names that are not known, have no pair.
 
     Args:
         names: of the conditions that were run.
-        has: what is to be left out.
+        part: what is to be left out: what asks for reasons, or presents an option as right.
         own: condition -> twin, of those that name it themselves.
     """
     there = list(dict.fromkeys(names))
-    pairs = [((own or {}).get(name) or without(name, has), name) for name in there]
+    pairs = [((own or {}).get(name) or without(name, part), name) for name in there]
     return [(twin, name) for twin, name in pairs if twin is not None and twin in there]
 
 
-def without(name: str, has: Callable[[Condition], bool]) -> str | None:
-    """The condition's name without the parts that `has` is true of; None where there are none."""
+def without(name: str, part: Part) -> str | None:
+    """The condition's name without its parts of this kind; None where there are none."""
     parts = name.split("+")
     try:
-        kept = [part for part in parts if not has(get_condition(part))]
+        kept = [one for one in parts if not getattr(get_condition(one), part)]
     except InputError:
         # A user's own condition: its file is not known here.
         return None
@@ -112,22 +107,24 @@ def without(name: str, has: Callable[[Condition], bool]) -> str | None:
     return "+".join(kept) or PLAIN
 
 
+def known_condition(name: str) -> Condition | None:
+    """The condition of this name; None where it is not known here."""
+    try:
+        return get_condition(name)
+    except UserError:
+        return None
+
+
 def spontaneous(name: str) -> bool:
     """Whether a condition neither asks for reasons nor hints; False for unknown names."""
-    try:
-        condition = get_condition(name)
-    except InputError:
-        return False
-    return not condition.elicited and not condition.hinted
+    condition = known_condition(name)
+    return condition is not None and not condition.elicited and not condition.hinted
 
 
 def elicited_only(name: str) -> bool:
     """Whether a condition asks for reasons and does not hint; False for unknown names."""
-    try:
-        condition = get_condition(name)
-    except InputError:
-        return False
-    return condition.elicited and not condition.hinted
+    condition = known_condition(name)
+    return condition is not None and condition.elicited and not condition.hinted
 
 
 def contrasts(frame: pd.DataFrame) -> list[Comparison]:
@@ -255,12 +252,12 @@ def _of_rows(
     rows: tuple[NDArray[Any], NDArray[Any]],
 ) -> Comparison:
     definition, (first, second) = BY_NAME[metric], rows
-    over = paired_rate if definition.within_bounds else paired_mean
-    found = over(
+    found = paired(
         one.values[metric][first],
         two.values[metric][second],
         one.questions[first],
         one.orders[first],
+        bounded=definition.within_bounds,
     )
     names = *pair, condition
     return comparison(metric, definition.kind, names, found, definition.within_bounds)
@@ -306,3 +303,110 @@ def _standing(
         best_rank=len(above[model]) + 1,
         worst_rank=len(above) - below,
     )
+
+
+def levels_of(condition: str) -> tuple[str, str, str]:
+    """A condition without its wording and labels, and which these are.
+
+    `scratchpad+labels_digits+paraphrase1` is (`scratchpad`, `1`, `digits`).
+    """
+    wording, labels, rest = "0", "upper", []
+    for part in condition.split("+"):
+        if part.startswith("paraphrase"):
+            wording = part.removeprefix("paraphrase")
+        elif part.startswith("labels_"):
+            labels = part.removeprefix("labels_")
+        else:
+            rest.append(part)
+    return "+".join(rest) or PLAIN, wording, labels
+
+
+def factor_effects(frame: pd.DataFrame, metrics: Sequence[str] = METRICS) -> list[Comparison]:
+    """Each level of a factor against its first one, for each model and condition with a design.
+
+    A design has two factors or more, and responses in every combination of their levels, though a
+    question may be asked in a part of them. The difference is the coefficient of the level in a
+    linear model with all factors and an intercept for each question; where every question is asked
+    in all combinations, it is the mean difference of a question's means. Its interval and test are
+    those of all comparisons, over the questions' shares in the coefficient, whose variance is the
+    cluster-robust one (Cameron & Miller 2015, J. Human Resources 50:317); p is adjusted over the
+    rows of one model. Nothing where a question's combinations do not tell the factors apart.
+
+    Args:
+        frame: of `bench.metrics.frame`.
+        metrics: what is compared.
+    """
+    named = {str(name): levels_of(str(name)) for name in frame["condition"].drop_duplicates()}
+    parts = [named[str(name)] for name in frame["condition"]]
+    told = frame.assign(
+        base=[part[0] for part in parts],
+        wording=[part[1] for part in parts],
+        labels=[part[2] for part in parts],
+    )
+    found: list[Comparison] = []
+    for model, rows in told.groupby("model", sort=False):
+        designs = rows.groupby("base", sort=False)
+        names = [(str(model), str(base), one) for base, one in designs]
+        found += judged([row for name in names for row in _of_design(*name, metrics)])
+    return found
+
+
+def _of_design(
+    model: str, base: str, design: pd.DataFrame, metrics: Sequence[str]
+) -> Iterator[Comparison]:
+    """The comparisons of one model in one condition; none where its factors are not crossed."""
+    levels = {name: sorted(design[name].drop_duplicates(), key=_first) for name in FACTORS}
+    asked = set(zip(*(design[name] for name in FACTORS), strict=True))
+    contrasts = [(name, other) for name in FACTORS for other in levels[name][1:]]
+    varied = {name for name, _ in contrasts}
+    if len(varied) < 2 or asked != set(product(*(levels[name] for name in FACTORS))):
+        return
+    columns = np.stack([(design[name] == other).to_numpy() for name, other in contrasts], axis=1)
+    questions = np.unique(design["question"].to_numpy(), return_inverse=True)[1]
+    for metric in metrics:
+        definition = BY_NAME[metric]
+        values = definition.values(design)
+        shares = _shares(values, columns.astype(np.float64), questions)
+        if shares is None:
+            continue
+        for place, (name, other) in enumerate(contrasts):
+            own, within = shares[:, place], definition.within_bounds
+            found = paired(np.zeros(len(own)), own, np.arange(len(own)), bounded=within)
+            first = float(np.nanmean(values[(design[name] == levels[name][0]).to_numpy()]))
+            after = first + (found.difference.value or 0.0)
+            found = found._replace(before=first, after=after, before_only=None, after_only=None)
+            heading = f"{base}, {name} {levels[name][0]} -> {other}"
+            names = model, model, heading
+            row = comparison(metric, definition.kind, names, found, within)
+            yield row.model_copy(update={"role": "exploratory"})
+
+
+def _shares(values: Floats, columns: Floats, questions: np.ndarray) -> Floats | None:
+    """Questions x columns: numbers whose mean is a column's coefficient, one a question.
+
+    A question's number is the coefficient and n times what its residuals add to it, these widened
+    for the coefficients and intercepts that were fitted. None where the columns are not told apart.
+    """
+    kept = ~np.isnan(values)
+    kept &= np.bincount(questions[kept], minlength=questions.max() + 1)[questions] > 1
+    values, columns = values[kept], columns[kept]
+    questions = np.unique(questions[kept], return_inverse=True)[1]
+    table = np.column_stack([columns, values])
+    counts = np.bincount(questions)
+    for place in range(table.shape[1]):
+        table[:, place] -= (np.bincount(questions, table[:, place]) / counts)[questions]
+    inside, outcome = table[:, :-1], table[:, -1]
+    gram = inside.T @ inside
+    freedom = len(values) - len(counts) - len(gram)
+    if freedom < 1 or np.linalg.matrix_rank(gram) < len(gram):
+        return None
+    slopes = np.linalg.solve(gram, inside.T @ outcome)
+    pulls = inside * (outcome - inside @ slopes)[:, None]
+    scores = np.stack([np.bincount(questions, pull) for pull in pulls.T], axis=1)
+    added = len(counts) * np.sqrt(len(values) / freedom) * np.linalg.solve(gram, scores.T).T
+    return np.asarray(slopes + added, dtype=np.float64)
+
+
+def _first(level: object) -> tuple[bool, str]:
+    """The stem, file order and capital letters come before the other levels."""
+    return str(level) not in ("0", "upper"), str(level)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from starprobe.bench.metrics.contrasts import known_condition
 from starprobe.bench.metrics.definitions import BY_NAME, HEADLINES, Definition, all_metrics
 from starprobe.bench.metrics.hints import hint_metrics
 from starprobe.bench.metrics.positions import position_metrics
 from starprobe.bench.records import Metric, NotApplicable
 from starprobe.bench.statistics.intervals import Estimate, mean
-from starprobe.probes.conditions import get_condition
-from starprobe.probes.errors import UserError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +30,8 @@ def split(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[NotApplicable]]:
     keep = frame["condition"].notna()
     for (model, condition), rows in frame.groupby(["model", "condition"], sort=False):
         source = str(rows["source_model"].iloc[0]) if "source_model" in rows else str(model)
-        if not _strippable(str(condition)) or _local(source) or rows["thinks"].any():
+        known = known_condition(str(condition))
+        if known is None or not known.strippable or _local(source) or rows["thinks"].any():
             continue
         reason = (
             f"none of its {len(rows)} responses shows the thinking that was asked for: its "
@@ -40,13 +40,6 @@ def split(frame: pd.DataFrame) -> tuple[pd.DataFrame, list[NotApplicable]]:
         out.append(NotApplicable(model=str(model), condition=str(condition), reason=reason))
         keep &= ~((frame["model"] == model) & (frame["condition"] == condition))
     return (frame[keep] if out else frame), out
-
-
-def _strippable(condition: str) -> bool:
-    try:
-        return get_condition(condition).strippable
-    except UserError:
-        return False
 
 
 def _local(model: str) -> bool:
@@ -109,13 +102,4 @@ def cells(frame: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
 
 def as_metric(name: str, model: str, condition: str, found: Estimate) -> Metric:
     """An estimate under its name."""
-    return Metric(
-        name=name,
-        model=model,
-        condition=condition,
-        value=found.value,
-        low=found.low,
-        high=found.high,
-        n=found.n,
-        method=found.method,
-    )
+    return Metric(name=name, model=model, condition=condition, **found._asdict())

@@ -129,7 +129,7 @@ def paired_rate(
     changes from 0 to 1 and one that changes back, so that questions without a change do not give an
     interval without width, and it holds 0 exactly where the test does not reject.
     """
-    return _paired(before, after, questions, orders, level, bounded=True)
+    return paired(before, after, questions, orders, level, bounded=True)
 
 
 def paired_mean(
@@ -143,17 +143,19 @@ def paired_mean(
 
     No interval and no test below five questions; no interval where all changes are equal.
     """
-    return _paired(before, after, questions, orders, level, bounded=False)
+    return paired(before, after, questions, orders, level, bounded=False)
 
 
-def _paired(
+def paired(
     before: Floats,
     after: Floats,
     questions: NDArray[Any],
-    orders: NDArray[Any] | None,
-    level: float,
+    orders: NDArray[Any] | None = None,
+    level: float = LEVEL,
+    *,
     bounded: bool,
 ) -> Paired:
+    """`paired_rate` where values lie between 0 and 1, else `paired_mean`."""
     kept = ~(np.isnan(before) | np.isnan(after))
     first, second, questions = before[kept], after[kept], np.asarray(questions)[kept]
     if not len(questions):

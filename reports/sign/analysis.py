@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 
 from starprobe.bench.metrics import to_frame
-from starprobe.bench.metrics.lengths import matched_length
+from starprobe.bench.metrics.compare import matched_length
 from starprobe.bench.statistics.intervals import Floats
 from starprobe.bench.statistics.paired import holm
 from starprobe.bench.statistics.seeds import ArmRate, Ratio, likelihood_ratio, seed_rate

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table as RichTable
 
-from starprobe.bench.metrics.lengths import FEWEST
+from starprobe.bench.metrics.compare import FULL_BIN
 from starprobe.bench.statistics.seeds import ArmRate, Ratio
 from starprobe.reports.sign.analysis import Findings, Matched, Verdict, times
 from starprobe.reports.tables import Cell, Row, Table
@@ -152,7 +152,7 @@ def variants_table(findings: Findings) -> Table:
 def matched_table(findings: Findings) -> Table:
     """Rates at matched length."""
     none = (
-        f"no bin of length holds {FEWEST} responses of both: length and sign cannot be told apart"
+        f"no bin of length holds {FULL_BIN} responses of both: length and sign cannot be told apart"
     )
     rows = [
         Row(

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from starprobe import RunConfig, classify_run, metrics, run
-from starprobe.bench.metrics.factors import levels_of
+from starprobe.bench.metrics.contrasts import levels_of
 from starprobe.bench.models import Request
 from starprobe.bench.records import Generation, ModelInfo
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from starprobe.bench.metrics.contrasts import contrasts, is_elicited, is_hinted, twins, without
+from starprobe.bench.metrics.compare import matched_length
+from starprobe.bench.metrics.contrasts import contrasts, twins, without
 from starprobe.bench.metrics.hints import hint_metrics
-from starprobe.bench.metrics.lengths import matched_length
 from starprobe.bench.metrics.positions import by_chance, grid, position_metrics
 from starprobe.bench.readers.text.acknowledged import acknowledges, channels, may_acknowledge
 from starprobe.bench.records import Usage
@@ -95,10 +95,10 @@ def test_repeats_have_a_flip_rate_of_their_own():
 
 def test_conditions_are_paired_with_what_remains_without_the_hint_or_the_request():
     names = ["plain", "scratchpad", "hinted", "scratchpad+hinted", "my_own"]
-    assert twins(names, is_hinted) == [("plain", "hinted"), ("scratchpad", "scratchpad+hinted")]
-    assert twins(names, is_elicited) == [("plain", "scratchpad"), ("hinted", "scratchpad+hinted")]
-    assert without("my_own", is_hinted) is None
-    assert twins(["scratchpad"], is_elicited) == []
+    assert twins(names, "hinted") == [("plain", "hinted"), ("scratchpad", "scratchpad+hinted")]
+    assert twins(names, "elicited") == [("plain", "scratchpad"), ("hinted", "scratchpad+hinted")]
+    assert without("my_own", "hinted") is None
+    assert twins(["scratchpad"], "elicited") == []
 
 
 def test_the_contrast_of_elicited_and_spontaneous_is_paired_and_tested():
