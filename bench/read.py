@@ -22,7 +22,7 @@ from starprobe.bench.records import MULTI, FinishReason, Response, Treatment, Ve
 from starprobe.bench.run_folder import Run, file_name
 from starprobe.bench.shards import Shard, finish
 from starprobe.probes.errors import FolderError, InputError
-from starprobe.probes.loading import parse_question
+from starprobe.probes.parsing import parse_question
 from starprobe.probes.schema import Prompt, Question, ShownOption
 
 if TYPE_CHECKING:
@@ -178,8 +178,6 @@ def classify(
         InputError: a row that is no question, or no reader of this name.
     """
     if not isinstance(question, Question):
-        from starprobe.probes.loading import parse_question
-
         question = parse_question({"id": "question", **question}, "the question")
     shown = tuple(
         ShownOption(label=option.label or option.id, option_id=option.id, text=option.text)

@@ -22,10 +22,9 @@ from starprobe.bench.shards import parse_shard
 from starprobe.bench.statistics.power import smallest_difference
 from starprobe.probes.conditions import Condition, get_condition, get_conditions
 from starprobe.probes.errors import InputError
-from starprobe.probes.loading import join_sets, load_probe_set
 from starprobe.probes.rendering import left_out, render_set
 from starprobe.probes.schema import ProbeSet, Prompt, Question, Record
-from starprobe.probes.sets import find_built_in, sample_set
+from starprobe.probes.sets import find_built_in, join_sets, load_probe_set, sample_set
 from starprobe.probes.suites import (
     Factor,
     Terms,

@@ -43,8 +43,8 @@ from starprobe.bench.records import (
 )
 from starprobe.probes.conditions import Condition, conditions_text
 from starprobe.probes.errors import FolderError, InputError, first_error
-from starprobe.probes.loading import question_row
 from starprobe.probes.schema import ProbeSet, Prompt, Record
+from starprobe.probes.sets import question_row
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 KNOWN = (

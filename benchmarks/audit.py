@@ -44,8 +44,8 @@ from starprobe.bench.statistics.agreement import count_choices, krippendorff_alp
 from starprobe.bench.statistics.paired import paired_mean, paired_rate
 from starprobe.bench.statistics.power import smallest_difference
 from starprobe.probes.errors import InputError
-from starprobe.probes.loading import load_probe_set
 from starprobe.probes.schema import Prompt, Question
+from starprobe.probes.sets import load_probe_set
 from starprobe.reports.compare import compare_sides, headline
 from starprobe.reports.evidence import gather
 from starprobe.reports.results import results_of

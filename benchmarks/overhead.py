@@ -23,8 +23,8 @@ import starprobe.bench.models.http as http_backend
 from starprobe.bench.ask import RunConfig, run
 from starprobe.bench.models import BackendOptions, Request, load_backend
 from starprobe.bench.records import Sampling
-from starprobe.probes.loading import load_probe_set
 from starprobe.probes.rendering import render_set
+from starprobe.probes.sets import load_probe_set
 
 COUNT = 10_000
 BODY = {

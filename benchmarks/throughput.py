@@ -29,8 +29,8 @@ from typing import NamedTuple
 
 from starprobe.bench.models import Backend, BackendOptions, Request, load_backend
 from starprobe.bench.records import Sampling
-from starprobe.probes.loading import load_probe_set
 from starprobe.probes.rendering import render_set
+from starprobe.probes.sets import load_probe_set
 
 PROMPTS, CONCURRENCY, LATENCY_S = 1000, 64, 0.2
 LOCAL_PROMPTS, LOCAL_TOKENS, LOCAL_ROUNDS = 48, 64, 3

@@ -15,9 +15,8 @@ import torch
 
 from starprobe.bench.models import BackendOptions, load_backend
 from starprobe.bench.statistics.intervals import rate
-from starprobe.probes.loading import load_probe_set
 from starprobe.probes.schema import ProbeSet, Question
-from starprobe.probes.sets import BUILT_IN, sample_set
+from starprobe.probes.sets import BUILT_IN, load_probe_set, sample_set
 
 
 def chosen(backend, question: Question, listed: bool) -> str:

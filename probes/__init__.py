@@ -2,9 +2,9 @@
 
 from starprobe.probes.checks import overlap
 from starprobe.probes.conditions import Condition, get_condition, load_conditions
-from starprobe.probes.loading import load_probe_set
 from starprobe.probes.rendering import render, render_set
 from starprobe.probes.schema import Message, Option, ProbeSet, Prompt, Question, ShownOption
+from starprobe.probes.sets import load_probe_set
 
 __all__ = [
     "Condition",

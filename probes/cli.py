@@ -8,9 +8,12 @@ from typing import Annotated
 
 import typer
 
-from starprobe.probes.generated.base import TIERS
+from starprobe.probes.checks import check_questions, guess
+from starprobe.probes.conditions import built_in_conditions
+from starprobe.probes.generated import TIERS
+from starprobe.probes.rendering import render_set
 from starprobe.probes.schema import Question
-from starprobe.probes.sets import BUILT_IN
+from starprobe.probes.sets import BUILT_IN, load_probe_set, read_any
 
 EXAMPLE_SHOW = "Example: starprobe probes show everyday --limit 2 --condition scratchpad+hinted"
 EXAMPLE_CHECK = "Example: starprobe probes check my-questions.jsonl"
@@ -37,8 +40,6 @@ def list_sets() -> None:
     """List the built-in sets."""
     from rich.console import Console
     from rich.table import Table
-
-    from starprobe.probes.loading import load_probe_set
 
     table = Table()
     # A name that is cut cannot be asked for.
@@ -74,8 +75,6 @@ def list_conditions() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from starprobe.probes.conditions import built_in_conditions
-
     table = Table("condition", "asks for", "what it does", "source")
     for name, condition in built_in_conditions().items():
         table.add_row(name, condition.asks, condition.about, condition.source)
@@ -92,9 +91,6 @@ def show(
 ) -> None:
     """Show questions, or the prompts made of them."""
     from rich.console import Console
-
-    from starprobe.probes.loading import load_probe_set
-    from starprobe.probes.rendering import render_set
 
     console = Console(highlight=False, markup=False, emoji=False)
     probe_set = load_probe_set(name)
@@ -119,8 +115,6 @@ def show(
 
 def _summary(questions: Sequence[Question]) -> Iterator[str]:
     """What a set holds, how far it can be guessed from its surface, and what it can show."""
-    from starprobe.probes.cues import guess
-
     sizes = _counts(f"{len(one.options)} options" for one in questions)
     tiers = _counts(str(one.metadata["tier"]) for one in questions if "tier" in one.metadata)
     keyed = sum(one.answer_id is not None or one.answer_text is not None for one in questions)
@@ -151,9 +145,6 @@ def check(
 ) -> None:
     """Look for questions that repeat, and for answers that give themselves away; exit 1 if any."""
     from rich.console import Console
-
-    from starprobe.probes.checks import check_questions
-    from starprobe.probes.loading import read_any
 
     console = Console(highlight=False, markup=False)
     questions = read_any(name)

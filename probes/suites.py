@@ -18,10 +18,9 @@ from pydantic import Field, ValidationError
 
 from starprobe.probes.conditions import Alphabet, get_condition
 from starprobe.probes.errors import InputError
-from starprobe.probes.loading import join_sets, load_probe_set
 from starprobe.probes.rendering import SHOTS, inapplicable, left_out, render, render_set
 from starprobe.probes.schema import ProbeSet, Prompt, Record
-from starprobe.probes.sets import sample_set
+from starprobe.probes.sets import join_sets, load_probe_set, sample_set
 
 SUITES = ("seed", "battery")
 """The built-in suites."""

@@ -27,9 +27,8 @@ from starprobe.bench.records import Comparison, Sampling
 from starprobe.bench.run_config import RunConfig
 from starprobe.bench.run_folder import Run
 from starprobe.bench.statistics.paired import paired_mean, paired_rate
-from starprobe.probes.loading import load_probe_set
 from starprobe.probes.schema import Question
-from starprobe.probes.sets import find_built_in
+from starprobe.probes.sets import find_built_in, load_probe_set
 from starprobe.star.config import StarConfig
 from starprobe.star.filters import decide
 from starprobe.star.folder import Iteration, Phases, records

@@ -18,7 +18,7 @@ from starprobe.bench.judges.votes import Judgement, consensus
 from starprobe.bench.models import BackendOptions, parse_model
 from starprobe.bench.records import Response
 from starprobe.probes.errors import InputError, MissingError
-from starprobe.probes.examples import closing
+from starprobe.probes.rendering import closing
 from starprobe.probes.schema import Question
 from starprobe.star.config import KeepBy, StarConfig
 from starprobe.star.filters import dropped

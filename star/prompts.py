@@ -23,14 +23,16 @@ from starprobe.bench.models.thinking import whole
 from starprobe.bench.records import Sampling
 from starprobe.probes.conditions import Condition, get_condition
 from starprobe.probes.errors import InputError
-from starprobe.probes.examples import (
+from starprobe.probes.rendering import (
+    STOP,
     Domain,
     WorkedExample,
+    arrange,
     domain_of,
     rationale,
+    render,
     worked_examples,
 )
-from starprobe.probes.rendering import STOP, arrange, render
 from starprobe.probes.schema import Message, Prompt, Question
 from starprobe.star.config import StarConfig
 from starprobe.star.read import before_closing

@@ -10,9 +10,9 @@ from typing import Any
 from starprobe.probes.checks import overlap
 from starprobe.probes.errors import InputError, MissingError
 from starprobe.probes.formats import read_content, rows_of
-from starprobe.probes.loading import load_probe_set
 from starprobe.probes.parsing import parse_questions
 from starprobe.probes.schema import ProbeSet, Question
+from starprobe.probes.sets import load_probe_set
 from starprobe.star.config import StarConfig
 from starprobe.star.folder import Splits
 from starprobe.star.prompts import exemplars

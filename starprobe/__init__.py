@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from starprobe.bench.run_folder import Run
     from starprobe.bench.statistics.power import Design, plan
     from starprobe.probes.checks import check_questions
-    from starprobe.probes.loading import load_probe_set
+    from starprobe.probes.sets import load_probe_set
     from starprobe.reports import write_comparison, write_report
     from starprobe.reports.sign import write_sign
     from starprobe.star import StarConfig, Training, make_config, train
@@ -74,7 +74,7 @@ _HOMES = {
     "import_outputs": "bench.importers:import_outputs",
     "judge": "bench.judges.stage:judge_run",
     "load_backend": "bench.models:load_backend",
-    "load_probe_set": "probes.loading:load_probe_set",
+    "load_probe_set": "probes.sets:load_probe_set",
     "load_reader": "bench.readers:load_reader",
     "make_config": "star:make_config",
     "make_prompt": "bench.ask:make_prompt",

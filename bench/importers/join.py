@@ -18,11 +18,10 @@ from starprobe.bench.importers.sample import Choice, Sample
 from starprobe.probes.choices import lists_in_text
 from starprobe.probes.errors import InputError, first_error
 from starprobe.probes.formats import Row, read_content, rows_of
-from starprobe.probes.loading import load_probe_set
 from starprobe.probes.parsing import content_key
 from starprobe.probes.rendering import render
 from starprobe.probes.schema import Prompt, Question
-from starprobe.probes.sets import BUILT_IN
+from starprobe.probes.sets import BUILT_IN, load_probe_set
 
 BESIDE = ".prompts.jsonl"
 """What an exported file's prompts are called; they stand beside it."""

@@ -20,9 +20,9 @@ from starprobe.bench.importers.sample import Sample
 from starprobe.bench.records import ModelInfo, Response, ResponseError, RunInfo, Sampling
 from starprobe.bench.run_folder import Run, hardware, versions
 from starprobe.probes.errors import InputError
-from starprobe.probes.loading import load_probe_set
 from starprobe.probes.parsing import content_id, content_key
 from starprobe.probes.schema import Message, Prompt, ShownOption
+from starprobe.probes.sets import load_probe_set
 
 _IMPORTED = re.compile(r"\|(?P<condition>[^|]+)\|x[0-9a-f]{10}$")
 

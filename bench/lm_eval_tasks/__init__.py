@@ -46,8 +46,8 @@ def export_tasks(out: Path | str, config: ExportConfig) -> list[str]:
         FolderError: the folder holds other things.
     """
     from starprobe.bench.readers import load_reader
-    from starprobe.probes.loading import load_probe_set
     from starprobe.probes.rendering import render_set
+    from starprobe.probes.sets import load_probe_set
 
     load_reader(config.reader)
     out = Path(out)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from starprobe.probes.generated.base import NAMES, SLIP, Family, Item, Tier, near
+from starprobe.probes.generated import NAMES, SLIP, Family, Item, Tier, near
 
 Facts = Mapping[str, Any]
 Made = tuple[dict[str, Any], tuple[str, ...], str, dict[str, str]]

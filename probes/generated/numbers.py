@@ -18,7 +18,7 @@ from typing import Literal, NamedTuple, get_args
 from pydantic import Field
 
 from starprobe.probes.errors import InputError
-from starprobe.probes.examples import WorkedExample
+from starprobe.probes.rendering import WorkedExample
 from starprobe.probes.schema import CANARY, Option, Question, Record
 
 Kind = Literal["sum", "largest", "divisible", "sequence"]

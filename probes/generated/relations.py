@@ -11,7 +11,7 @@ from functools import cache
 from itertools import pairwise, permutations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from starprobe.probes.generated.base import NAMES, Family, Item, Tier, listed, upper_first
+from starprobe.probes.generated import NAMES, Family, Item, Tier, listed, upper_first
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
-from starprobe.probes.generated.base import NAMES, Family, Item, Tier, listed, upper_first
+from starprobe.probes.generated import NAMES, Family, Item, Tier, listed, upper_first
 
 Facts = Mapping[str, Any]
 

@@ -24,7 +24,7 @@ import typer
 
 from starprobe.bench.files import only_writer, write_atomic, write_json
 from starprobe.probes.errors import FolderError, run_command
-from starprobe.probes.loading import load_probe_set
+from starprobe.probes.sets import load_probe_set
 from starprobe.reports.sign.experiment import (
     Experiment,
     Unit,

@@ -25,8 +25,8 @@ import numpy as np
 from starprobe.bench.files import only_writer, write_jsonl
 from starprobe.bench.statistics.paired import Paired, paired_rate
 from starprobe.probes.errors import UserError
-from starprobe.probes.loading import question_row
 from starprobe.probes.schema import Question, Record
+from starprobe.probes.sets import question_row
 from starprobe.star.config import StarConfig, make_config
 from starprobe.star.folder import Training
 from starprobe.star.measure import share

@@ -17,9 +17,8 @@ from starprobe.bench.models.base import Backend
 from starprobe.bench.models.local import end_ids, prompt_ids, turn_end
 from starprobe.bench.models.thinking import whole
 from starprobe.probes.errors import InputError
-from starprobe.probes.examples import WorkedExample, closing, rationale
 from starprobe.probes.generated.numbers import worked
-from starprobe.probes.rendering import arrange
+from starprobe.probes.rendering import WorkedExample, arrange, closing, rationale
 from starprobe.probes.schema import Prompt, Question
 from starprobe.star.config import StarConfig
 from starprobe.star.prompts import completion, order_of, training_prompt

@@ -25,8 +25,7 @@ from starprobe.bench.results import measure_run
 from starprobe.bench.run_config import RunConfig, asked_of, not_asked, render_probes, run_info
 from starprobe.bench.run_folder import Run
 from starprobe.probes.errors import FolderError, InputError
-from starprobe.probes.loading import load_probe_set
-from starprobe.probes.sets import sample_set
+from starprobe.probes.sets import load_probe_set, sample_set
 
 CONFIG = RunConfig(
     models=("scripted:option_by_option", "scripted:direct"),

@@ -17,10 +17,9 @@ from starprobe.bench.lm_eval_tasks import ExportConfig, export_tasks
 from starprobe.bench.lm_eval_tasks.scoring import score_responses
 from starprobe.bench.records import Sampling
 from starprobe.probes.errors import FolderError
-from starprobe.probes.loading import load_probe_set
 from starprobe.probes.rendering import render_set
 from starprobe.probes.schema import Prompt
-from starprobe.probes.sets import sample_set
+from starprobe.probes.sets import load_probe_set, sample_set
 
 pytest.importorskip("lm_eval")
 EVERYTHING = "(A) fits, because it does. (B) does not fit, because it leaks. The answer is (A)."

@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from starprobe.probes.checks import check_questions, normalise, overlap
-from starprobe.probes.loading import load_probe_set
 from starprobe.probes.schema import Option, Question
-from starprobe.probes.sets import BUILT_IN
+from starprobe.probes.sets import BUILT_IN, load_probe_set
 
 WORDS = ("amber", "birch", "cedar", "delta", "ember", "flint", "grove", "heron", "ivory", "jewel")
 

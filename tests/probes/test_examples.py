@@ -6,9 +6,8 @@ import pytest
 
 from starprobe.probes.checks import overlap
 from starprobe.probes.conditions import RATIONALE_STYLES
-from starprobe.probes.examples import OPENER, closing, rationale, worked_examples
-from starprobe.probes.loading import load_probe_set
-from starprobe.probes.sets import BUILT_IN
+from starprobe.probes.rendering import OPENER, closing, rationale, worked_examples
+from starprobe.probes.sets import BUILT_IN, load_probe_set
 
 ALL = [*worked_examples("commonsense"), *worked_examples("numbers")]
 

@@ -7,11 +7,10 @@ from datetime import date
 import pytest
 
 from starprobe.probes.errors import InputError
-from starprobe.probes.generated import FAMILIES
-from starprobe.probes.generated.base import TIERS
+from starprobe.probes.generated import TIERS
 from starprobe.probes.generated.relations import verify_grid, verify_ordering
-from starprobe.probes.loading import load_probe_set
 from starprobe.probes.schema import CANARY
+from starprobe.probes.sets import FAMILIES, load_probe_set
 
 
 def questions(name):
@@ -161,7 +160,7 @@ def test_a_name_that_does_not_fit_is_told_the_pattern(name, words):
 
 def test_too_many_questions_are_refused_in_one_line():
     with pytest.raises(InputError, match="there are no 90000 test questions of dates"):
-        from starprobe.probes.generated.base import Spec, make_questions
+        from starprobe.probes.generated import Spec, make_questions
 
         family = FAMILIES["dates"]
         few = family._replace(draw=lambda tier, rng: family.draw(tier, type(rng)(rng.randrange(9))))

@@ -6,10 +6,10 @@ import pytest
 
 from starprobe.probes.checks import overlap
 from starprobe.probes.errors import InputError
-from starprobe.probes.examples import rationale, worked_examples
-from starprobe.probes.generated.base import parse_name
+from starprobe.probes.generated import parse_name
 from starprobe.probes.generated.numbers import KINDS, NumbersSpec, make_numbers, worked
-from starprobe.probes.loading import load_probe_set
+from starprobe.probes.rendering import rationale, worked_examples
+from starprobe.probes.sets import load_probe_set
 
 SPECS = [
     NumbersSpec(n=240, level=level, split=split)

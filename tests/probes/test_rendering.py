@@ -4,10 +4,10 @@ import pytest
 
 from starprobe.probes.conditions import Condition, built_in_conditions, get_condition
 from starprobe.probes.errors import InputError
-from starprobe.probes.examples import worked_examples
-from starprobe.probes.loading import load_probe_set, parse_question
-from starprobe.probes.rendering import arrange, left_out, render, render_set
+from starprobe.probes.parsing import parse_question
+from starprobe.probes.rendering import arrange, left_out, render, render_set, worked_examples
 from starprobe.probes.schema import ProbeSet
+from starprobe.probes.sets import load_probe_set
 
 DOG = next(one for one in load_probe_set("everyday").questions if one.id == "small-dog")
 PAIR = parse_question(

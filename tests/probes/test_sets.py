@@ -8,13 +8,11 @@ import pytest
 
 import starprobe.probes
 from starprobe.bench.readers.text.outcome import answered_openly
-from starprobe.probes.checks import overlap
-from starprobe.probes.cues import guess
+from starprobe.probes.checks import guess, overlap
 from starprobe.probes.errors import InputError
-from starprobe.probes.loading import load_probe_set
 from starprobe.probes.rendering import accepted_texts, refused_texts
 from starprobe.probes.schema import CANARY
-from starprobe.probes.sets import BUILT_IN
+from starprobe.probes.sets import BUILT_IN, load_probe_set
 
 WRITTEN = [name for name, entry in BUILT_IN.items() if entry.file]
 SIZES = {"everyday": 80, "science": 60, "traps": 60, "unanswerable": 60}

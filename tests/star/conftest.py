@@ -12,8 +12,8 @@ from starprobe.bench.models import BackendOptions
 from starprobe.bench.models.base import Request
 from starprobe.bench.records import Generation, ModelInfo, Usage
 from starprobe.probes.generated.numbers import NumbersSpec, make_numbers
-from starprobe.probes.loading import load_probe_set, write_questions
 from starprobe.probes.schema import Prompt, Question
+from starprobe.probes.sets import load_probe_set, write_questions
 
 TEMPLATE = (
     "{% for m in messages %}<|{{ m['role'] }}|>\n{{ m['content'] }}</s>\n{% endfor %}"
@@ -126,7 +126,7 @@ class Tutor:
 @pytest.fixture
 def tutor(numbers_file: Path) -> Callable[[str, BackendOptions], Tutor]:
     """Loads tutors for the questions of `numbers_file`, and keeps them in `.made`."""
-    from starprobe.probes.loading import load_probe_set
+    from starprobe.probes.sets import load_probe_set
 
     questions = load_probe_set(numbers_file).questions
     made: list[Tutor] = []

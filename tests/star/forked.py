@@ -67,7 +67,7 @@ def main() -> None:
     from trl import SFTConfig, SFTTrainer  # noqa: F401
 
     import starprobe.star.tuning.finetune  # noqa: F401
-    from starprobe.probes.loading import load_probe_set
+    from starprobe.probes.sets import load_probe_set
 
     torch.set_num_threads(1)
     known = load_probe_set(questions).questions

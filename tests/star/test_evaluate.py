@@ -12,7 +12,7 @@ from starprobe.bench.lm_eval_tasks.evaluating import DocumentScore, scores_of
 from starprobe.bench.statistics.intervals import wilson
 from starprobe.bench.statistics.paired import mcnemar
 from starprobe.probes.errors import FolderError, InputError
-from starprobe.probes.loading import load_probe_set
+from starprobe.probes.sets import load_probe_set
 from starprobe.star.config import make_config, values
 from starprobe.star.evaluate import by_documents, compared, is_ours, look_ahead
 from starprobe.star.folder import Training

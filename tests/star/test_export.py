@@ -24,7 +24,7 @@ from tests.star.test_loop import small
 def trained(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Training:
     """One round of answers alone, from a base that is named by a relative path."""
     from starprobe.probes.generated.numbers import NumbersSpec, make_numbers
-    from starprobe.probes.loading import write_questions
+    from starprobe.probes.sets import write_questions
     from tests.star.conftest import Tutor
 
     root = tmp_path_factory.mktemp("home")

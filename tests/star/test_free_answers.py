@@ -15,9 +15,9 @@ from starprobe.bench.readers import load_reader
 from starprobe.bench.records import Generation, ModelInfo, Usage
 from starprobe.probes.conditions import RATIONALE_STYLES
 from starprobe.probes.errors import InputError
-from starprobe.probes.examples import rationale
-from starprobe.probes.loading import write_questions
+from starprobe.probes.rendering import rationale
 from starprobe.probes.schema import Option, Prompt, Question
+from starprobe.probes.sets import write_questions
 from starprobe.star.config import make_config
 from starprobe.star.filters import decide, derives_another, leaks, single_filters
 from starprobe.star.loop import train

@@ -12,7 +12,7 @@ import pytest
 from starprobe.bench.judges.votes import Judgement
 from starprobe.bench.records import ResponseError
 from starprobe.probes.errors import InputError, MissingError
-from starprobe.probes.loading import load_probe_set, write_questions
+from starprobe.probes.sets import load_probe_set, write_questions
 from starprobe.star.config import StarConfig, make_config
 from starprobe.star.filters import apply_filters
 from starprobe.star.judging import by_consensus, by_reward, decided_by, judging_numbers, score_of

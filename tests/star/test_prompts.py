@@ -11,8 +11,8 @@ from starprobe.bench.models.base import Request, generate
 from starprobe.bench.models.local import prompt_ids, turn_end
 from starprobe.bench.records import Sampling
 from starprobe.probes.errors import InputError
-from starprobe.probes.loading import load_probe_set
 from starprobe.probes.rendering import render
+from starprobe.probes.sets import load_probe_set
 from starprobe.star.config import make_config, parse_settings, presets
 from starprobe.star.prompts import ask, exemplars, shown_for, training_prompt
 from starprobe.star.records import TrainRow

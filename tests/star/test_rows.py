@@ -15,8 +15,8 @@ from starprobe.bench.readers.base import Reading
 from starprobe.bench.run_folder import Run
 from starprobe.cli import app
 from starprobe.probes.errors import InputError
-from starprobe.probes.loading import load_probe_set
 from starprobe.probes.schema import Prompt, Question
+from starprobe.probes.sets import load_probe_set
 from starprobe.star.config import StarConfig, make_config
 from starprobe.star.filters import decide
 from starprobe.star.folder import Training

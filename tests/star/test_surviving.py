@@ -186,7 +186,7 @@ def finished(
 ) -> tuple[Path, Path, Callable[[str, Any], Any]]:
     """A training of one iteration, its questions, and how its tutors are loaded."""
     from starprobe.probes.generated.numbers import NumbersSpec, make_numbers
-    from starprobe.probes.loading import load_probe_set, write_questions
+    from starprobe.probes.sets import load_probe_set, write_questions
     from tests.star.conftest import Tutor
 
     folder = tmp_path_factory.mktemp("finished")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from starprobe.probes.errors import InputError
-from starprobe.probes.examples import rationale
+from starprobe.probes.rendering import rationale
 from starprobe.probes.schema import Question
 from starprobe.star.prompts import exemplars
 from starprobe.star.verify import Checked, claims, false_claims, load_verifier, results, verify

@@ -198,6 +198,6 @@ def test_sharded_full_fine_tuning_on_a_gpu_is_that_of_one_process(
 
 
 def _questions(path: Path) -> Any:
-    from starprobe.probes.loading import load_probe_set
+    from starprobe.probes.sets import load_probe_set
 
     return load_probe_set(path).questions

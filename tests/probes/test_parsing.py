@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from starprobe.probes.errors import InputError
-from starprobe.probes.loading import (
+from starprobe.probes.parsing import parse_question
+from starprobe.probes.sets import (
     load_probe_set,
-    parse_question,
     question_row,
     read_any,
     write_questions,
