@@ -1,17 +1,25 @@
-"""`starprobe annotate DIR`: label a sample of the responses, and check the reader against it."""
+"""`starprobe annotate DIR`: label a sample of the responses, and check the reader against it.
+
+In the terminal it asks of one response at a time, one key an option.
+"""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
+
+from starprobe.bench.cli.run import coloured
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from starprobe.bench.annotations.labels import Shown
-    from starprobe.bench.records import Verdict
+    from starprobe.bench.annotations.machines import Matter
+    from starprobe.bench.records import Annotation, Outcome, Verdict
     from starprobe.bench.run_folder import Run
 
 EPILOG = "Example: starprobe annotate runs/demo --n 50 --page label.html"
@@ -139,7 +147,7 @@ def annotate(
             raise typer.Exit(1)
         _show(folder, reader, console)
     else:
-        _ask(run, sample, name, reader, console)
+        _session(run, sample, name, reader, console)
         _show(folder, reader, console)
 
 
@@ -160,7 +168,6 @@ def _of_machine(
 
     from starprobe.bench.annotations import labels
     from starprobe.bench.annotations.machines import matter_of
-    from starprobe.bench.cli.labelling import choose
     from starprobe.bench.files import write_jsonl
 
     found = matter_of(run, matter, reader)
@@ -224,11 +231,12 @@ class _Verdicts:
         )
 
 
-def _ask(run: Run, sample: list[Shown], name: str, reader: str | None, console: Console) -> None:
+def _session(
+    run: Run, sample: list[Shown], name: str, reader: str | None, console: Console
+) -> None:
     from rich.console import Console as Plain
 
     from starprobe.bench.annotations import labels
-    from starprobe.bench.cli.labelling import session
 
     there = run.annotations(labels.checked_name(name))
     with labels.writer(run, name) as writer:
@@ -261,3 +269,254 @@ def _show(folder: Path, reader: str | None, console: Console) -> None:
         title = "What other machines say, checked by labels"
         console.print(checked_table(title, measured.machines, lambda one: short.get(one, one)))
     console.print(f"Written: {folder / 'metrics.json'}", markup=False)
+
+
+CODES = {"0": "0", "n": "n", "+": "r+", "-": "r-", "~": "r~", "=": "r+"}
+"""Key -> code; `=` is `+` without shift."""
+WORDS = {
+    "0": "not mentioned",
+    "n": "named, no reason",
+    "r+": "reason for",
+    "r-": "reason against",
+    "r~": "reason, no side",
+}
+PLACES = "123456789abcdefghijkl"
+"""Key of each option when the answer is asked for."""
+OUTCOMES: dict[str, Outcome] = {"n": "no_answer", "r": "refused", "c": "cut"}
+CONTROLS = "? guideline   u undo   s skip   q pause"
+
+
+class Quit(Exception):
+    """The annotator pauses."""
+
+
+class Skip(Exception):
+    """This response later."""
+
+
+class Back(Exception):
+    """The response before this one again."""
+
+
+def keys_of_terminal() -> Iterator[str]:
+    """Key after key; from a pipe, character after character without line ends."""
+    if sys.stdin.isatty():
+        while True:
+            pressed = typer.getchar()
+            if pressed in ("\x03", "\x04"):
+                return
+            yield pressed
+    while character := sys.stdin.read(1):
+        if character not in "\r\n":
+            yield character
+
+
+class Labelled(NamedTuple):
+    """What came of a session."""
+
+    done: int
+    left: int
+
+
+def session(
+    sample: Sequence[Shown],
+    there: Collection[str],
+    verdict_of: Callable[[Shown], Verdict | None],
+    write: Callable[[Annotation], None],
+    by: str,
+    console: Console,
+    keys: Iterator[str] | None = None,
+) -> Labelled:
+    """Asks for each response that is not labelled yet; each is written as soon as it is whole.
+
+    Args:
+        sample: what to label, in this order.
+        there: what this annotator has labelled before.
+        verdict_of: the reader's verdict in labels, shown after the choice.
+        write: keeps an annotation.
+        by: the annotator's name.
+        console: where to ask.
+        keys: what is pressed; by default in this terminal.
+    """
+    from rich.panel import Panel
+
+    asked = Asking(keys_of_terminal() if keys is None else keys, console)
+
+    def ask(one: Shown, seen: set[str]) -> bool:
+        found, verdict = _ask(one, asked, by, revised=one.id in seen), verdict_of(one)
+        write(found)
+        if verdict is None or one.id in seen:
+            return True
+        seen.add(one.id)
+        words = coloured(one.response.readable, verdict)
+        console.print(Panel(words, title="the reader's words"))
+        for line in differences(found, verdict):
+            asked.say(line)
+        if asked.again():
+            write(_ask(one, asked, by, revised=True))
+        return True
+
+    return _each(sample, there, console, ask)
+
+
+def choose(
+    sample: Sequence[Shown],
+    there: Collection[str],
+    matter: Matter,
+    write: Callable[[str, str, bool], None],
+    console: Console,
+    keys: Iterator[str] | None = None,
+) -> Labelled:
+    """Asks one choice of each response that is not labelled yet, then shows the machine's.
+
+    `write` is given the response, the choice and whether it was changed after that.
+    """
+    from starprobe.bench.frames import key
+
+    asked = Asking(keys_of_terminal() if keys is None else keys, console, matter.asks)
+    said = {case.id: case.said for case in matter.cases}
+    choices = dict(matter.keys)
+    listed = "  ".join(f"{pressed} {choice}" for pressed, choice in choices.items())
+
+    def ask(one: Shown, seen: set[str]) -> bool:
+        choice = choices[asked.key(f"{matter.asks}  {listed}", "".join(choices))]
+        write(one.id, choice, one.id in seen)
+        if one.id in seen:
+            return True
+        seen.add(one.id)
+        asked.say(f"  you {choice}; the machine {said.get(key(one.id))}")
+        return not asked.again()
+
+    return _each(sample, there, console, ask)
+
+
+def _each(
+    sample: Sequence[Shown],
+    there: Collection[str],
+    console: Console,
+    ask: Callable[[Shown, set[str]], bool],
+) -> Labelled:
+    """Shows what is to be labelled, one by one; `ask` says whether it is labelled now.
+
+    It is given those of which it has shown what was read: what is said of them then is a revision.
+    """
+    from rich.panel import Panel
+    from rich.text import Text
+
+    todo = [one for one in sample if one.id not in there]
+    done: list[Shown] = []
+    seen: set[str] = set()
+    while todo:
+        one = todo[0]
+        console.rule(f"{len(sample) - len(todo) + 1} of {len(sample)}   {CONTROLS}")
+        options = "\n".join(f"{shown.label}  {shown.text}" for shown in one.prompt.shown)
+        console.print(Text(one.prompt.stem, "bold"), Text(options), sep="\n")
+        console.print(Panel(Text(one.response.readable)))
+        try:
+            if ask(one, seen):
+                done.append(todo.pop(0))
+        except Skip:
+            todo.append(todo.pop(0))
+            if len(todo) == 1:
+                break
+        except Back:
+            if done:
+                todo.insert(0, done.pop())
+        except Quit:
+            break
+    return Labelled(len(sample) - len(todo), len(todo))
+
+
+class Asking(NamedTuple):
+    """Keys in, questions out."""
+
+    keys: Iterator[str]
+    console: Console
+    help: str = ""
+    """What `?` shows; by default the guideline."""
+
+    def key(self, question: str, allowed: str) -> str:
+        """The next key that is one of these; others and controls are dealt with."""
+        from starprobe.bench.annotations.labels import guideline
+
+        self.say(question)
+        while True:
+            pressed = next(self.keys, "q")
+            if pressed in allowed:
+                return pressed
+            if pressed == "?":
+                self.console.print(self.help or guideline(), markup=False, highlight=False)
+                self.say(question)
+            elif pressed == "q":
+                raise Quit
+            elif pressed == "s":
+                raise Skip
+            elif pressed == "u":
+                raise Back
+
+    def again(self) -> bool:
+        """Whether what was entered is to be entered again."""
+        return self.key("Enter or space: keep mine   e: enter it again", "\r\n e") == "e"
+
+    def say(self, text: str) -> None:
+        """A line, as it stands."""
+        self.console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def differences(found: Annotation, verdict: Verdict) -> Iterator[str]:
+    """Where the reader says something else, in words."""
+    from starprobe.bench.readers.annotated import code_of
+
+    before = len(found.options)
+    for label, code in found.options.items():
+        read = code_of(verdict.options[label])
+        if read != code:
+            before -= 1
+            yield f"  {label}: you {WORDS[code]}; the reader {WORDS[read]}"
+    if verdict.answer != found.answer:
+        yield f"  answer: you {found.answer or 'none'}; the reader {verdict.answer or 'none'}"
+    if before == len(found.options) and verdict.answer == found.answer:
+        yield "  The reader says the same."
+
+
+def _ask(one: Shown, asked: Asking, by: str, *, revised: bool) -> Annotation:
+    """The codes, then the answer, then whether there is reasoning about no single option.
+
+    Undo goes one key back, and from the first to the response before.
+    """
+    from starprobe.bench.annotations.labels import annotate as annotation
+    from starprobe.bench.records import MULTI
+
+    labels = one.labels
+    given: list[str] = []
+    while len(given) < len(labels) + 3:
+        try:
+            given.append(_next_key(one, labels, given, asked))
+        except Back:
+            while given and given[-1] == "":
+                given.pop()
+            if not given:
+                raise
+            given.pop()
+    codes = {label: CODES[key] for label, key in zip(labels, given, strict=False)}
+    key, why, general = given[len(labels) :]
+    answer = MULTI if key == "m" else None if key == "0" else labels[PLACES.index(key)]
+    outcome: Outcome = "multi" if key == "m" else OUTCOMES[why] if key == "0" else "answered"
+    return annotation(one, codes, general == "y", answer, outcome, by, revised)
+
+
+def _next_key(one: Shown, labels: list[str], given: list[str], asked: Asking) -> str:
+    step = len(given) - len(labels)
+    if step < 0:
+        shown = one.prompt.shown[len(given)]
+        question = f"{shown.label} {shown.text}:  0 nothing  n named  + for  - against  ~ neutral"
+        return asked.key(question, "".join(CODES))
+    if step == 0:
+        places = PLACES[: len(labels)]
+        listed = "  ".join(f"{key} {label}" for key, label in zip(places, labels, strict=True))
+        return asked.key(f"Answer:  {listed}  0 none  m more than one", places + "0m")
+    if step == 1:
+        if given[-1] != "0":
+            return ""
+        return asked.key("Why none?  n no answer  r refused  c cut short", "".join(OUTCOMES))
+    return asked.key("Reasoning that is about no single option?  y yes  n no", "yn")

@@ -23,7 +23,7 @@ from starprobe.bench.annotations.labels import (
 )
 from starprobe.bench.annotations.machines import matter_of
 from starprobe.bench.cli import annotate, show
-from starprobe.bench.cli.labelling import choose, session
+from starprobe.bench.cli.annotate import choose, session
 from starprobe.bench.judges.panel import get_rubric
 from starprobe.bench.judges.votes import Judgement
 from starprobe.bench.readers.annotated import load_annotated
