@@ -31,8 +31,7 @@ from rich.table import Table
 
 from starprobe.bench.ask import RunConfig, run
 from starprobe.bench.importers import import_outputs
-from starprobe.bench.lm_eval_tasks import ExportConfig, export_tasks
-from starprobe.bench.lm_eval_tasks.scoring import score_responses
+from starprobe.bench.lm_eval_tasks import ExportConfig, export_tasks, score_responses
 from starprobe.bench.models import BackendOptions
 from starprobe.bench.models.local import embedded_folder
 from starprobe.bench.read import classify_run

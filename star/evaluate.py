@@ -18,10 +18,10 @@ import numpy as np
 
 from starprobe.bench.ask import run
 from starprobe.bench.files import write_jsonl
-from starprobe.bench.lm_eval_tasks.evaluating import DocumentScore, evaluate, task_manager
 from starprobe.bench.metrics import compare, frame
 from starprobe.bench.metrics.compare import adjust, comparison
 from starprobe.bench.models import BackendOptions
+from starprobe.bench.models.lm_eval import DocumentScore, evaluate, task_manager
 from starprobe.bench.read import classify_run
 from starprobe.bench.records import Comparison, Sampling
 from starprobe.bench.run_config import RunConfig

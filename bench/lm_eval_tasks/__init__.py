@@ -10,13 +10,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from starprobe.bench.files import write_atomic, write_jsonl
-from starprobe.bench.lm_eval_tasks.scoring import METRICS, row_metrics
-from starprobe.bench.readers import DEFAULT_READER
-from starprobe.bench.records import Sampling
+from starprobe.bench.readers import DEFAULT_READER, Reader, Reading, load_reader, read_one
+from starprobe.bench.records import STYLES, Sampling, Verdict
 from starprobe.bench.run_config import Conditions, Probes
 from starprobe.probes.errors import FolderError
 from starprobe.probes.schema import ProbeSet, Prompt, Record
@@ -24,6 +25,14 @@ from starprobe.probes.sets import sample_set
 
 GROUP = "starprobe"
 MODULE = "starprobe.bench.lm_eval_tasks"
+METRICS = (
+    "full_breakdown",
+    "coverage",
+    "accuracy",
+    "answered",
+    *(f"style_{style}" for style in STYLES),
+)
+"""All metrics of a task; not every prompt has each."""
 
 
 class ExportConfig(Record):
@@ -45,7 +54,6 @@ def export_tasks(out: Path | str, config: ExportConfig) -> list[str]:
         InputError: an unknown set, condition or reader.
         FolderError: the folder holds other things.
     """
-    from starprobe.bench.readers import load_reader
     from starprobe.probes.rendering import render_set
     from starprobe.probes.sets import load_probe_set
 
@@ -152,3 +160,47 @@ def _write_task(
     metrics = [metric for metric in METRICS if all(metric in row_metrics(one) for one in prompts)]
     write_atomic(out / f"{name}.yaml", task_yaml(name, f"{name}.jsonl", metrics, config))
     return name
+
+
+def row_metrics(prompt: Prompt) -> frozenset[str]:
+    """The metrics that a prompt has: no coverage without options, no accuracy without a key."""
+    missing = set()
+    if not prompt.shown:
+        missing |= {"full_breakdown", "coverage"}
+    if prompt.answer_id is None or not prompt.shown:
+        missing.add("accuracy")
+    return frozenset(METRICS) - missing
+
+
+def score_responses(prompt: Prompt, responses: Sequence[str], reader: str) -> dict[str, float]:
+    """Metric -> its mean over the repeats of one document."""
+    verdicts = [read(prompt, text, reader) for text in responses]
+    wanted = row_metrics(prompt)
+    return {
+        name: fmean(value(name, prompt, one) for one in verdicts)
+        for name in METRICS
+        if name in wanted
+    }
+
+
+def read(prompt: Prompt, text: str, reader: str) -> Verdict:
+    """The verdict of the reader of this name, in labels."""
+    return read_one(_reader(reader), Reading(prompt.id, text, prompt.stem, prompt.shown))
+
+
+def value(name: str, prompt: Prompt, verdict: Verdict) -> float:
+    """One metric of one verdict; no answer is not a right one."""
+    if name == "coverage":
+        return verdict.coverage or 0.0
+    if name == "full_breakdown":
+        return float(verdict.coverage == 1.0)
+    if name == "accuracy":
+        return float(verdict.answer == prompt.label_of(str(prompt.answer_id)))
+    if name == "answered":
+        return float(verdict.outcome == "answered")
+    return float(name == f"style_{verdict.style}")
+
+
+@lru_cache(maxsize=4)
+def _reader(reader: str) -> Reader:
+    return load_reader(reader)

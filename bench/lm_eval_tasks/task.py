@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from lm_eval.api.task import ConfigurableTask
 
 from starprobe.bench.files import read_jsonl
-from starprobe.bench.lm_eval_tasks.scoring import score_responses
+from starprobe.bench.lm_eval_tasks import score_responses
 from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Prompt
 

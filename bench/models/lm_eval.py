@@ -1,26 +1,33 @@
-"""`lm-eval:` any model of the lm-evaluation-harness behind our interface.
+"""`lm-eval:` any model of the lm-evaluation-harness, behind our interface or at its own tasks.
 
 `lm-eval:hf,pretrained=gpt2,dtype=float32`: a name of its registry, then its arguments. What the
-harness does not keep (finish reason, token counts, thinking apart) stays unknown here too.
+harness does not keep (finish reason, token counts, thinking apart) stays unknown here too. Its
+tasks are scored document by document, so that two models can be paired.
 """
 
 from __future__ import annotations
 
 import inspect
 import logging
+import math
+import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from starprobe.bench.models import opened
 from starprobe.bench.models.base import BackendOptions, Request, plain_text, turns
 from starprobe.bench.models.keys import public_url, redact
 from starprobe.bench.models.local import EMBEDDED, embedded_folder, fingerprint
 from starprobe.bench.records import Generation, ModelInfo, ResponseError
 from starprobe.probes.errors import InputError, MissingError
+from starprobe.probes.schema import Record
 
 if TYPE_CHECKING:
     from lm_eval.api.model import LM
+    from lm_eval.tasks import TaskManager
 
 BATCHES = 8
 """Batches handed over at once: the harness sorts by length inside of what it is given."""
@@ -229,8 +236,99 @@ def _has_chat(model: LM) -> bool:
 
 def _seed(seed: int) -> None:
     """The harness's local models draw from torch's own generator."""
-    import sys
-
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.manual_seed(seed)
+
+
+class DocumentScore(Record):
+    """What a task's metric says of one document."""
+
+    task: str
+    metric: str
+    document: str
+    value: float
+
+
+def evaluate(
+    model: str,
+    tasks: Sequence[str],
+    include_path: Path | str | None = None,
+    limit: int | None = None,
+    options: BackendOptions | None = None,
+) -> list[DocumentScore]:
+    """Every score of every document.
+
+    Args:
+        model: `lm-eval:KIND,key=value,...`.
+        tasks: names, or groups of them.
+        include_path: a folder of task YAML; only its tasks are known then.
+        limit: documents of each task at most, the first ones.
+        options: batch size and device.
+
+    Raises:
+        InputError: an unknown task, or a model that cannot be loaded.
+        MissingError: the harness is not installed, or a task's data cannot be reached.
+    """
+    manager = task_manager(tasks, include_path)
+    from lm_eval import simple_evaluate
+
+    with opened(model, options) as backend:
+        try:
+            found = simple_evaluate(
+                model=getattr(backend, "lm", None),
+                tasks=list(tasks),
+                task_manager=manager,
+                limit=limit,
+                log_samples=True,
+                bootstrap_iters=0,
+                apply_chat_template=bool(backend.info().details.get("chat_template")),
+            )
+        except (ConnectionError, OSError) as error:
+            said = str(error).strip().splitlines()[0]
+            raise MissingError(
+                f"the data of {', '.join(tasks)} cannot be reached ({said}); name a folder of "
+                f"tasks whose data are local"
+            ) from None
+    return list(scores_of(found["samples"]))
+
+
+def task_manager(tasks: Sequence[str], include_path: Path | str | None = None) -> TaskManager:
+    """The harness's index of tasks, with all of these in it.
+
+    Raises:
+        InputError: an unknown task, or no such folder.
+        MissingError: the harness is not installed.
+    """
+    try:
+        from lm_eval.tasks import TaskManager
+    except ModuleNotFoundError as error:
+        raise MissingError(
+            f"lm-eval tasks need the package {error.name!r}: pip install 'starprobe[lm-eval]'"
+        ) from None
+    if include_path is not None and not Path(include_path).is_dir():
+        raise InputError(f"{include_path}: no such folder of lm-eval tasks")
+    logging.getLogger("lm_eval").setLevel(logging.ERROR)
+    path = str(include_path) if include_path is not None else None
+    manager = TaskManager(include_path=path, include_defaults=include_path is None)
+    unknown = [name for name in tasks if not manager.match_tasks([name])]
+    if unknown:
+        where = include_path or "lm-eval's own tasks"
+        raise InputError(f"no task {unknown[0]!r} in {where}")
+    return manager
+
+
+def scores_of(samples: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[DocumentScore]:
+    """The numbers of the harness's samples; metrics that are no number for a document are not."""
+    for task, rows in samples.items():
+        for row in rows:
+            way = row.get("filter", "none")
+            for metric in row.get("metrics", ()):
+                value = row.get(metric)
+                if isinstance(value, int | float) and math.isfinite(value):
+                    yield DocumentScore(
+                        task=task,
+                        metric=metric if way == "none" else f"{metric},{way}",
+                        document=str(row["doc_id"]),
+                        value=float(value),
+                    )

@@ -13,8 +13,7 @@ import pytest
 
 from starprobe.bench.ask import RunConfig, run
 from starprobe.bench.importers import import_outputs
-from starprobe.bench.lm_eval_tasks import ExportConfig, export_tasks
-from starprobe.bench.lm_eval_tasks.scoring import score_responses
+from starprobe.bench.lm_eval_tasks import ExportConfig, export_tasks, score_responses
 from starprobe.bench.records import Sampling
 from starprobe.probes.errors import FolderError
 from starprobe.probes.rendering import render_set

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from starprobe.bench.lm_eval_tasks.evaluating import DocumentScore, scores_of
+from starprobe.bench.models.lm_eval import DocumentScore, scores_of
 from starprobe.bench.statistics.intervals import wilson
 from starprobe.bench.statistics.paired import mcnemar
 from starprobe.probes.errors import FolderError, InputError
