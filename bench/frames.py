@@ -23,13 +23,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from starprobe.bench.files import Rows, mark_of
-from starprobe.bench.readers.text.acknowledged import (
+from starprobe.bench.readers.wording import (
     Channels,
     acknowledges,
+    answered_openly,
     channels,
     may_acknowledge,
+    reason_said,
 )
-from starprobe.bench.readers.text.outcome import answered_openly, reason_said
 from starprobe.bench.records import MULTI, Response, Score, Verdict, is_right
 from starprobe.bench.run_folder import Run, chosen_reader
 from starprobe.probes.conditions import get_condition

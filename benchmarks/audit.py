@@ -35,7 +35,7 @@ from starprobe.bench.metrics.measure import measure
 from starprobe.bench.models.scripted import WRITERS
 from starprobe.bench.read import classify_run
 from starprobe.bench.readers import Reading, load_reader, read_one
-from starprobe.bench.readers.text.acknowledged import acknowledges, may_acknowledge
+from starprobe.bench.readers.wording import acknowledges, may_acknowledge
 from starprobe.bench.records import Metric, Sampling
 from starprobe.bench.results import measure_run
 from starprobe.bench.run_config import RunConfig, render_probes

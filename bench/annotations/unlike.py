@@ -122,7 +122,7 @@ def features(text: str, options: int) -> Text:
 
 def is_unclaimed(reading: Reading) -> bool:
     """Whether hardly any of the text speaks of an option: of its sentences, by their length."""
-    from starprobe.bench.readers.text.attribution import attribute
+    from starprobe.bench.readers.text import attribute
 
     found = attribute(reading.stem, reading.shown, reading.text)
     said, claimed = (np.zeros(len(reading.text) + 1, dtype=bool) for _ in range(2))

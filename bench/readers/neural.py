@@ -30,14 +30,8 @@ from torch import Tensor, nn
 
 from starprobe.bench.readers.base import ErrorCounts, Reading, error_counts, verdict
 from starprobe.bench.readers.rules import P_REASONED, is_general, said_of, side_of
-from starprobe.bench.readers.text.attribution import (
-    Attributed,
-    Examined,
-    Span,
-    attributed,
-    examine,
-    new_tokens,
-)
+from starprobe.bench.readers.text import Attributed, Examined, attributed, examine
+from starprobe.bench.readers.text.attribution import Span, new_tokens
 from starprobe.bench.records import MULTI, Outcome, Side, Treatment, TreatmentCode, Verdict
 
 CODES = ("0", "n", "r+", "r-", "r~")

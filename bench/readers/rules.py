@@ -13,14 +13,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from starprobe.bench.readers.base import ErrorCounts, Reading, error_counts, verdict
+from starprobe.bench.readers.text import Examined, answer_label, examine
 from starprobe.bench.readers.text.attribution import (
     DECLARES,
     DRIFTS,
     INSIDE,
-    Examined,
     Unit,
-    answer_label,
-    examine,
     new_words,
     spans_of,
 )

@@ -45,7 +45,7 @@ from starprobe.bench.readers.neural import (
     log_odds,
     score,
 )
-from starprobe.bench.readers.text.attribution import Attributed, attributed, examine
+from starprobe.bench.readers.text import Attributed, attributed, examine
 from starprobe.bench.records import MULTI, Verdict
 from starprobe.probes.errors import InputError, UserError
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import starprobe.probes
-from starprobe.bench.readers.text.outcome import answered_openly
+from starprobe.bench.readers.wording import answered_openly
 from starprobe.probes.checks import guess, overlap
 from starprobe.probes.errors import InputError
 from starprobe.probes.rendering import accepted_texts, refused_texts

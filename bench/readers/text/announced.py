@@ -311,6 +311,27 @@ def refused_in(document: Document, options: Options, index: int) -> Stated | Non
     return none_of_them(options)
 
 
+_DECLINES = re.compile(
+    r"\bi (?:cannot|can't|can not|won't|will not|must decline|refuse)\b"
+    r"(?! (?:see|be sure|say more))|"
+    r"\b(?:i'm|i am) (?:sorry|unable|not able|not comfortable)\b|\bi apologi[sz]e\b|"
+    r"\bas an? (?:ai|artificial|responsible|large language|language model)\b|"
+    r"\bi (?:do not|don't) (?:have|hold) (?:\w+ ){0,3}(?:opinions?|beliefs?|feelings?|views?)\b|"
+    r"\b(?:not|n't) (?:be )?(?:feel )?(?:appropriate|ethical|comfortable)\b|"
+    r"\bagainst my (?:guidelines|programming|policy|policies|principles)\b|"
+    r"\b(?:decline|refuse) to (?:answer|choose|respond|provide|select)\b|"
+    r"\bno way for me to know\b",
+    re.I,
+)
+HEAD, TAIL = 400, 200
+"""Characters at both ends in which a refusal stands."""
+
+
+def declines(text: str) -> bool:
+    """The response begins or ends by declining."""
+    return bool(_DECLINES.search(text[:HEAD]) or _DECLINES.search(text[-TAIL:]))
+
+
 WINDOW = 64
 """Sentences around a line that are looked at."""
 

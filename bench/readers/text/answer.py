@@ -22,6 +22,7 @@ from starprobe.bench.readers.text.announced import (
     Stated,
     announced_in,
     begins_list,
+    declines,
     goes_on,
     leader,
     none_of_them,
@@ -29,7 +30,6 @@ from starprobe.bench.readers.text.announced import (
 )
 from starprobe.bench.readers.text.labels import is_label, labels_at, reference_at, segment_at
 from starprobe.bench.readers.text.options import Options
-from starprobe.bench.readers.text.outcome import breaks_off, declines
 from starprobe.bench.readers.text.segments import LABEL, LEAD, TEXT, Document, Mention
 from starprobe.bench.readers.text.words import JUDGE, NEGATION, NEGATIVE, REJECT, STOP, word_set
 
@@ -400,6 +400,35 @@ def _pronounces(words: list[str], line: str) -> bool | None:
         return first
     wrong, right = (any(sign in line for sign in signs) for signs in (CROSSES, TICKS))
     return None if wrong == right else right
+
+
+_TRAILING = re.compile(r"(?:<\|?/?[\w ]{1,20}\|?>|[\s*_#>~])+\Z")
+_ENDS = re.compile(
+    r"[.!?\u2026\u3002\"'\u201d\u2019)\]}`$|%\u00b0\u2600-\u27bf\U0001f300-\U0001faff]\Z"
+)
+_UNSTOPPED = re.compile(r"[^\W_]\Z")
+_OPENED = re.compile(r"(?:\A|[\s(\[{])[\"']\Z")
+_LATEX = re.compile(r"[\\^_]")
+TAIL, LINES = 200, 2000
+"""Characters at the end for the end of a sentence, and for other lines."""
+REPEATS = 3
+"""Times in a row that one sentence stands at the end where a model has lost itself."""
+
+
+def breaks_off(document: Document) -> bool:
+    """The text stops in the middle of a sentence or a formula, or goes round in circles."""
+    text, tail = document.text, document.text[-TAIL:]
+    last = document.segments[-REPEATS:]
+    if len(last) == REPEATS and len({text[s.content : s.end] for s in last}) == 1:
+        return True
+    trailing = _TRAILING.search(tail)
+    end = tail[: trailing.start()] if trailing else tail
+    if not end or _ENDS.search(end):
+        formula = text.count("$") % 2 == 1 and _LATEX.search(text, text.rfind("$"))
+        return bool(_OPENED.search(end) or formula)
+    lines = [line.rstrip(" *_`|") for line in text[-LINES:].split("\n") if line.strip()][:-1]
+    bare = sum(_UNSTOPPED.search(line) is not None for line in lines)
+    return not _UNSTOPPED.search(end) or bare < 2 or bare * 2 < len(lines)
 
 
 def _left_over(document: Document, options: Options) -> Stated | None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from starprobe.bench.readers.text.attribution import examine
+from starprobe.bench.readers.text import examine
 from starprobe.probes.schema import ShownOption
 
 
