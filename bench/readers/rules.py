@@ -22,9 +22,9 @@ from starprobe.bench.readers.text.attribution import (
     new_words,
     spans_of,
 )
-from starprobe.bench.readers.text.segments import FUZZY
-from starprobe.bench.readers.text.words import (
+from starprobe.bench.readers.text.document import (
     COMPARE,
+    FUZZY,
     JUDGE,
     NEGATION,
     NEGATIVE,

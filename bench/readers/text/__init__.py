@@ -21,11 +21,10 @@ from starprobe.bench.readers.text.attribution import (
     spans_of,
     units_of,
 )
+from starprobe.bench.readers.text.document import FLAGS, STOP, TOKEN, Document
+from starprobe.bench.readers.text.document import stem as stem_of
 from starprobe.bench.readers.text.mentions import find
 from starprobe.bench.readers.text.options import Options, prepare
-from starprobe.bench.readers.text.segments import Document
-from starprobe.bench.readers.text.words import FLAGS, STOP, TOKEN
-from starprobe.bench.readers.text.words import stem as stem_of
 from starprobe.bench.records import MULTI, FinishReason, Outcome
 from starprobe.probes.schema import ShownOption
 

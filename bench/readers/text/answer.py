@@ -24,14 +24,28 @@ from starprobe.bench.readers.text.announced import (
     begins_list,
     declines,
     goes_on,
+    is_label,
+    labels_at,
     leader,
     none_of_them,
+    reference_at,
     refused_in,
+    segment_at,
 )
-from starprobe.bench.readers.text.labels import is_label, labels_at, reference_at, segment_at
+from starprobe.bench.readers.text.document import (
+    JUDGE,
+    LABEL,
+    LEAD,
+    NEGATION,
+    NEGATIVE,
+    REJECT,
+    STOP,
+    TEXT,
+    Document,
+    Mention,
+    word_set,
+)
 from starprobe.bench.readers.text.options import Options
-from starprobe.bench.readers.text.segments import LABEL, LEAD, TEXT, Document, Mention
-from starprobe.bench.readers.text.words import JUDGE, NEGATION, NEGATIVE, REJECT, STOP, word_set
 
 _ARROW = re.compile(
     r"(?:\u2192|->|=>|\u21d2|\u27f9|\bi\.e\.,?|\bnamely,?|: | - |= ?) *(?:so )?(?:the )?"

@@ -12,27 +12,25 @@ from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-from starprobe.bench.readers.text.mentions import TELLING
-from starprobe.bench.readers.text.options import Options
-from starprobe.bench.readers.text.segments import (
+from starprobe.bench.readers.text.document import (
+    CONTRAST,
     FUZZY,
+    JUDGE,
     LABEL,
     LEAD,
-    TEXT,
-    Document,
-    Mention,
-    Segment,
-)
-from starprobe.bench.readers.text.words import (
-    CONTRAST,
-    JUDGE,
     OPENING,
     ORDINALS,
     PRONOUN,
     STOP,
+    TEXT,
+    Document,
+    Mention,
+    Segment,
     openings,
     word_set,
 )
+from starprobe.bench.readers.text.mentions import TELLING
+from starprobe.bench.readers.text.options import Options
 
 Span = tuple[int, int]
 """[start, end) in characters of the response."""

@@ -10,7 +10,7 @@ from collections import Counter
 from functools import lru_cache
 from typing import NamedTuple
 
-from starprobe.bench.readers.text.words import (
+from starprobe.bench.readers.text.document import (
     FLAGS,
     STOP,
     normalise,

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from starprobe.bench.readers import load_reader, read_one
 from starprobe.bench.readers.annotated import code_of
 from starprobe.bench.readers.base import Reading
+from starprobe.bench.readers.text.document import normalise
 from starprobe.bench.readers.text.options import labelling
-from starprobe.bench.readers.text.words import normalise
 from starprobe.bench.records import Verdict
 from starprobe.probes.schema import ShownOption
 

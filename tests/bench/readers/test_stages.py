@@ -6,10 +6,9 @@ import pytest
 
 from starprobe.bench.readers.base import coverage_of, style_of
 from starprobe.bench.readers.text.attribution import OPENS, units_of
+from starprobe.bench.readers.text.document import normalise, split, stem, words_of
 from starprobe.bench.readers.text.mentions import find
 from starprobe.bench.readers.text.options import prepare
-from starprobe.bench.readers.text.segments import split
-from starprobe.bench.readers.text.words import normalise, stem, words_of
 from starprobe.bench.records import TreatmentCode
 from starprobe.probes.schema import ShownOption
 
