@@ -18,6 +18,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from difflib import get_close_matches
+from inspect import signature
 from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -208,7 +209,8 @@ def make_trainer(
         "labels": [row.labels for row in found.rows],
     }
     try:
-        trainer = SFTTrainer(
+        kind = sparing(SFTTrainer, found.tokens) if spares(model, config) else SFTTrainer
+        trainer = kind(
             model=model,
             args=settings,
             train_dataset=Dataset.from_dict(columns).select(found.order),
@@ -223,6 +225,66 @@ def make_trainer(
         raise MissingError(f"trainer.report_to: {str(error).splitlines()[0]}") from None
     silence(trainer)
     return trainer
+
+
+def spares(model: PreTrainedModel, config: StarConfig) -> bool:
+    """Whether the loss is taken by `sparing`: on a CPU, of a model that can leave logits out.
+
+    On a GPU, TRL's own kernel takes trained tokens alone; on a CPU it scores every token, which
+    costs as much as the rest of a small model's step (`benchmarks/train.py iteration`).
+    """
+    inner = model.get_base_model() if is_adapter(model) else model
+    return on_cpu(config) and "logits_to_keep" in signature(inner.forward).parameters
+
+
+def sparing(kind: type[Any], tokens: Sequence[int]) -> type[Any]:
+    """A trainer like this kind that makes logits only where some row of the batch is trained on.
+
+    Loss and gradients are the same. Token accuracy is of this process's rows.
+
+    Args:
+        kind: TRL's SFTTrainer.
+        tokens: trained on after so many steps; told in the log as `num_tokens`.
+    """
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    class Sparing(kind):
+        """Its loss and its log; all else is the trainer's."""
+
+        right, scored = 0, 0
+
+        def compute_loss(
+            self,
+            model: Any,
+            inputs: Mapping[str, Any],
+            return_outputs: bool = False,
+            num_items_in_batch: Any = None,
+        ) -> Any:
+            labels = inputs["labels"][:, 1:]
+            kept = (labels != -100).any(0).nonzero()[:, 0]
+            given = {name: value for name, value in inputs.items() if name != "labels"}
+            output = model(**given, use_cache=False, logits_to_keep=kept)
+            logits, wanted = output.logits.float().flatten(0, 1), labels[:, kept].flatten()
+            there = wanted != -100
+            loss = cross_entropy(logits, wanted, ignore_index=-100, reduction="sum")
+            if num_items_in_batch is None:
+                loss = loss / there.sum().clamp_min(1)
+            else:  # Counted over all processes, whose gradients are averaged.
+                loss = loss * self.accelerator.num_processes / num_items_in_batch
+            with torch.no_grad():
+                self.right += int((logits.argmax(1) == wanted)[there].sum())
+                self.scored += int(there.sum())
+            return (loss, output) if return_outputs else loss
+
+        def log(self, logs: dict[str, float], *others: Any) -> None:
+            if "loss" in logs and self.scored:
+                logs["mean_token_accuracy"] = self.right / self.scored
+                logs["num_tokens"] = tokens[self.state.global_step]
+                self.right, self.scored = 0, 0
+            super().log(logs, *others)
+
+    return Sparing
 
 
 OURS = {

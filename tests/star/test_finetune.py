@@ -233,6 +233,20 @@ def test_fewer_rows_at_once_give_the_same(job: Callable[..., Job]) -> None:
     assert_close(one, two, 1e-5)
 
 
+def test_logits_of_trained_tokens_alone_give_the_same_weights_and_log(
+    job: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spared, full = job("spared", lora_dropout=0.0), job("full", lora_dropout=0.0)
+    mine = finetune(spared, Silent())
+    monkeypatch.setattr("starprobe.star.tuning.finetune.spares", lambda model, config: False)
+    theirs = finetune(full, Silent())
+    assert [loss for _, loss in mine.losses] == pytest.approx(
+        [loss for _, loss in theirs.losses], abs=2e-5
+    )
+    assert mine.token_accuracy == pytest.approx(theirs.token_accuracy, abs=1e-5)
+    assert_close(spared, full, 1e-5)
+
+
 def test_too_little_memory_is_told_in_one_line() -> None:
     import torch
 
