@@ -25,20 +25,18 @@ from starprobe.probes.schema import Record
 from starprobe.reports.sign.arms import (
     FULL,
     PROMPTED,
+    CheckedRate,
+    CheckedRatio,
     Gathered,
     Spec,
     arm_rows,
+    checked_rates,
+    checked_ratio,
     collect,
     evidence_of,
     label,
-    rows_of,
-)
-from starprobe.reports.sign.checked import (
-    CheckedRate,
-    CheckedRatio,
-    checked_rates,
-    checked_ratio,
     labelled_sides,
+    rows_of,
 )
 
 if TYPE_CHECKING:

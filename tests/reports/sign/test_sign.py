@@ -16,8 +16,13 @@ from starprobe.bench.annotations.labels import shown, take_in
 from starprobe.bench.run_folder import Run
 from starprobe.probes.errors import InputError, UserError
 from starprobe.reports.sign import examine
-from starprobe.reports.sign.arms import collect, labelled, parse_spec
-from starprobe.reports.sign.checked import CheckedRate, checked_ratio
+from starprobe.reports.sign.arms import (
+    CheckedRate,
+    checked_ratio,
+    collect,
+    labelled,
+    parse_spec,
+)
 from tests.bench.annotations.runs import erring_run, label_row, write_rows
 from tests.reports.makers import make_run
 from tests.reports.sign.conftest import RATES, shape
