@@ -30,7 +30,7 @@ from starprobe.bench.statistics.seeds import rate_difference, seed_rate
 from starprobe.probes.errors import FolderError, InputError, run_command
 from starprobe.probes.schema import Record
 from starprobe.reports.sign.analysis import tables
-from starprobe.reports.sign.experiment import (
+from starprobe.reports.sign.run import (
     BASE,
     Experiment,
     Unit,

@@ -9,7 +9,7 @@ import pytest
 
 from starprobe.bench.files import write_json
 from starprobe.probes.errors import InputError
-from starprobe.reports.sign.experiment import (
+from starprobe.reports.sign.run import (
     SHARED,
     arm_config,
     find,
@@ -17,8 +17,8 @@ from starprobe.reports.sign.experiment import (
     ready,
     star_arms,
     units,
+    what_is_done,
 )
-from starprobe.reports.sign.run import what_is_done
 from starprobe.star.config import values
 
 ARMS = '[arms.star]\npreset = "rest"\n[arms.direct]\npreset = "direct"\n'

@@ -12,8 +12,8 @@ import pytest
 
 from starprobe.bench.files import write_atomic
 from starprobe.probes.errors import InputError
-from starprobe.reports.sign.experiment import done, load_experiment, units
 from starprobe.reports.sign.learnt import cells_of, gains, rates
+from starprobe.reports.sign.run import done, load_experiment, units
 
 
 def answers(arms: dict[str, list[list[float]]]) -> pd.DataFrame:
