@@ -47,8 +47,7 @@ from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Prompt, Question
 from starprobe.probes.sets import load_probe_set
 from starprobe.reports.compare import compare_sides, headline
-from starprobe.reports.evidence import gather
-from starprobe.reports.results import results_of
+from starprobe.reports.evidence import gather, results_of
 from starprobe.reports.words import standing
 from tests.bench.faithfulness.test_faithfulness import made_trials, of_trials
 from tests.bench.metrics.test_robustness import HONEST, INNOCENT

@@ -28,14 +28,14 @@ from starprobe.reports.evidence import (
     SIDE,
     Evidence,
     Order,
+    Results,
     gather,
     kept,
+    results_of,
     without_collector,
 )
-from starprobe.reports.methods import methods
-from starprobe.reports.page import checks, facts, named, namer, render
+from starprobe.reports.page import checks, facts, methods, named, namer, render
 from starprobe.reports.panels import Panel, check_panels, panels
-from starprobe.reports.results import Results, results_of
 from starprobe.reports.tables import answers_grid, comparison_table, flips_table, grid_table
 from starprobe.reports.training import training_story
 

@@ -12,9 +12,8 @@ from starprobe.bench.frames import key
 from starprobe.bench.judges.votes import Judgement, read_judgements
 from starprobe.bench.statistics.agreement import Agreement
 from starprobe.reports import figures
-from starprobe.reports.evidence import Evidence, gather
+from starprobe.reports.evidence import Evidence, Results, gather, results_of
 from starprobe.reports.figures.drawing import SERIES
-from starprobe.reports.results import Results, results_of
 
 if TYPE_CHECKING:
     import pandas as pd

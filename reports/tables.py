@@ -13,13 +13,11 @@ from starprobe.bench.metrics.compare import said
 from starprobe.bench.metrics.definitions import all_metrics
 from starprobe.bench.records import STYLES, Comparison, Metric
 from starprobe.probes.suites import Step, Suite
-from starprobe.reports.results import Results
+from starprobe.reports.evidence import Evidence, Results
 from starprobe.reports.words import OUTCOME_WORDS, STYLE_WORDS, is_share, percent, signed
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from starprobe.reports.evidence import Evidence
 
 
 Hide = Callable[[str], Any]

@@ -11,7 +11,7 @@ from starprobe.bench.records import STYLES, Comparison, Metric, Outcome, Style
 from starprobe.bench.records import Standing as Rank
 from starprobe.bench.results import ReaderRange
 from starprobe.bench.statistics.intervals import Estimate
-from starprobe.reports.results import Results
+from starprobe.reports.evidence import Results
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -24,8 +24,7 @@ from starprobe.reports.figures.drawing import (
     share_axis,
     symbol_of,
 )
-from starprobe.reports.methods import Methods, methods
-from starprobe.reports.page import render
+from starprobe.reports.page import Methods, methods, render
 from starprobe.reports.panels import Panel
 from starprobe.reports.sign.analysis import Contrast, Findings, conclude, times
 from starprobe.reports.sign.arms import PROMPTED, Gathered, Spec, collect, said

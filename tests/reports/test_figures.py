@@ -15,9 +15,8 @@ from starprobe.bench.metrics.positions import position_metrics
 from starprobe.bench.run_folder import Run
 from starprobe.bench.statistics.intervals import rate
 from starprobe.reports import figures, words
-from starprobe.reports.evidence import Evidence, gather
+from starprobe.reports.evidence import Evidence, gather, results_of
 from starprobe.reports.panels import check_panels, columns, panels
-from starprobe.reports.results import results_of
 from starprobe.reports.training import training_story
 from starprobe.star.folder import Training
 from tests.reports.makers import EAGER, MIXED, TERSE, make_run

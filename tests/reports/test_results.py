@@ -11,9 +11,8 @@ import pytest
 from starprobe.bench.records import Standing
 from starprobe.bench.results import measure_run
 from starprobe.reports import words, write_report
-from starprobe.reports.evidence import gather
+from starprobe.reports.evidence import gather, results_of
 from starprobe.reports.page import grouped
-from starprobe.reports.results import results_of
 from tests.reports.makers import EAGER, MIXED, TERSE, make_run
 
 
