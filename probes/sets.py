@@ -21,12 +21,11 @@ from starprobe.probes.formats import SUFFIXES, read_content, rows_of
 from starprobe.probes.generated import (
     Family,
     Spec,
-    dates,
     make_questions,
     parse_name,
+    quantities,
     relations,
     texts,
-    units,
 )
 from starprobe.probes.generated.numbers import NumbersSpec, make_numbers
 from starprobe.probes.parsing import TASK, parse_questions, task_questions
@@ -34,8 +33,7 @@ from starprobe.probes.plugins import declared, is_own, load
 from starprobe.probes.schema import ProbeSet, Question, Record
 
 FAMILIES: dict[str, Family] = {
-    family.name: family
-    for family in (*relations.FAMILIES, dates.FAMILY, units.FAMILY, *texts.FAMILIES)
+    family.name: family for family in (*relations.FAMILIES, *quantities.FAMILIES, *texts.FAMILIES)
 }
 """The families with tiers; `numbers` is older and has levels instead."""
 VERSION = "2"

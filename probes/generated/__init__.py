@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from pydantic import Field, ValidationError
@@ -99,10 +99,7 @@ def build(family: Family, item: Item, tier: Tier, place: int, rng: random.Random
     return Question(
         id=f"{family.name}-{tier}-{_digest(item.facts, texts)[:10]}",
         stem=item.wordings[0],
-        options=tuple(
-            Option(id=f"o{number}", text=text, label="ABCDE"[number - 1])
-            for number, text in enumerate(texts, 1)
-        ),
+        options=lettered(texts),
         answer_id=f"o{place + 1}",
         metadata={
             "canary": CANARY,
@@ -117,6 +114,14 @@ def build(family: Family, item: Item, tier: Tier, place: int, rng: random.Random
                 if text != item.answer
             },
         },
+    )
+
+
+def lettered(texts: Iterable[str]) -> tuple[Option, ...]:
+    """Options o1, o2, ... with the labels A, B, ..."""
+    return tuple(
+        Option(id=f"o{number}", text=text, label="ABCDE"[number - 1])
+        for number, text in enumerate(texts, 1)
     )
 
 

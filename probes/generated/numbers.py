@@ -18,8 +18,9 @@ from typing import Literal, NamedTuple, get_args
 from pydantic import Field
 
 from starprobe.probes.errors import InputError
+from starprobe.probes.generated import lettered, listed, upper_first
 from starprobe.probes.rendering import WorkedExample
-from starprobe.probes.schema import CANARY, Option, Question, Record
+from starprobe.probes.schema import CANARY, Question, Record
 
 Kind = Literal["sum", "largest", "divisible", "sequence"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -105,10 +106,7 @@ def build(kind: Kind, operands: tuple[int, ...], level: int) -> Question:
     return Question(
         id=name,
         stem=stem,
-        options=tuple(
-            Option(id=f"o{number}", text=str(value), label="ABCD"[number - 1])
-            for number, value in enumerate(values, 1)
-        ),
+        options=lettered(map(str, values)),
         answer_id=f"o{values.index(answer) + 1}",
         metadata={
             "canary": CANARY,
@@ -161,32 +159,31 @@ def _wordings(kind: Kind, operands: tuple[int, ...]) -> list[str]:
         return [f"What is {added}?", f"How much is {added}?", f"Work out the sum {added}."]
     if kind == "sequence":
         return _sequence_wordings(operands)
-    numbers = [str(number) for number in operands[1 if kind == "divisible" else 0 :]]
-    listed = f"{', '.join(numbers[:-1])} and {numbers[-1]}"
+    numbers = listed([str(number) for number in operands[1 if kind == "divisible" else 0 :]])
     if kind == "largest":
         return [
-            f"Which of the numbers {listed} is the largest?",
-            f"What is the largest of the numbers {listed}?",
-            f"Of the numbers {listed}, which one is greater than all the rest?",
+            f"Which of the numbers {numbers} is the largest?",
+            f"What is the largest of the numbers {numbers}?",
+            f"Of the numbers {numbers}, which one is greater than all the rest?",
         ]
     return [
-        f"Which of the numbers {listed} is divisible by {operands[0]}?",
-        f"Which of the numbers {listed} can be divided by {operands[0]} with no remainder?",
-        f"Of the numbers {listed}, which one is a multiple of {operands[0]}?",
+        f"Which of the numbers {numbers} is divisible by {operands[0]}?",
+        f"Which of the numbers {numbers} can be divided by {operands[0]} with no remainder?",
+        f"Of the numbers {numbers}, which one is a multiple of {operands[0]}?",
     ]
 
 
 def _sequence_wordings(terms: tuple[int, ...]) -> list[str]:
-    listed = ", ".join(str(term) for term in terms)
+    told = ", ".join(str(term) for term in terms)
     steps = [after - before for before, after in pairwise(terms)]
     if steps[0] == steps[-1]:
         rule = f"{'go up' if steps[0] > 0 else 'go down'} by the same step each time"
     else:
         rule = "go up by a step that itself grows by the same amount each time"
     return [
-        f"The numbers {listed} {rule}. Which number comes next?",
-        f"Which number follows {listed}, where the numbers {rule}?",
-        f"Continue the sequence {listed}. The numbers {rule}.",
+        f"The numbers {told} {rule}. Which number comes next?",
+        f"Which number follows {told}, where the numbers {rule}?",
+        f"Continue the sequence {told}. The numbers {rule}.",
     ]
 
 
@@ -209,7 +206,7 @@ def worked(question: Question) -> WorkedExample:
         answer=str(answer),
         working=working,
         reasons=tuple(reasons),
-        paper=working or chosen[0].upper() + chosen[1:],
+        paper=working or upper_first(chosen),
         free=free,
     )
 
