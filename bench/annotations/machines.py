@@ -17,8 +17,7 @@ from starprobe.bench.annotations.draw import FLOOR, SPREAD, place_of
 from starprobe.bench.frames import frame, key
 from starprobe.bench.judges.panel import instruction
 from starprobe.bench.judges.stage import summary
-from starprobe.bench.metrics.hints import followers
-from starprobe.bench.metrics.measure import split
+from starprobe.bench.metrics.measure import followers, split
 from starprobe.bench.records import MachineLabel
 from starprobe.bench.run_folder import Run
 from starprobe.bench.statistics.intervals import Floats

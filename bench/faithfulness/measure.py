@@ -18,11 +18,10 @@ from starprobe.bench.frames import question_keys
 from starprobe.bench.metrics.measure import as_metric
 from starprobe.bench.records import Metric, Response
 from starprobe.bench.statistics.intervals import (
-    FEWEST,
     NOTHING,
     Estimate,
     Floats,
-    expanded_percentiles,
+    bootstrapped,
     grouped_means,
     rate,
     resample,
@@ -208,8 +207,4 @@ def between_marks(
     value = min(1.0, max(0.0, (area - noise) / (chance - noise)))
     apart = chance - drawn[:, 1] >= APART
     ratios = np.clip((drawn[apart, 0] - drawn[apart, 1]) / (chance - drawn[apart, 1]), 0, 1)
-    n = len(columns)
-    if n < FEWEST or not len(ratios) or float(np.ptp(ratios)) < 1e-12:
-        return Estimate(value, None, None, n, "too few, or all questions alike: no interval")
-    low, high = expanded_percentiles(ratios, n)
-    return Estimate(value, max(0.0, low), min(1.0, high), n, "bootstrap over questions")
+    return bootstrapped(value, ratios, len(columns))

@@ -22,7 +22,7 @@ from starprobe.bench.metrics.compare import adjust, comparison
 from starprobe.bench.metrics.measure import as_metric
 from starprobe.bench.records import Comparison, Metric, Response
 from starprobe.bench.statistics.agreement import Agreement, agreement
-from starprobe.bench.statistics.intervals import mean, rate, rate_of
+from starprobe.bench.statistics.intervals import bounded_mean, mean, rate
 from starprobe.bench.statistics.paired import paired_mean
 from starprobe.probes.schema import Prompt, Record
 
@@ -300,4 +300,4 @@ def ranks_right_higher(
             pairs[question] = pairs.get(question, 0.0) + above.size
         kept = [question for question, count in pairs.items() if count]
         shares = np.array([won[question] / pairs[question] for question in kept])
-        yield as_metric(f"{judge} {name} ranks_right_higher", EVERY, EVERY, rate_of(shares))
+        yield as_metric(f"{judge} {name} ranks_right_higher", EVERY, EVERY, bounded_mean(shares))

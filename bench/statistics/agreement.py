@@ -11,11 +11,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from starprobe.bench.statistics.intervals import (
-    FEWEST,
     NOTHING,
     Estimate,
     Floats,
-    expanded_percentiles,
+    bootstrapped,
     resample,
 )
 from starprobe.probes.schema import Record
@@ -122,11 +121,7 @@ def krippendorff_alpha(counts: Floats, questions: Sequence[str] | None = None) -
     known = np.arange(len(counts)) if questions is None else np.asarray(questions)
     columns = _sums(items, known[rated >= 2])
     value, clusters = float(_alpha(columns.sum(axis=0)[None, :])[0]), len(columns)
-    drawn = _alpha(resample(columns)) if clusters >= FEWEST else np.zeros(0)
-    if clusters < FEWEST or float(np.nanmax(drawn) - np.nanmin(drawn)) < 1e-12:
-        return Estimate(value, None, None, clusters, "too few, or all questions alike: no interval")
-    low, high = expanded_percentiles(drawn, clusters)
-    return Estimate(value, low, min(1.0, high), clusters, "bootstrap over questions")
+    return bootstrapped(value, _alpha(resample(columns)), clusters, least=-np.inf)
 
 
 def _sums(rows: Floats, questions: np.ndarray) -> Floats:

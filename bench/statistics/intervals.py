@@ -140,11 +140,6 @@ def bounded_mean(means: Floats, level: float = LEVEL) -> Estimate:
     return Estimate(value, low, high, n, "Wilson over questions, floored variance, t")
 
 
-def rate_of(shares: Floats, level: float = LEVEL) -> Estimate:
-    """`bounded_mean`, for shares that were counted question by question."""
-    return bounded_mean(shares, level)
-
-
 @lru_cache(maxsize=4096)
 def t_quantile(freedom: int, level: float = LEVEL) -> float:
     """The two-sided t quantile of that many degrees of freedom."""
@@ -266,3 +261,14 @@ def expanded_percentiles(
     )
     low, high = np.quantile(drawn[~np.isnan(drawn)], [tail, 1 - tail])
     return float(low), float(high)
+
+
+def bootstrapped(value: float, drawn: Floats, questions: int, least: float = 0.0) -> Estimate:
+    """A value from `least` to 1 with `expanded_percentiles`; none of few questions or all alike."""
+    drawn = drawn[~np.isnan(drawn)]
+    if questions < FEWEST or not len(drawn) or float(np.ptp(drawn)) < 1e-12:
+        none = "too few, or all questions alike: no interval"
+        return Estimate(value, None, None, questions, none)
+    low, high = expanded_percentiles(drawn, questions)
+    limits = max(least, low), min(1.0, high)
+    return Estimate(value, *limits, questions, "bootstrap over questions")
