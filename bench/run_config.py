@@ -19,7 +19,7 @@ from starprobe.bench.models.keys import redact
 from starprobe.bench.records import ModelInfo, Response, RunInfo, Sampling
 from starprobe.bench.run_folder import hardware, own_questions, versions
 from starprobe.bench.shards import parse_shard
-from starprobe.bench.statistics.power import smallest_difference
+from starprobe.bench.statistics.paired import smallest_difference
 from starprobe.probes.conditions import Condition, get_condition, get_conditions
 from starprobe.probes.errors import InputError
 from starprobe.probes.rendering import left_out, render_set

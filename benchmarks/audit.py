@@ -41,8 +41,7 @@ from starprobe.bench.results import measure_run
 from starprobe.bench.run_config import RunConfig, render_probes
 from starprobe.bench.run_folder import Run
 from starprobe.bench.statistics.agreement import count_choices, krippendorff_alpha
-from starprobe.bench.statistics.paired import paired_mean, paired_rate
-from starprobe.bench.statistics.power import smallest_difference
+from starprobe.bench.statistics.paired import paired_mean, paired_rate, smallest_difference
 from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Prompt, Question
 from starprobe.probes.sets import load_probe_set

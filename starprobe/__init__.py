@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from starprobe.bench.results import measure_run as metrics
     from starprobe.bench.run_config import RunConfig
     from starprobe.bench.run_folder import Run
-    from starprobe.bench.statistics.power import Design, plan
+    from starprobe.bench.statistics.paired import Design, plan
     from starprobe.probes.checks import check_questions
     from starprobe.probes.sets import load_probe_set
     from starprobe.reports import write_comparison, write_report
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "BackendOptions": "bench.models:BackendOptions",
     "BatteryConfig": "bench.battery:BatteryConfig",
-    "Design": "bench.statistics.power:Design",
+    "Design": "bench.statistics.paired:Design",
     "ExportConfig": "bench.lm_eval_tasks:ExportConfig",
     "FaithfulnessConfig": "bench.faithfulness.stage:FaithfulnessConfig",
     "JudgeConfig": "bench.judges.stage:JudgeConfig",
@@ -81,7 +81,7 @@ _HOMES = {
     "make_question": "bench.ask:make_question",
     "metrics": "bench.results:measure_run",
     "models": "bench.models.reach:known_models",
-    "plan": "bench.statistics.power:plan",
+    "plan": "bench.statistics.paired:plan",
     "run": "bench.ask:run",
     "to_frame": "bench.frames:to_frame",
     "train": "star:train",

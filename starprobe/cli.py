@@ -175,7 +175,7 @@ def _percent(value: float | None, low: float | None, high: float | None) -> str:
 
 
 def _detectable(questions: int) -> str:
-    from starprobe.bench.statistics.power import detectable_words
+    from starprobe.bench.statistics.paired import detectable_words
 
     return detectable_words(questions)
 

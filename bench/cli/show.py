@@ -169,8 +169,8 @@ def plan(
     """
     from rich.console import Console
 
-    from starprobe.bench.statistics.power import Design, questions_for_width
-    from starprobe.bench.statistics.power import plan as work_out
+    from starprobe.bench.statistics.paired import Design, questions_for_width
+    from starprobe.bench.statistics.paired import plan as work_out
     from starprobe.probes.errors import InputError
 
     if labels:

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from starprobe.bench.statistics.intervals import wilson
-from starprobe.bench.statistics.paired import mcnemar
-from starprobe.bench.statistics.power import (
+from starprobe.bench.statistics.paired import (
     Design,
     detectable_words,
     discordant_shares,
+    mcnemar,
     mcnemar_power,
     plan,
     questions_for_width,
