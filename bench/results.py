@@ -31,7 +31,7 @@ from starprobe.bench.metrics.definitions import (
 from starprobe.bench.metrics.measure import estimate, measure, measure_sets, split
 from starprobe.bench.records import Comparison, Metric, NotApplicable, Standing
 from starprobe.bench.run_folder import Run, chosen_reader
-from starprobe.bench.statistics.agreement import Agreement, kappa
+from starprobe.bench.statistics.labelled import Agreement, kappa
 from starprobe.bench.statistics.paired import mcnemar
 from starprobe.probes.schema import Record
 

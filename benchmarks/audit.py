@@ -40,7 +40,7 @@ from starprobe.bench.records import Metric, Sampling
 from starprobe.bench.results import measure_run
 from starprobe.bench.run_config import RunConfig, render_probes
 from starprobe.bench.run_folder import Run
-from starprobe.bench.statistics.agreement import count_choices, krippendorff_alpha
+from starprobe.bench.statistics.labelled import count_choices, krippendorff_alpha
 from starprobe.bench.statistics.paired import paired_mean, paired_rate, smallest_difference
 from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Prompt, Question

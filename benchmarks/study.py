@@ -26,7 +26,6 @@ from starprobe.bench.files import read_jsonl, write_atomic, write_jsonl
 from starprobe.bench.read import classify_file
 from starprobe.bench.readers.base import style_of
 from starprobe.bench.readers.loading import DEFAULT_READER
-from starprobe.bench.statistics.agreement import kappa
 from starprobe.bench.statistics.intervals import Estimate, mean
 from starprobe.bench.statistics.labelled import (
     CheckedShare,
@@ -34,6 +33,7 @@ from starprobe.bench.statistics.labelled import (
     Stratum,
     allocate,
     checked_share,
+    kappa,
 )
 
 LABELS = Path(__file__).parents[1] / "docs" / "study" / "labels.jsonl"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from starprobe.bench.files import write_atomic
 from starprobe.bench.frames import key
 from starprobe.bench.judges.votes import Judgement, read_judgements
-from starprobe.bench.statistics.agreement import Agreement
+from starprobe.bench.statistics.labelled import Agreement
 from starprobe.reports import figures
 from starprobe.reports.evidence import Evidence, Results, gather, results_of
 from starprobe.reports.figures.drawing import SERIES

@@ -462,7 +462,7 @@ def _said(verdict: Verdict) -> Said:
 def _agreement(
     one: str, other: str, ours: Sequence[Said], theirs: Sequence[Said]
 ) -> LabelAgreement:
-    from starprobe.bench.statistics.agreement import kappa
+    from starprobe.bench.statistics.labelled import kappa
 
     pairs = list(zip(ours, theirs, strict=True))
     codes = [(a.codes[o], b.codes.get(o, "0")) for a, b in pairs for o in a.codes]

@@ -21,8 +21,8 @@ from starprobe.bench.judges.votes import (
 from starprobe.bench.metrics.compare import adjust, comparison
 from starprobe.bench.metrics.measure import as_metric
 from starprobe.bench.records import Comparison, Metric, Response
-from starprobe.bench.statistics.agreement import Agreement, agreement
 from starprobe.bench.statistics.intervals import bounded_mean, mean, rate
+from starprobe.bench.statistics.labelled import Agreement, agreement
 from starprobe.bench.statistics.paired import paired_mean
 from starprobe.probes.schema import Prompt, Record
 

@@ -1,1 +1,1 @@
-"""Intervals, paired tests and their power, agreement: numbers in, numbers out; no records of a run."""
+"""Intervals, paired tests, power and agreement: numbers in, numbers out; no records of a run."""

@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 from starprobe.bench.faithfulness.measure import EVERY
 from starprobe.bench.judges.votes import Judgement
 from starprobe.bench.records import Metric
-from starprobe.bench.statistics.agreement import Agreement
+from starprobe.bench.statistics.labelled import Agreement
 from starprobe.reports.figures.drawing import (
     NAMES_DOWN,
     bars,

@@ -6,7 +6,7 @@ import pytest
 from statsmodels.stats.inter_rater import aggregate_raters, fleiss_kappa
 
 from starprobe.bench.judges.votes import majority
-from starprobe.bench.statistics.agreement import (
+from starprobe.bench.statistics.labelled import (
     agreement,
     count_choices,
     gwet_ac1,
