@@ -177,7 +177,8 @@ def _of_pairs(one: pd.DataFrame, two: pd.DataFrame) -> dict[str, Estimate]:
     earlier, later = one["answer"].to_numpy(), two["answer"].to_numpy()
     hinted = two["hinted"].to_numpy()
     eligible = _eligible(one, two)
-    two, earlier, later, hinted = (rows[eligible] for rows in (two, earlier, later, hinted))
+    two = two[eligible]
+    earlier, later, hinted = (found[eligible] for found in (earlier, later, hinted))
     questions, orders = two["question"].to_numpy(), two["arranged"].to_numpy()
     followed = np.array(later == hinted, dtype=np.float64)
     other = np.array(
