@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from starprobe.bench.cli.common import (
+from starprobe.bench.cli import (
     AnyFailure,
     BatchSize,
     Body,

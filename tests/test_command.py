@@ -106,7 +106,7 @@ def test_help_arranges_every_command_under_a_heading() -> None:
 
 
 def test_values_are_completed_also_behind_a_comma() -> None:
-    from starprobe.bench.cli.common import complete, known_conditions, known_sets
+    from starprobe.bench.cli import complete, known_conditions, known_sets
 
     assert complete(known_sets)("sci") == ["science"]
     assert "plain,scratchpad" in complete(known_conditions)("plain,scra")

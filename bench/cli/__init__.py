@@ -1,17 +1,202 @@
-"""The commands of the bench."""
+"""The commands of the bench, and what commands share: kinds of option, and how asking ends."""
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
 
 if TYPE_CHECKING:
-    import typer
+    from rich.console import Console
 
-MODULES = ("run", "importing", "read", "annotate", "judge", "show")
+    from starprobe.bench.models import BackendOptions
+    from starprobe.bench.records import Generation, Response
+    from starprobe.bench.run_folder import Run
+
+MODULES = ("run", "importing", "responses", "annotate", "show")
 
 
 def register(app: typer.Typer) -> None:
     """Adds them all."""
     for name in MODULES:
         import_module(f"{__name__}.{name}").register(app)
+
+
+def names(said: str) -> tuple[str, ...]:
+    """The names in a list with commas; those before a further address of a model part nothing."""
+    return tuple(name.strip() for name in re.split(r",(?!https?://)", said) if name.strip())
+
+
+def complete(words: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
+    """Completion of a value, or of the last one of a list with commas."""
+
+    def found(incomplete: str) -> list[str]:
+        before, comma, last = incomplete.rpartition(",")
+        return [f"{before}{comma}{word}" for word in words() if word.startswith(last)]
+
+    return found
+
+
+def known_names() -> list[str]:
+    """Models with a friendly name."""
+    from starprobe.bench.models.reach import known_models
+
+    return [row.name for row in known_models([]) if row.name]
+
+
+def known_sets() -> list[str]:
+    """The built-in sets of questions."""
+    from starprobe.probes.sets import BUILT_IN
+
+    return list(BUILT_IN)
+
+
+def known_conditions() -> list[str]:
+    """The built-in ways of asking."""
+    from starprobe.probes.conditions import built_in_conditions
+
+    return list(built_in_conditions())
+
+
+def known_readers() -> list[str]:
+    """The readers."""
+    from starprobe.bench.readers import READERS
+
+    return list(READERS)
+
+
+def known_suites() -> list[str]:
+    """The built-in suites."""
+    from starprobe.probes.suites import SUITES
+
+    return list(SUITES)
+
+
+Models = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="MODEL...", help="smollm2, hf:NAME, ...", autocompletion=complete(known_names)
+    ),
+]
+Conditions = Annotated[
+    str,
+    typer.Option(
+        help="Ways of asking, by comma: built in, combined with +, or FILE.toml:NAME.",
+        autocompletion=complete(known_conditions),
+    ),
+]
+Suite = Annotated[
+    str | None,
+    typer.Option(
+        help="Ask a suite of sets and conditions instead: seed, battery, or a TOML file.",
+        autocompletion=complete(known_suites),
+    ),
+]
+Reader = Annotated[
+    str | None,
+    typer.Option(
+        help="The reader: its name, rules, or judge:MODEL; default: the best.",
+        autocompletion=complete(known_readers),
+    ),
+]
+Seed = Annotated[int, typer.Option(help="Of all that is drawn by chance.")]
+Temperature = Annotated[float, typer.Option(min=0, help="0 is greedy.")]
+MaxTokens = Annotated[int, typer.Option(min=1, help="Length of a response.")]
+BatchSize = Annotated[int, typer.Option(min=1, help="Prompts together, local models.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")]
+Dtype = Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")]
+BaseModel = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Base of an adapter whose own is not where it says."),
+]
+Concurrency = Annotated[int, typer.Option(min=1, help="Requests at once to a server.")]
+Timeout = Annotated[float, typer.Option(min=0.1, help="Seconds for one try.")]
+Retries = Annotated[int, typer.Option(min=0, help="More tries on passing faults.")]
+Header = Annotated[
+    list[str] | None, typer.Option(metavar="NAME:VALUE", help="Sent to servers, too.")
+]
+Body = Annotated[
+    list[str] | None, typer.Option(metavar="KEY=JSON", help="Put into every request, too.")
+]
+ShardOf = Annotated[
+    str | None,
+    typer.Option(
+        "--shard", metavar="I/N", help="Do only the I-th of N parts; `starprobe merge` joins them."
+    ),
+]
+AnyFailure = Annotated[
+    bool, typer.Option("--fail-on-any", help="Exit with 1 if even one request failed.")
+]
+
+
+def options_of(
+    *,
+    header: list[str] | None = None,
+    body: list[str] | None = None,
+    price: str | None = None,
+    **settings: object,
+) -> BackendOptions:
+    """How a backend is to run, as the command was told.
+
+    Raises:
+        InputError: a value that does not fit.
+    """
+    from starprobe.bench.models.base import body_of, headers_of, make_options, price_of
+
+    return make_options(
+        headers=headers_of(header or ()),
+        body=body_of(body or ()),
+        price=price_of(price) if price else None,
+        **settings,
+    )
+
+
+class Ending(NamedTuple):
+    """What one model, or judge, gave."""
+
+    model: str
+    answered: int
+    failed: Counter[str]
+    """Kind of error -> requests that ended in it."""
+    first: dict[str, str]
+    """Kind of error -> what the first said, with what to do."""
+
+
+def endings(rows: Iterable[tuple[str, Generation]]) -> list[Ending]:
+    """What each model gave, in the order of the rows: (model, response or judgement)."""
+    found: dict[str, Ending] = {}
+    for model, row in rows:
+        ending = found.setdefault(model, Ending(model, 0, Counter(), {}))
+        if row.error is None:
+            found[model] = ending._replace(answered=ending.answered + 1)
+        else:
+            ending.failed[row.error.kind] += 1
+            ending.first.setdefault(row.error.kind, row.error.message)
+    return list(found.values())
+
+
+def say_endings(found: Iterable[Ending], console: Console, any_failure: bool = False) -> bool:
+    """Prints the first error of each kind; gives whether the command has failed.
+
+    It has where a model gave nothing, or, if `any_failure` asks for that, where any request failed.
+    """
+    failed = False
+    for one in found:
+        failed = failed or bool(one.failed and (any_failure or not one.answered))
+        for kind, count in one.failed.most_common():
+            requests = "request" if count == 1 else "requests"
+            console.print(
+                f"{one.model}: {count} {requests} failed ({kind}): {one.first[kind]}",
+                markup=False, highlight=False, soft_wrap=True,
+            )  # fmt: skip
+    return failed
+
+
+def run_endings(run: Run) -> list[Ending]:
+    """What each model of a run gave."""
+    rows: Iterable[Response] = run.responses().values()
+    return endings((row.model, row) for row in rows)

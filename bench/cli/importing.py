@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from starprobe.bench.cli.common import Reader, names
+from starprobe.bench.cli import Reader, names
 
 EPILOG = (
     "Example: starprobe import answers.csv --map response=generated --out runs/theirs. All "

@@ -15,7 +15,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from starprobe.bench.cli.common import (
+from starprobe.bench.cli import (
     AnyFailure,
     BaseModel,
     BatchSize,

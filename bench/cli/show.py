@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from starprobe.bench.cli.common import Reader, complete, known_conditions
+from starprobe.bench.cli import Reader, complete, known_conditions
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -12,7 +12,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from starprobe.bench.cli import read as commands
+from starprobe.bench.cli import responses as commands
 from starprobe.bench.cli import run as run_command
 from starprobe.bench.read import classify_file
 from starprobe.bench.run_folder import Run

@@ -158,7 +158,7 @@ def test_what_an_option_is_reasoned_about_with_is_shown_by_attribution() -> None
 def test_what_a_judge_takes_is_said_and_written_before_anything_is_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from starprobe.bench.cli.read import classify
+    from starprobe.bench.cli.responses import classify
 
     monkeypatch.setenv("STARPROBE_CACHE", str(tmp_path / "cache"))
     source, batch = tmp_path / "in.jsonl", tmp_path / "batch.jsonl"
