@@ -79,7 +79,6 @@ def import_(
     from rich.console import Console
 
     from starprobe.bench.importers import Options, import_outputs, preview_outputs
-    from starprobe.bench.importers.preview import lines
     from starprobe.probes.errors import InputError
 
     pairs = dict[str, str]()
@@ -94,7 +93,7 @@ def import_(
         "as_json": json_responses, "importer": importer,
     }  # fmt: skip
     if dry_run:
-        for line in lines(preview_outputs(paths, **options)):
+        for line in preview_outputs(paths, **options).lines():
             print(line)
         return
     if out is None:
@@ -144,7 +143,7 @@ def export(
     """
     from rich.console import Console
 
-    from starprobe.bench.importers.exported import PLACEHOLDER, export_prompts
+    from starprobe.bench.importers.join import PLACEHOLDER, export_prompts
     from starprobe.bench.records import Sampling
     from starprobe.bench.run_config import RunConfig, not_asked, render_probes
 

@@ -9,17 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
-from starprobe.bench.importers import (
-    conversations,
-    exchanges,
-    exported,
-    harnesses,
-    tables,
-    text_folder,
-)
+from starprobe.bench.importers import bodies, conversations, harnesses, tables
+from starprobe.bench.importers.arrange import Made, arrange, has_key, write_run
 from starprobe.bench.importers.join import BESIDE, Known, joined, own_row, own_samples
-from starprobe.bench.importers.preview import Preview, preview
-from starprobe.bench.importers.run_folder import Made, write_run
 from starprobe.bench.importers.sample import Choice, Importer, Sample
 from starprobe.bench.models.thinking import join, split_reasoning
 from starprobe.bench.readers import Reading
@@ -34,7 +26,7 @@ from starprobe.probes.formats import (
     rows_of,
 )
 from starprobe.probes.plugins import listed, load
-from starprobe.probes.schema import ShownOption
+from starprobe.probes.schema import Record, ShownOption
 
 __all__ = [
     "Choice",
@@ -47,6 +39,12 @@ __all__ = [
     "read_outputs",
     "readings",
 ]
+SHOWN = 3
+"""Rows of a preview."""
+_PASSED_OVER = ("results_", "manifest.json.out", "user.json", "users.json", "projects.json")
+"""Files beside responses that hold none: of lm-eval, of Bedrock, of chat exports."""
+_QUESTIONS = {"questions", "question", "probes"}
+"""What the file of the questions in a folder is called."""
 Paths = Path | str | Sequence[Path | str]
 
 
@@ -69,10 +67,64 @@ class Options(TypedDict, total=False):
     point group `starprobe.importers`, with a function `fits(row)` beside."""
 
 
-_PASSED_OVER = ("results_", "manifest.json.out", "user.json", "users.json", "projects.json")
-"""Files beside responses that hold none: of lm-eval, of Bedrock, of chat exports."""
-_QUESTIONS = {"questions", "question", "probes"}
-"""What the file of the questions in a folder is called."""
+class Preview(Record):
+    """What files hold, as they are understood."""
+
+    rows: tuple[Sample, ...]
+    """The first ones of different models, as far as there are several."""
+    responses: int
+    models: dict[str, int]
+    """Model -> responses."""
+    questions: int
+    conditions: tuple[str, ...]
+    with_options: float
+    """Share of the responses."""
+    with_key: float
+    duplicates: int
+    contradicting: int
+    """Questions that come with several answer keys."""
+    errors: int
+    """Rows that hold a failure instead of a response."""
+    empty: int
+    looks_like_json: int
+    """Responses that begin as JSON does."""
+    notes: tuple[str, ...] = ()
+
+    def lines(self) -> list[str]:
+        """It in words, a line each."""
+        said: list[str] = []
+        for number, row in enumerate(self.rows, start=1):
+            options = "  ".join(f"({one.label}) {one.text}" for one in row.options) or "none"
+            key = row.answer or (row.asked.answer_id if row.asked else None) or "none"
+            said += [
+                f"row {number}  ({row.where})",
+                f"  question  {_short(row.question)}",
+                f"  options   {_short(options)}",
+                f"  key       {key}",
+                f"  model     {row.model}   condition {row.condition}",
+                f"  response  {_short(row.response or row.error or '(empty)')}",
+            ]
+        models = ", ".join(f"{name} ({count})" for name, count in list(self.models.items())[:8])
+        totals: list[tuple[str, Any]] = [
+            ("responses", self.responses),
+            ("models", f"{len(self.models)}: {models}"),
+            ("questions", self.questions),
+            ("conditions", ", ".join(self.conditions)),
+            ("with options", f"{100 * self.with_options:.0f} %"),
+            ("with a key", f"{100 * self.with_key:.0f} %"),
+            ("duplicates", self.duplicates),
+            ("questions with contradicting keys", self.contradicting),
+            ("failures", self.errors),
+            ("empty", self.empty),
+            ("responses that look like JSON", self.looks_like_json),
+        ]
+        said += ["totals", *(f"  {name}: {value}" for name, value in totals)]
+        return [*said, *(f"  {note}" for note in self.notes)]
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 76 else line[:75] + "…"
 
 
 def import_outputs(path: Paths, out: Path | str, **options: Unpack[Options]) -> Made:
@@ -110,7 +162,27 @@ def preview_outputs(path: Paths, **options: Unpack[Options]) -> Preview:
         InputError: as there.
     """
     notes: list[str] = []
-    return preview(read_outputs(path, notes, **options), notes)
+    samples = read_outputs(path, notes, **options)
+    made = arrange(samples)
+    asked = [made.prompts[name] for name in made.prompt_of]
+    keyed = [has_key(*pair) for pair in zip(asked, samples, strict=True)]
+    first = {sample.model: sample for sample in reversed(samples)}
+    rows = [*reversed(first.values()), *(one for one in samples if one not in first.values())]
+    return Preview(
+        rows=tuple(rows[:SHOWN]),
+        responses=len(samples),
+        models=dict(Counter(sample.model for sample in samples)),
+        questions=len({prompt.question_id for prompt in asked}),
+        conditions=tuple(dict.fromkeys(prompt.condition for prompt in asked)),
+        with_options=sum(bool(one.options) for one in samples) / len(samples),
+        with_key=sum(keyed) / len(samples),
+        duplicates=made.duplicates,
+        contradicting=len(made.contradicting),
+        errors=sum(one.error is not None for one in samples),
+        empty=sum(not one.response.strip() and one.error is None for one in samples),
+        looks_like_json=sum(one.response.lstrip()[:1] in {"{", "["} for one in samples),
+        notes=(*notes, *made.notes),
+    )
 
 
 def read_outputs(
@@ -200,9 +272,9 @@ def _named(found: list[Sample], model: str | None, path: Path, notes: list[str])
 def _read(path: Path, known: Known, notes: list[str], options: Options) -> Iterator[Sample]:
     """The samples of one file, or of a folder that is to be read as a whole."""
     if path != STDIN and path.is_dir() and not is_saved_dataset(path):
-        return text_folder.samples(path, list(known.questions))
+        return conversations.folder_samples(path, list(known.questions))
     if path.suffix.lower() == ".md" and path.is_file():
-        return exported.markdown_samples(path)
+        return conversations.markdown_samples(path)
     content = read_content(path)
     if content.log is not None:
         return harnesses.samples_of_zip(content.log, content.name)
@@ -220,10 +292,10 @@ def _is_one(value: Mapping[str, Any]) -> bool:
     """Whether an object is itself one response, and no list of them."""
     if conversations.fits(value):
         return True
-    if not exchanges.fits(value):
+    if not bodies.fits(value):
         return False
     return not any(
-        isinstance(one, list) and one and isinstance(one[0], dict) and exchanges.fits(one[0])
+        isinstance(one, list) and one and isinstance(one[0], dict) and bodies.fits(one[0])
         for one in value.values()
     )
 
@@ -295,8 +367,8 @@ def _built_in(rows: list[Row], name: str, as_json: bool, notes: list[str]) -> It
         return reader(rows, name)
     if any(conversations.fits(row) for _, row in rows):
         return conversations.samples(rows, notes)
-    if any(exchanges.fits(row) for _, row in rows):
-        return exchanges.samples(rows)
+    if any(bodies.fits(row) for _, row in rows):
+        return bodies.samples(rows)
     return tables.samples(rows, name, as_json)
 
 

@@ -1,20 +1,30 @@
-"""Conversations: `messages` and ShareGPT rows, and the exports of ChatGPT and Claude.ai.
+"""Conversations: `messages` and ShareGPT rows, exports of ChatGPT and Claude.ai, and pasted texts.
 
 The question is the user's turn, the response the model's turn behind it. What else was said in a
 chat, in turns without options beside others that have some, is left out and counted.
+
+Of texts as one pastes them out of chats, FOLDER/question.txt holds the question with its options,
+and a line `Answer: B` if the key is known; FOLDER/MODEL.txt a model's response to it,
+FOLDER/MODEL.2.txt its second one. Or one such folder a question, side by side. Or the other way
+round: a folder a model, MODEL/QUESTION.txt, with the questions in `questions/QUESTION.txt`, beside
+the folders as QUESTION.txt, or by --questions. Or all stand in one Markdown file that
+`starprobe prompts export` has written.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
-from starprobe.bench.importers.chat import model_name, turns_of
+from starprobe.bench.importers.bodies import model_name, turns_of
+from starprobe.bench.importers.join import PLACEHOLDER, named_by
 from starprobe.bench.importers.sample import Sample, Stated, all_stated, completed, stated
 from starprobe.bench.importers.tables import NAMES
 from starprobe.bench.models.thinking import content_parts, join, split_reasoning
-from starprobe.probes.choices import low, parsed
+from starprobe.probes.choices import label_of, low, options_in_text, parsed
 from starprobe.probes.errors import InputError
 from starprobe.probes.formats import Row
 from starprobe.probes.parsing import Described, describe
@@ -24,6 +34,16 @@ FIELDS = (
     "chat_messages",
 )  # fmt: skip
 PAIRS = ("chosen", "rejected")
+QUESTION = ("question.txt", "question.md", "prompt.txt", "prompt.md")
+QUESTIONS = ("questions", "prompts", "question", "prompt", "_questions")
+KINDS = {".txt", ".md"}
+_REPEAT = re.compile(r"^(?P<name>.+)[.#](?P<number>\d+)$")
+_ANSWER = re.compile(r"^\s*(?:answer|key)\s*:\s*\(?(?P<key>\S.*?)\)?\s*$", re.IGNORECASE | re.M)
+_SECTION = re.compile(r"^<!-- prompt: (?P<id>.+?) -->\s*$", re.MULTILINE)
+_RESPONSE = re.compile(
+    r"^Response of (?P<model>[^\n]*?):\s*\n+~~~~?[^\n]*\n(?P<text>.*?)\n?~~~~?\s*$",
+    re.MULTILINE | re.DOTALL,
+)
 
 
 class Turn(NamedTuple):
@@ -231,3 +251,144 @@ def _model(row: Mapping[str, Any]) -> str:
     names = ("model", "model_name", "model_id", "default_model_slug")
     said = next((row[name] for name in names if isinstance(row.get(name), str)), "")
     return said or ("claude.ai" if "chat_messages" in row else "")
+
+
+def folder_samples(folder: Path, ids: Sequence[str] = ()) -> Iterator[Sample]:
+    """One sample a text file.
+
+    Args:
+        folder: the folder.
+        ids: of questions that will be joined; files or folders may be named by them.
+
+    Raises:
+        InputError: no question, or no response.
+    """
+    inner = [path for path in sorted(folder.iterdir()) if path.is_dir() and _texts(path)]
+    asked = [one for one in (folder, *inner) if _question_file(one) is not None]
+    if asked:
+        strays = [path for path in inner if path not in asked and path.name not in QUESTIONS]
+        if strays:
+            raise InputError(f"{strays[0]}: has no question.txt, as {asked[-1]} has")
+        for one in asked:
+            yield from _by_question(one)
+        return
+    written = _questions(folder, inner)
+    models = [path for path in inner if path.name.lower() not in QUESTIONS]
+    known = {*written, *ids}
+    if models and known:
+        by_model = {_bare(file) for path in models for file in _texts(path)} & known
+        by_question = {path.name for path in models} & known
+        if bool(by_model) != bool(by_question):
+            for path in models:
+                for file in _texts(path):
+                    yield _named(path, file, written, by_model=bool(by_model))
+            return
+    names = ", ".join(sorted(path.name for path in folder.iterdir())[:6]) or "nothing"
+    raise InputError(
+        f"{folder}: found {names}; missing: a question.txt with the question and its options, one "
+        f"line: (A) ..., beside the responses MODEL.txt; or questions/QUESTION.txt beside "
+        f"MODEL/QUESTION.txt; or --questions SET|FILE whose ids name the files"
+    )
+
+
+def _named(folder: Path, file: Path, written: dict[str, Path], by_model: bool) -> Sample:
+    """The response in MODEL/QUESTION.txt, or in QUESTION/MODEL.txt."""
+    stem = _bare(file)
+    question, model = (stem, folder.name) if by_model else (folder.name, stem)
+    base = _asked(written[question]) if question in written else Sample(where=str(file))
+    return _answered(base, file, question, model)
+
+
+def _answered(base: Sample, file: Path, question: str, model: str) -> Sample:
+    """The response in a file to what `base` asks."""
+    repeated = _REPEAT.match(file.stem)
+    return base.model_copy(
+        update={
+            "where": str(file),
+            "names": (question,),
+            "response": _read(file).strip(),
+            "model": model,
+            "repeat": int(repeated["number"]) - 1 if repeated else 0,
+        }
+    )
+
+
+def _bare(file: Path) -> str:
+    repeated = _REPEAT.match(file.stem)
+    return repeated["name"] if repeated else file.stem
+
+
+def _questions(folder: Path, inner: Sequence[Path]) -> dict[str, Path]:
+    """Name -> file of the questions, in a folder of their own or beside the folders."""
+    own = next((path for path in inner if path.name.lower() in QUESTIONS), None)
+    return {file.stem: file for file in _texts(own or folder)}
+
+
+def _by_question(folder: Path) -> Iterator[Sample]:
+    path = _question_file(folder)
+    assert path is not None
+    base = _asked(path)
+    responses = [file for file in _texts(folder) if file.name not in QUESTION]
+    if not responses:
+        raise InputError(f"{folder}: found {path.name}; missing: responses, one MODEL.txt each")
+    for file in responses:
+        yield _answered(base, file, folder.name, _bare(file))
+
+
+def _asked(path: Path) -> Sample:
+    """The question in a file, without a response."""
+    text = _read(path)
+    key = _ANSWER.search(text)
+    text = _ANSWER.sub("", text).strip()
+    inside = options_in_text(text)
+    stem, options = (inside.stem, inside.options) if inside else (text, ())
+    answer = label_of(key["key"], options) if key else None
+    if key and answer is None:
+        raise InputError(f"{path}: 'Answer: {key['key']}' is none of its options")
+    return Sample(where=str(path), question=stem, options=options, answer=answer, prompt=text)
+
+
+def _question_file(folder: Path) -> Path | None:
+    return next((folder / name for name in QUESTION if (folder / name).is_file()), None)
+
+
+def _texts(folder: Path) -> list[Path]:
+    return [
+        file for file in sorted(folder.iterdir()) if file.suffix.lower() in KINDS and file.is_file()
+    ]
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8-sig", errors="replace")
+
+
+def markdown_samples(path: Path) -> Iterator[Sample]:
+    """The responses that were pasted into an exported Markdown file; empty ones are left out.
+
+    Raises:
+        InputError: it is no such file, or a response has no model.
+    """
+    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    marks = list(_SECTION.finditer(text))
+    if not marks:
+        raise InputError(
+            f"{path}: is no file of `starprobe prompts export --format markdown`; missing: its "
+            f"lines <!-- prompt: ID -->"
+        )
+    ends = [*(mark.start() for mark in marks[1:]), len(text)]
+    for mark, end in zip(marks, ends, strict=True):
+        for found in _RESPONSE.finditer(text[mark.end() : end]):
+            said, model = found["text"].strip(), found["model"].strip()
+            if not said:
+                continue
+            if model == PLACEHOLDER:
+                raise InputError(
+                    f"{path}, {mark['id']}: write the model's name in 'Response of {PLACEHOLDER}:'"
+                )
+            yield Sample(
+                where=f"{path}, {mark['id']}",
+                names=(mark["id"],),
+                repeat=next((number for _, number in named_by(mark["id"])), 0),
+                response=said,
+                model=model,
+            )

@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from starprobe.bench.importers.chat import finish_of, replies, request, usage_of
+from starprobe.bench.importers.bodies import finish_of, replies, request, usage_of
 from starprobe.bench.importers.sample import Sample, all_stated, completed, name_of, stated, text_of
 from starprobe.bench.models.thinking import content_parts
 from starprobe.probes.choices import choices, label_of, options_in_text, parsed

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from statistics import median
 from typing import Any
 
-from starprobe.bench.importers.chat import finish_of, request, usage_of
+from starprobe.bench.importers.bodies import finish_of, request, usage_of
 from starprobe.bench.importers.sample import Sample, check_json, completed, name_of, stated, text_of
 from starprobe.probes.choices import is_empty, low, parsed
 from starprobe.probes.errors import InputError

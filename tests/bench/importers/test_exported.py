@@ -19,8 +19,7 @@ from typer.testing import CliRunner
 
 from starprobe.bench.ask import run as ask
 from starprobe.bench.importers import import_outputs
-from starprobe.bench.importers.exported import export_prompts
-from starprobe.bench.importers.join import named_by, plain_id
+from starprobe.bench.importers.join import export_prompts, named_by, plain_id
 from starprobe.bench.read import classify_run
 from starprobe.bench.results import measure_run
 from starprobe.bench.run_config import RunConfig, render_probes

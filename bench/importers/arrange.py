@@ -83,7 +83,7 @@ def write_run(samples: Sequence[Sample], out: Path, name: str, command: str) -> 
         arranged.kept,
         sum(not one.options for one in samples),
         sum(
-            not _has_key(arranged.prompts[name], one)
+            not has_key(arranged.prompts[name], one)
             for name, one in zip(arranged.prompt_of, samples, strict=True)
         ),
         arranged.duplicates,
@@ -91,7 +91,8 @@ def write_run(samples: Sequence[Sample], out: Path, name: str, command: str) -> 
     )
 
 
-def _has_key(prompt: Prompt, sample: Sample) -> bool:
+def has_key(prompt: Prompt, sample: Sample) -> bool:
+    """Whether it is known which answer is right."""
     return prompt.answer_id is not None or (not prompt.shown and sample.answer is not None)
 
 
