@@ -157,7 +157,7 @@ def _table(rows: Iterable[tuple[str, str]]) -> None:
 
 
 def _dry_run(config: StarConfig) -> None:
-    from starprobe.star.tuning.dry_run import told
+    from starprobe.star.loop import told
 
     for line in told(config):
         typer.echo(line)

@@ -15,9 +15,8 @@ from starprobe.bench.records import MULTI
 from starprobe.bench.statistics.intervals import wilson
 from starprobe.probes.schema import Question
 from starprobe.star.config import StarConfig
-from starprobe.star.filters import fingerprint
+from starprobe.star.filters import closes_well, fingerprint, shown_options
 from starprobe.star.questions import keyed
-from starprobe.star.read import closes_well, shown_options
 from starprobe.star.records import Interval, IterationMetrics, Sample
 from starprobe.star.verify import last_number, same_number
 

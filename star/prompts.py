@@ -35,7 +35,7 @@ from starprobe.probes.rendering import (
 )
 from starprobe.probes.schema import Message, Prompt, Question
 from starprobe.star.config import StarConfig
-from starprobe.star.read import before_closing
+from starprobe.star.filters import before_closing
 from starprobe.star.records import Generated, Sample, Source
 from starprobe.star.verify import free_key
 

@@ -21,10 +21,10 @@ from starprobe.bench.readers import DEFAULT_READER, load_reader
 from starprobe.probes.errors import FolderError, InputError, MissingError
 from starprobe.probes.schema import ProbeSet, Question
 from starprobe.star.config import StarConfig
+from starprobe.star.filters import Read, read
 from starprobe.star.folder import Iteration, Splits, Training
 from starprobe.star.measure import solved_questions
 from starprobe.star.questions import held_back, load_questions, splits_of
-from starprobe.star.read import Read, read
 from starprobe.star.records import Generated
 from starprobe.star.verify import load_verifier
 

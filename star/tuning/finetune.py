@@ -31,10 +31,11 @@ from starprobe.star.config import StarConfig, training_seed
 from starprobe.star.folder import records, replace_folder
 from starprobe.star.records import Job, TrainingStats, TrainRow
 from starprobe.star.tuning.rows import Encoded, encode
-from starprobe.star.tuning.snapshots import keeper, last_whole
 from starprobe.star.tuning.weights import (
     enough_memory,
     is_adapter,
+    keeper,
+    last_whole,
     load_model,
     load_tokenizer,
     lora,

@@ -10,8 +10,8 @@ import pytest
 from starprobe.bench.models import BackendOptions, load_backend
 from starprobe.probes.errors import InputError
 from starprobe.star.config import make_config
+from starprobe.star.evaluate import preference_pairs, told
 from starprobe.star.loop import train
-from starprobe.star.tuning.best_of import preference_pairs, told
 from tests.star.test_loop import small
 from tests.star.test_measure import sample
 

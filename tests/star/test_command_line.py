@@ -19,9 +19,8 @@ from starprobe.star.config import (
     training_seed,
     values,
 )
-from starprobe.star.loop import train
+from starprobe.star.loop import told, train
 from starprobe.star.questions import load_questions
-from starprobe.star.tuning.dry_run import told
 from starprobe.star.tuning.finetune import passed_on
 from starprobe.star.tuning.weights import load_model
 from tests.star.test_loop import small

@@ -14,8 +14,8 @@ from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Option, Question
 from starprobe.star import filters
 from starprobe.star.config import FilterName, make_config
+from starprobe.star.filters import Read, closes_well, closing, read
 from starprobe.star.folder import Phases, Training
-from starprobe.star.read import Read, closes_well, closing, read
 from starprobe.star.records import REASONS, Generated, Sample
 from starprobe.star.sample import gather
 from starprobe.star.tables import ABOUT

@@ -15,7 +15,7 @@ from starprobe.probes.errors import InputError, MissingError
 from starprobe.star.config import StarConfig, make_config
 from starprobe.star.records import Job, TrainRow
 from starprobe.star.tuning.finetune import curve, finetune, row_order, step_count
-from starprobe.star.tuning.snapshots import Mark, keep, last_whole
+from starprobe.star.tuning.weights import Mark, keep, last_whole
 
 LONG = {
     "steps": 6, "step_growth": 1, "train_batch_size": 4, "lora_r": 2, "lora_alpha": 4,
@@ -167,7 +167,7 @@ def test_pairs_killed_in_the_middle_go_on_to_the_same_weights(job: Callable[...,
                 def die(*_: Any) -> None:
                     raise KeyboardInterrupt
 
-                patch.setattr("starprobe.star.tuning.snapshots.keep", die)
+                patch.setattr("starprobe.star.tuning.weights.keep", die)
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
         finetune(cut, InPairs())

@@ -19,12 +19,11 @@ from starprobe.probes.rendering import rationale
 from starprobe.probes.schema import Option, Prompt, Question
 from starprobe.probes.sets import write_questions
 from starprobe.star.config import make_config
-from starprobe.star.filters import decide, derives_another, leaks, single_filters
+from starprobe.star.filters import decide, derives_another, leaks, read, single_filters
 from starprobe.star.loop import train
 from starprobe.star.measure import answered_numbers
 from starprobe.star.prompts import ask, exemplars, reasons_of, shown_for, training_prompt
 from starprobe.star.questions import keyed
-from starprobe.star.read import read
 from starprobe.star.records import Sample
 from starprobe.star.tuning.rows import answer_sentence, turned
 from starprobe.star.verify import claims, closing_number, last_number, load_verifier

@@ -15,8 +15,8 @@ from starprobe.probes.errors import InputError, MissingError
 from starprobe.probes.sets import load_probe_set, write_questions
 from starprobe.star.config import StarConfig, make_config
 from starprobe.star.filters import apply_filters
-from starprobe.star.judging import by_consensus, by_reward, decided_by, judging_numbers, score_of
 from starprobe.star.loop import train
+from starprobe.star.sample import by_consensus, by_reward, decided_by, judging_numbers, score_of
 from starprobe.star.tables import explain, judged
 from starprobe.star.tuning.rows import rejected_for
 from tests.bench.judges.server import JudgeServer, chat

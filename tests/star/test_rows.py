@@ -18,11 +18,10 @@ from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Prompt, Question
 from starprobe.probes.sets import load_probe_set
 from starprobe.star.config import StarConfig, make_config
-from starprobe.star.filters import decide
+from starprobe.star.filters import decide, read
 from starprobe.star.folder import Training
 from starprobe.star.loop import train
 from starprobe.star.prompts import ask, exemplars, order_of, training_prompt
-from starprobe.star.read import read
 from starprobe.star.records import Generated, Sample
 from starprobe.star.tuning.export import card
 from starprobe.star.tuning.rows import (
