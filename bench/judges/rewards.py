@@ -14,7 +14,7 @@ from starprobe.bench.judges.votes import Judgement
 from starprobe.bench.models import BackendOptions, parse_model
 from starprobe.bench.models.base import Backend, Request, generate
 from starprobe.bench.models.dialects import Call, Quirks
-from starprobe.bench.models.dialects.openai import DIALECT as OPENAI
+from starprobe.bench.models.dialects.openai import OpenAI
 from starprobe.bench.models.transport import broken
 from starprobe.bench.records import Generation, ModelInfo, Response, ResponseError
 from starprobe.probes.errors import InputError, MissingError
@@ -26,23 +26,6 @@ ONE = "reward"
 """What a score without a name is called."""
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
 _PAIR = re.compile(rf"([A-Za-z][\w -]*?)\s*[:=]\s*({_NUMBER})")
-
-
-def fit_url(url: str) -> str:
-    """The whole URL to post to: a chat's, unless the user's own ends in /pooling or /classify."""
-    url = url.rstrip("/")
-    return url if url.endswith(PATHS) else f"{OPENAI.fit_url(url)}/chat/completions"
-
-
-def call(model: str, request: Request, quirks: Quirks) -> Call:
-    """The turns to score."""
-    messages = [turn.model_dump() for turn in request.prompt.messages]
-    return Call("", {"model": model, "messages": messages})
-
-
-def known(model: str, url: str) -> Quirks:
-    """Nothing is known of a reward model without asking."""
-    return Quirks()
 
 
 def scores_of(data: Mapping[str, Any]) -> dict[str, float]:
@@ -110,17 +93,26 @@ def _from_pooling(rows: Any) -> dict[str, float]:
     return {f"{ONE}_{place}": float(value) for place, value in enumerate(values, start=1)}
 
 
-def scored(data: Mapping[str, Any]) -> Generation:
-    """The scores as JSON text."""
-    return Generation(text=json.dumps(scores_of(data)), finish_reason="stop")
+class RewardDialect(OpenAI):
+    """An endpoint that scores turns; its generations are the scores as JSON text."""
 
+    def fit_url(self, url: str) -> str:
+        """The whole URL to post to: a chat's, unless it ends in /pooling or /classify."""
+        url = url.rstrip("/")
+        return url if url.endswith(PATHS) else f"{super().fit_url(url)}/chat/completions"
 
-DIALECT = OPENAI._replace(
-    fit_url=fit_url,
-    known=known,
-    call=call,
-    generation=scored,
-)
+    def known(self, model: str, url: str) -> Quirks:
+        """Nothing is known of a reward model without asking."""
+        return Quirks()
+
+    def call(self, model: str, request: Request, quirks: Quirks) -> Call:
+        """The turns to score."""
+        messages = [turn.model_dump() for turn in request.prompt.messages]
+        return Call("", {"model": model, "messages": messages})
+
+    def generation(self, data: Mapping[str, Any]) -> Generation:
+        """The scores as JSON text."""
+        return Generation(text=json.dumps(scores_of(data)), finish_reason="stop")
 
 
 class LocalReward:
@@ -245,9 +237,10 @@ def load_reward(model: str, options: BackendOptions | None = None) -> Backend:
         from starprobe.bench.models.http import HttpBackend
         from starprobe.bench.models.names import providers
 
-        nvidia = {"name": "openai", "url": fit_url(NVIDIA)}
+        dialect = RewardDialect()
+        nvidia = {"name": "openai", "url": dialect.fit_url(NVIDIA)}
         provider = providers()["nvidia"].model_copy(update=nvidia)
-        return HttpBackend(provider, parsed.name, parsed.url, options, DIALECT)
+        return HttpBackend(provider, parsed.name, parsed.url, options, dialect)
     raise InputError(
         f"{model!r} cannot be a reward model: name it hf:NAME (a sequence classifier) or "
         f"openai:NAME@URL (Nemotron's format, or vLLM's /pooling)"

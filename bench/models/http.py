@@ -23,7 +23,9 @@ import httpx2
 
 from starprobe.bench.models import names
 from starprobe.bench.models.base import BackendOptions, Request
-from starprobe.bench.models.dialects import Call, Dialect, Quirks, dialect_of, names_in
+from starprobe.bench.models.dialects import Call, Dialect, DialectName, Quirks, names_in
+from starprobe.bench.models.dialects.blocks import Anthropic, Bedrock, Gemini
+from starprobe.bench.models.dialects.openai import Ollama, OpenAI
 from starprobe.bench.models.keys import (
     Auth,
     AwsAuth,
@@ -50,6 +52,14 @@ from starprobe.bench.records import Generation, ModelInfo, ResponseError, Sampli
 from starprobe.probes.errors import MissingError
 from starprobe.probes.schema import Message, Prompt
 
+DIALECTS: dict[DialectName, Dialect] = {
+    "openai": OpenAI(),
+    "responses": OpenAI(),
+    "ollama": Ollama(),
+    "anthropic": Anthropic(),
+    "bedrock": Bedrock(),
+    "gemini": Gemini(),
+}
 FIRST_WAIT_S = 0.5
 """Before the second try; doubled for each further one."""
 TRIES_TO_FIND = 2
@@ -101,7 +111,7 @@ class HttpBackend:
             MissingError: the endpoint needs a key, or its URL a variable, and there is none.
         """
         self.provider, self.model, self.options = provider, name, options
-        self.dialect = dialect or dialect_of(provider.dialect)
+        self.dialect = dialect or DIALECTS[provider.dialect]
         first, *others = (url or "").split(",")
         # One model at several addresses is known by the first: more may be added to a run.
         self.name = f"{provider.name}:{name}" + (f"@{public_url(first)}" if first else "")
@@ -328,8 +338,6 @@ class _Round:
                 self.client, backend.servers.endpoints[server], call.path, call.body
             )
             if isinstance(data, list):
-                if backend.dialect.assembled is None:
-                    raise Fault(ResponseError(kind="stream", message="a stream was not asked for"))
                 data = dict(backend.dialect.assembled(data))
             generation = backend.dialect.generation(data)
             failed = False

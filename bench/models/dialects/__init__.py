@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from importlib import import_module
-from typing import Any, Literal, NamedTuple
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from pydantic import Field
@@ -55,32 +55,71 @@ class Call(NamedTuple):
     body: dict[str, Any]
 
 
-class Dialect(NamedTuple):
-    """How one family of services is spoken to."""
+class Dialect(ABC):
+    """How one family of services is spoken to: pure functions, and what they need to know."""
 
-    fit_url: Callable[[str], str]
-    """A user's URL -> the base that `Call.path` is appended to."""
-    known: Callable[[str, str], Quirks]
-    """Model and base URL -> what is known of them without asking."""
-    call: Callable[[str, Request, Quirks], Call]
-    """Model, request, quirks -> what to post. Raises ValueError for what it cannot ask."""
-    generation: Callable[[Mapping[str, Any]], Generation]
-    """Body of a 200 -> generation, its text as it is. Raises Fault where it holds no answer."""
-    assembled: Callable[[Sequence[Mapping[str, Any]]], Mapping[str, Any]] | None
-    """The pieces of a stream -> the body that would have come whole; None without streams."""
-    adapt: Callable[[Quirks, Mapping[str, Any], str], Quirks | None]
-    """Quirks, body sent, the server's refusal -> quirks that may do, or None."""
-    prepare: Callable[[Quirks, Sequence[Request]], Quirks] = lambda quirks, requests: quirks
-    """Quirks that hold for all of these requests together."""
-    listing: str = "/models"
+    methods = ""
+    """Pattern of the paths to methods, which a user's URL may end in."""
+    version = ""
+    """What a bare host gets."""
+    finish: ClassVar[Mapping[str, FinishReason]]
+    """A service's word for why it stopped -> ours."""
+    refusable: ClassVar[Sequence[str]]
+    """Parameters that are left out where a model refuses them by name."""
+    most_stops: int | None = None
+    """Stop strings that are taken: one more is answered with a 400."""
+    listing = "/models"
     """Path that lists the models served; empty where there is none."""
 
+    def fit_url(self, url: str) -> str:
+        """A user's URL -> the base that `Call.path` is appended to."""
+        url = re.sub(f"/({self.methods})/?$", "", url.rstrip("/"))
+        return url if urlsplit(url).path.strip("/") else url + self.version
 
-def dialect_of(name: DialectName) -> Dialect:
-    """The dialect of this name."""
-    module = "openai" if name == "responses" else name
-    found: Dialect = import_module(f"{__name__}.{module}").DIALECT
-    return found
+    def known(self, model: str, url: str) -> Quirks:
+        """What is known of a model at a base URL without asking."""
+        return Quirks()
+
+    @abstractmethod
+    def call(self, model: str, request: Request, quirks: Quirks) -> Call:
+        """What to post for a request.
+
+        Raises:
+            ValueError: the service cannot be asked so.
+        """
+
+    @abstractmethod
+    def generation(self, data: Mapping[str, Any]) -> Generation:
+        """The generation in the body of a 200, its text as it is.
+
+        Raises:
+            Fault: it holds no answer.
+        """
+
+    @abstractmethod
+    def assembled(self, events: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+        """The events of a stream as the body that would have come whole.
+
+        Raises:
+            Fault: the stream broke off.
+        """
+
+    def adapt(self, quirks: Quirks, sent: Mapping[str, Any], refusal: str) -> Quirks | None:
+        """Quirks that may do after a server's refusal of a body, or None.
+
+        Whatever the dialect, a refusal teaches to ask for a stream, or to leave something out.
+        """
+        low = refusal.lower()
+        asks = ("stream only", "only support", "must be", "required", "must set", "must enable")
+        if "stream" in low and not quirks.stream and any(word in low for word in asks):
+            return quirks.model_copy(update={"stream": True})
+        there = set(names_in(sent))
+        name = refused_parameter([name for name in self.refusable if name in there], refusal)
+        return drop(quirks, name) if name else None
+
+    def prepare(self, quirks: Quirks, requests: Sequence[Request]) -> Quirks:
+        """Quirks that hold for all of these requests together."""
+        return quirks
 
 
 def chat_messages(request: Request, quirks: Quirks) -> list[Message]:
@@ -89,8 +128,14 @@ def chat_messages(request: Request, quirks: Quirks) -> list[Message]:
     return merged_system(messages) if quirks.merge_system else messages
 
 
-def system_apart(request: Request, quirks: Quirks) -> tuple[str, list[Message]]:
-    """(the system text, the other turns), for services that want them apart."""
+def system_apart(request: Request, quirks: Quirks, api: str) -> tuple[str, list[Message]]:
+    """(the system text, the other turns), for services that want them apart.
+
+    Raises:
+        ValueError: the request asks for plain text, which these APIs do not have.
+    """
+    if request.chat is False:
+        raise ValueError(f"{api} has no plain-text completion; ask for chat")
     messages = chat_messages(request, quirks)
     system = "\n\n".join(turn.content for turn in messages if turn.role == "system")
     return system, [turn for turn in messages if turn.role != "system"]
@@ -140,39 +185,15 @@ def names_in(body: Mapping[str, Any]) -> list[str]:
     return found
 
 
-def base_url(url: str, methods: str, version: str = "") -> str:
-    """The base of a user's URL: a path to a method loses it, a bare host gets the version."""
-    url = re.sub(f"/({methods})/?$", "", url.rstrip("/"))
-    return url if urlsplit(url).path.strip("/") else url + version
-
-
 def version_in(model: str, pattern: re.Pattern[str]) -> tuple[int, int] | None:
     """The two numbers that a pattern finds in a model's name."""
     found = pattern.search(model)
     return (int(found[1]), int(found[2] or 0)) if found else None
 
 
-def learner(names: Sequence[str]) -> Callable[[Quirks, Mapping[str, Any], str], Quirks | None]:
-    """`adapted` for the dialect that has these names."""
-    return lambda quirks, sent, refusal: adapted(quirks, sent, refusal, names)
-
-
 def drop(quirks: Quirks, name: str) -> Quirks:
     """Quirks that leave one more parameter out."""
     return quirks.model_copy(update={"unsent": (*quirks.unsent, name)})
-
-
-def adapted(
-    quirks: Quirks, sent: Mapping[str, Any], refusal: str, names: Sequence[str]
-) -> Quirks | None:
-    """What a refusal teaches whatever the dialect: a stream, or one of these names left out."""
-    low = refusal.lower()
-    asks = ("stream only", "only support", "must be", "required", "must set", "must enable")
-    if "stream" in low and not quirks.stream and any(word in low for word in asks):
-        return quirks.model_copy(update={"stream": True})
-    there = set(names_in(sent))
-    name = refused_parameter([name for name in names if name in there], refusal)
-    return drop(quirks, name) if name else None
 
 
 def refused_parameter(names: Sequence[str], refusal: str) -> str | None:

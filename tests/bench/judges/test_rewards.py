@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from starprobe.bench.judges.rewards import fit_url, load_reward, read_scores, scores_of
+from starprobe.bench.judges.rewards import RewardDialect, load_reward, read_scores, scores_of
 from starprobe.bench.judges.stage import JudgeConfig, judge_run
 from starprobe.bench.judges.summary import summarize
 from starprobe.bench.judges.votes import read_judgements
@@ -86,10 +86,13 @@ def test_prose_with_a_number_in_it_is_no_score():
 
 
 def test_the_url_is_a_chat_s_unless_it_names_pooling():
-    assert fit_url("http://h:1") == "http://h:1/v1/chat/completions"
-    assert fit_url("http://h:1/v1/") == "http://h:1/v1/chat/completions"
-    assert fit_url("http://h:1/v1/chat/completions") == "http://h:1/v1/chat/completions"
-    assert fit_url("http://h:1/pooling") == "http://h:1/pooling"
+    assert RewardDialect().fit_url("http://h:1") == "http://h:1/v1/chat/completions"
+    assert RewardDialect().fit_url("http://h:1/v1/") == "http://h:1/v1/chat/completions"
+    assert (
+        RewardDialect().fit_url("http://h:1/v1/chat/completions")
+        == "http://h:1/v1/chat/completions"
+    )
+    assert RewardDialect().fit_url("http://h:1/pooling") == "http://h:1/pooling"
 
 
 def two_models(count=8):

@@ -6,10 +6,14 @@ from typing import Any
 
 import pytest
 
-from starprobe.bench.models.dialects import Quirks, anthropic, ollama, openai
+from starprobe.bench.models.dialects import Quirks
+from starprobe.bench.models.dialects.blocks import Anthropic, claude_version
+from starprobe.bench.models.dialects.openai import Ollama, OpenAI
 from starprobe.bench.models.thinking import split_generation, split_reasoning
 from starprobe.bench.models.transport import Fault
 from tests.bench.models.makers import request
+
+anthropic, ollama, openai = Anthropic(), Ollama(), OpenAI()
 
 
 def chat(message: Any, finish: str | None = "stop") -> dict[str, Any]:
@@ -217,7 +221,7 @@ def test_reasoning_models_get_no_sampling_that_they_refuse() -> None:
     ],
 )
 def test_claude_versions_are_read_out_of_names(model: str, version: tuple[int, int] | None) -> None:
-    assert anthropic.version(model) == version
+    assert claude_version(model) == version
 
 
 def test_new_claudes_get_no_temperature_and_old_ones_do() -> None:
