@@ -24,8 +24,8 @@ import numpy as np
 from starprobe.bench.annotations.draw import extent
 from starprobe.bench.files import read_jsonl, write_atomic, write_jsonl
 from starprobe.bench.read import classify_file
+from starprobe.bench.readers import DEFAULT_READER
 from starprobe.bench.readers.base import style_of
-from starprobe.bench.readers.loading import DEFAULT_READER
 from starprobe.bench.statistics.intervals import Estimate, mean
 from starprobe.bench.statistics.labelled import (
     CheckedShare,

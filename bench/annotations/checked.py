@@ -17,8 +17,7 @@ from starprobe.bench.frames import key, row, tabulate
 from starprobe.bench.metrics.compare import paired_cells, paired_rows
 from starprobe.bench.metrics.contrasts import KEYS, elicited_pairs, hinted_pairs
 from starprobe.bench.metrics.definitions import BY_NAME, OUTCOMES, Definition
-from starprobe.bench.readers.annotated import code_of, treatment_of
-from starprobe.bench.readers.base import codes_of, coverage_of
+from starprobe.bench.readers.base import code_of, codes_of, coverage_of, treatment_of
 from starprobe.bench.records import MULTI, STYLES, Annotation, Verdict
 from starprobe.bench.run_folder import Run
 from starprobe.bench.statistics.intervals import Floats

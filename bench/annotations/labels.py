@@ -17,8 +17,8 @@ from starprobe.bench.annotations.draw import draw, key_of
 from starprobe.bench.annotations.machines import Matter, draw_cases
 from starprobe.bench.files import Appender, only_writer, write_jsonl
 from starprobe.bench.frames import key
-from starprobe.bench.readers.annotated import CODES, gold_of, treatment_of
-from starprobe.bench.readers.base import Reading, codes_of, style_of
+from starprobe.bench.readers.annotated import gold_of
+from starprobe.bench.readers.base import CODES, Reading, codes_of, style_of, treatment_of
 from starprobe.bench.records import MULTI, Annotation, Drawn, MachineLabel, Outcome, Response
 from starprobe.bench.results import measure_run
 from starprobe.bench.run_folder import Run, file_name

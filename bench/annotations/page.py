@@ -20,7 +20,7 @@ from starprobe.bench.annotations.labels import Shown, guideline
 from starprobe.bench.annotations.machines import Matter
 from starprobe.bench.files import write_atomic
 from starprobe.bench.frames import key
-from starprobe.bench.readers.annotated import code_of
+from starprobe.bench.readers.base import code_of
 from starprobe.bench.records import Verdict
 
 _PART = re.compile(r"\{\{(\w+)\}\}")

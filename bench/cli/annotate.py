@@ -465,7 +465,7 @@ class Asking(NamedTuple):
 
 def differences(found: Annotation, verdict: Verdict) -> Iterator[str]:
     """Where the reader says something else, in words."""
-    from starprobe.bench.readers.annotated import code_of
+    from starprobe.bench.readers.base import code_of
 
     before = len(found.options)
     for label, code in found.options.items():

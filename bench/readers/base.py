@@ -21,7 +21,15 @@ from functools import lru_cache
 from importlib import resources
 from typing import Any, NamedTuple, Protocol
 
-from starprobe.bench.records import FinishReason, Outcome, Style, Treatment, TreatmentCode, Verdict
+from starprobe.bench.records import (
+    FinishReason,
+    Outcome,
+    Side,
+    Style,
+    Treatment,
+    TreatmentCode,
+    Verdict,
+)
 from starprobe.probes.errors import UserError
 from starprobe.probes.schema import ShownOption
 
@@ -118,6 +126,30 @@ def style_of(codes: Mapping[str, TreatmentCode], answer: str | None, general: bo
 def codes_of(options: Mapping[str, Treatment]) -> dict[str, TreatmentCode]:
     """Option -> treatment code."""
     return {option: treatment.treatment for option, treatment in options.items()}
+
+
+CODES: tuple[str, ...] = ("0", "n", "r+", "r-", "r~")
+_TREATMENTS: dict[str, tuple[TreatmentCode, Side | None]] = {
+    "0": ("none", None),
+    "n": ("named", None),
+    "r+": ("reasoned", "for"),
+    "r-": ("reasoned", "against"),
+    "r~": ("reasoned", "neutral"),
+}
+
+
+def code_of(treatment: Treatment) -> str:
+    """The annotation code of a treatment."""
+    for code, pair in _TREATMENTS.items():
+        if pair == (treatment.treatment, treatment.side):
+            return code
+    return "n" if treatment.treatment == "named" else "r~"
+
+
+def treatment_of(code: str) -> Treatment:
+    """The treatment of an annotation code, without spans; KeyError for another code."""
+    treatment, side = _TREATMENTS[code]
+    return Treatment(treatment=treatment, side=side)
 
 
 def verdict(

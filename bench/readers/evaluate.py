@@ -22,7 +22,10 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from starprobe.bench.files import read_jsonl, write_atomic
-from starprobe.bench.readers.agreement import (
+from starprobe.bench.readers import DEFAULT_READER, load_reader, most_unsure
+from starprobe.bench.readers.annotated import (
+    Annotated,
+    Gold,
     Interval,
     Table,
     brier,
@@ -30,6 +33,9 @@ from starprobe.bench.readers.agreement import (
     ece,
     f1,
     full_breakdown_kappa,
+    gold_of,
+    labelled_set,
+    load_annotated,
     mean_of,
     reliability,
     side_accuracy,
@@ -38,16 +44,8 @@ from starprobe.bench.readers.agreement import (
     tabulate,
     take,
 )
-from starprobe.bench.readers.annotated import (
-    CODES,
-    Annotated,
-    Gold,
-    gold_of,
-    labelled_set,
-    load_annotated,
-)
+from starprobe.bench.readers.base import CODES
 from starprobe.bench.readers.judge import parse
-from starprobe.bench.readers.loading import DEFAULT_READER, load_reader, most_unsure
 from starprobe.bench.records import STYLES, Verdict
 from starprobe.probes.errors import InputError, UserError
 
@@ -195,7 +193,7 @@ def cascade(rows: list[Annotated], replies: Path, name: str) -> tuple[int, list[
 def _mixed(
     first: Sequence[Verdict | None], better: Sequence[Verdict], places: Any, truth: Any
 ) -> float:
-    from starprobe.bench.readers.agreement import kappa
+    from starprobe.bench.readers.annotated import kappa
 
     styles = [STYLES.index((one or other).style) for one, other in zip(first, better, strict=True)]
     for place in places:

@@ -19,8 +19,14 @@ from typing import Any, NamedTuple
 from starprobe.bench.files import Appender, read_jsonl
 from starprobe.bench.models.base import Backend, Request, generate
 from starprobe.bench.models.thinking import WRITTEN
-from starprobe.bench.readers.annotated import CODES, treatment_of
-from starprobe.bench.readers.base import ErrorCounts, Reading, error_counts, verdict
+from starprobe.bench.readers.base import (
+    CODES,
+    ErrorCounts,
+    Reading,
+    error_counts,
+    treatment_of,
+    verdict,
+)
 from starprobe.bench.readers.text import attribute
 from starprobe.bench.records import MULTI, Outcome, Sampling, Verdict
 from starprobe.probes.errors import InputError

@@ -24,8 +24,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from starprobe.bench.files import read_jsonl, write_atomic
-from starprobe.bench.readers.agreement import clustered
-from starprobe.bench.readers.annotated import Annotated, labelled_set, load_annotated
+from starprobe.bench.readers.annotated import Annotated, clustered, labelled_set, load_annotated
 from starprobe.bench.readers.evaluate import FIGURES, clusters_of, judge
 from starprobe.bench.readers.neural import (
     ABOUT,

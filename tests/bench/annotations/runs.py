@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from starprobe.bench.annotations.labels import Shown
-from starprobe.bench.readers.annotated import code_of
-from starprobe.bench.readers.base import codes_of, coverage_of, style_of
+from starprobe.bench.readers.base import code_of, codes_of, coverage_of, style_of
 from starprobe.bench.records import Treatment, Verdict
 from starprobe.bench.run_folder import Run
 from tests.reports.makers import EAGER, TERSE, Shape, make_run

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from starprobe.bench.readers import Reading, read_one
-from starprobe.bench.readers.annotated import code_of
+from starprobe.bench.readers.base import code_of
 from starprobe.bench.readers.rules import RulesReader
 from starprobe.bench.records import Verdict
 from starprobe.probes.schema import ShownOption

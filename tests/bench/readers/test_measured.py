@@ -8,28 +8,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from starprobe.bench.readers import Reading, evaluate, load_reader
-from starprobe.bench.readers.agreement import (
+from starprobe.bench.readers import CascadeReader, Reading, evaluate, load_reader, most_unsure
+from starprobe.bench.readers.annotated import (
+    Gold,
     clustered,
     ece,
     f1,
     full_breakdown_kappa,
+    gold_of,
+    half_of,
     kappa,
+    labelled_set,
     mean_of,
     style_ac1,
     style_kappa,
     tabulate,
     take,
 )
-from starprobe.bench.readers.annotated import (
-    Gold,
-    gold_of,
-    half_of,
-    labelled_set,
-    treatment_of,
-)
-from starprobe.bench.readers.base import codes_of, style_of
-from starprobe.bench.readers.loading import CascadeReader, most_unsure
+from starprobe.bench.readers.base import codes_of, style_of, treatment_of
 from starprobe.bench.records import Treatment, Verdict
 
 

@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from starprobe.bench.readers.agreement import (
+from starprobe.bench.readers.annotated import (
     f1,
     full_breakdown_kappa,
+    gold_of,
+    labelled_set,
     mean_of,
     style_kappa,
     tabulate,
 )
-from starprobe.bench.readers.annotated import gold_of, labelled_set
 from starprobe.bench.readers.base import Reading
 from starprobe.probes.schema import ShownOption
 from tests.bench.readers.test_robustness import MESSY

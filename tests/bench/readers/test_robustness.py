@@ -9,8 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from starprobe.bench.readers import load_reader, read_one
-from starprobe.bench.readers.annotated import code_of
-from starprobe.bench.readers.base import Reading
+from starprobe.bench.readers.base import Reading, code_of
 from starprobe.bench.readers.text.document import normalise
 from starprobe.bench.readers.text.options import labelling
 from starprobe.bench.records import Verdict
