@@ -12,8 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from pydantic import Field
 
-from starprobe.bench.annotations.checked import CheckedMetric, ReaderCheck, measured
-from starprobe.bench.annotations.machines import checked_matters
+from starprobe.bench.annotations.checked import (
+    CheckedMetric,
+    ReaderCheck,
+    checked_matters,
+    measured,
+)
 from starprobe.bench.faithfulness.measure import faithfulness_metrics
 from starprobe.bench.faithfulness.trials import Trial
 from starprobe.bench.frames import frame, places_of

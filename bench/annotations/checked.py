@@ -1,24 +1,26 @@
 """A run's figures checked by the labels of a sample, and whether its reader transfers to this run.
 
-`measured` is what metrics.json holds; pages show its rows as they are.
+`measured` is what metrics.json holds; pages show its rows as they are. The verdicts of other
+machines (`matters`) are checked in the same way.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from starprobe.bench.annotations.draw import extent
+from starprobe.bench.annotations.draw import Case, Matter, extent, matters
 from starprobe.bench.annotations.unlike import Unlabelled, unlabelled
 from starprobe.bench.frames import key, row, tabulate
 from starprobe.bench.metrics.compare import paired_cells, paired_rows
 from starprobe.bench.metrics.contrasts import KEYS, elicited_pairs, hinted_pairs
 from starprobe.bench.metrics.definitions import BY_NAME, OUTCOMES, Definition
-from starprobe.bench.readers.base import code_of, codes_of, coverage_of, treatment_of
-from starprobe.bench.records import MULTI, STYLES, Annotation, Verdict
+from starprobe.bench.readers.annotated import Gold, gold_of
+from starprobe.bench.readers.base import codes_of, coverage_of, treatment_of
+from starprobe.bench.records import MULTI, STYLES, Annotation, MachineLabel, Verdict
 from starprobe.bench.run_folder import Run
 from starprobe.bench.statistics.intervals import Floats
 from starprobe.bench.statistics.labelled import (
@@ -27,6 +29,7 @@ from starprobe.bench.statistics.labelled import (
     Stratum,
     checked_change,
     checked_share,
+    kappa,
 )
 from starprobe.probes.errors import FolderError
 from starprobe.probes.schema import Prompt, Record
@@ -241,8 +244,21 @@ def side(table: pd.DataFrame, definition: Definition, labels: Labels) -> Side:
     groups = list(
         zip(table["model"], table["condition"], map(extent, table["coverage"]), strict=True)
     )
+    strata = _strata(groups, dict.fromkeys(groups), values, label, weight, shares)
+    return Side(strata, values, table["question"].to_numpy(), shares)
+
+
+def _strata(
+    groups: Sequence[Hashable],
+    order: Iterable[Hashable],
+    values: Floats,
+    label: Floats,
+    weight: Floats,
+    shares: Floats,
+) -> tuple[Stratum, ...]:
+    """One of each group, with those of its rows that are labelled and were drawn."""
     strata = []
-    for group in dict.fromkeys(groups):
+    for group in order:
         rows = np.array([one == group for one in groups])
         seen = rows & ~np.isnan(label) & (weight > 0)
         strata.append(
@@ -255,7 +271,7 @@ def side(table: pd.DataFrame, definition: Definition, labels: Labels) -> Side:
                 weights=weight[seen] * shares[seen],
             )
         )
-    return Side(tuple(strata), values, table["question"].to_numpy(), shares)
+    return tuple(strata)
 
 
 def _shares(table: pd.DataFrame) -> Floats:
@@ -344,19 +360,25 @@ def transfer(found: CheckedShare | None, margin: float) -> Transfer:
 def _metrics(frame: pd.DataFrame, labels: Labels) -> Iterator[CheckedMetric]:
     for (model, condition), table in frame.groupby(["model", "condition"], sort=False):
         for name in CHECKED:
-            found = checked_share(side(table, BY_NAME[name], labels))
-            if found is not None:
-                yield CheckedMetric(
-                    metric=name,
-                    model=str(model),
-                    condition=str(condition),
-                    read=found.read,
-                    value=found.value,
-                    low=found.low,
-                    high=found.high,
-                    labels=found.labels,
-                    n=found.questions,
-                )
+            found = side(table, BY_NAME[name], labels)
+            yield from _checked(name, str(model), str(condition), found)
+
+
+def _checked(metric: str, model: str, condition: str, found: Side) -> Iterator[CheckedMetric]:
+    """The figure of one model in one condition, where anything of it is labelled."""
+    share = checked_share(found)
+    if share is not None:
+        yield CheckedMetric(
+            metric=metric,
+            model=model,
+            condition=condition,
+            read=share.read,
+            value=share.value,
+            low=share.low,
+            high=share.high,
+            labels=share.labels,
+            n=share.questions,
+        )
 
 
 def _contrasts(frame: pd.DataFrame, labels: Labels) -> Iterator[CheckedDifference]:
@@ -419,33 +441,67 @@ def _differences(
             )
 
 
-class Said(NamedTuple):
-    """What one of them says of a response, by option id."""
+def checked_matters(run: Run, table: pd.DataFrame) -> list[CheckedMetric]:
+    """The shares of all matters that people have labelled, as the machine and as they have them."""
+    labels = run.machine_labels()
+    if not labels:
+        return []
+    return [
+        found
+        for name, matter in matters(run, table).items()
+        for found in _matter(matter, [one for one in labels if one.matter == name])
+    ]
 
-    codes: dict[str, str]
-    style: str
-    answer: str | None
-    general: bool
 
-    @property
-    def every_option(self) -> bool:
-        """Whether every option is reasoned about."""
-        return all(code.startswith("r") for code in self.codes.values())
+def _matter(matter: Matter, labels: Sequence[MachineLabel]) -> Iterator[CheckedMetric]:
+    """Where several people labelled a response, their mean counts.
+
+    Where the machine has said something else since, a label counts no more: it was drawn from
+    another stratum.
+    """
+    bands = {case.id: case.band for case in matter.cases}
+    said: dict[str, list[MachineLabel]] = {}
+    for one in labels:
+        if bands.get(key(one.id)) == one.band:
+            said.setdefault(key(one.id), []).append(one)
+    cells: dict[tuple[str, str], list[Case]] = {}
+    for case in matter.cases:
+        cells.setdefault((case.model, case.condition), []).append(case)
+    for (model, condition), cases in cells.items():
+        for choice, metric in matter.figures.items():
+            found = _matter_side(cases, said, choice)
+            yield from _checked(metric, model, condition, found)
+
+
+def _matter_side(cases: Sequence[Case], said: dict[str, list[MachineLabel]], choice: str) -> Side:
+    """The responses of one model in one condition; every question weighs alike."""
+    cases = sorted(cases, key=lambda one: (one.question, one.band))
+    questions = np.array([one.question for one in cases])
+    _, place, counts = np.unique(questions, return_inverse=True, return_counts=True)
+    shares: Floats = 1 / (counts[place] * len(counts)).astype(np.float64)
+    read = np.array([one.said == choice for one in cases], dtype=np.float64)
+    known = [said.get(one.id, []) for one in cases]
+    label = np.array(
+        [np.mean([one.choice == choice for one in rows]) if rows else np.nan for rows in known]
+    )
+    bands = [one.band for one in cases]
+    strata = _strata(bands, sorted(set(bands)), read, label, np.ones(len(cases)), shares)
+    return Side(strata, read, questions, shares)
 
 
 def agreements(run: Run, reader: str) -> Iterator[LabelAgreement]:
     """Of each two who annotated this run, and of the reader with each of them."""
     prompts, responses = run.prompts(), run.responses()
-    said: dict[str, dict[str, Said]] = {}
+    said: dict[str, dict[str, Gold]] = {}
     for name in run.annotation_names():
         said[name] = {
-            one.id: _said(as_verdict(one, prompts[responses[one.id].prompt_id]))
+            one.id: gold_of(as_verdict(one, prompts[responses[one.id].prompt_id]))
             for one in run.annotations(name).values()
             if one.id in responses and responses[one.id].prompt_id in prompts
         }
     pairs = [(said[one], said[two], one, two) for one, two in combinations(said, 2)]
     verdicts = run.verdicts(reader) if said else {}
-    read = {name: _said(verdict) for name, verdict in verdicts.items()}
+    read = {name: gold_of(verdict) for name, verdict in verdicts.items()}
     pairs += [(read, theirs, reader, name) for name, theirs in said.items()]
     for ours, theirs, one, two in pairs:
         both = [name for name in ours if name in theirs]
@@ -453,23 +509,16 @@ def agreements(run: Run, reader: str) -> Iterator[LabelAgreement]:
             yield _agreement(one, two, [ours[n] for n in both], [theirs[n] for n in both])
 
 
-def _said(verdict: Verdict) -> Said:
-    codes = {option: code_of(treatment) for option, treatment in verdict.options.items()}
-    return Said(codes, verdict.style, verdict.answer, verdict.general)
-
-
 def _agreement(
-    one: str, other: str, ours: Sequence[Said], theirs: Sequence[Said]
+    one: str, other: str, ours: Sequence[Gold], theirs: Sequence[Gold]
 ) -> LabelAgreement:
-    from starprobe.bench.statistics.labelled import kappa
-
     pairs = list(zip(ours, theirs, strict=True))
     codes = [(a.codes[o], b.codes.get(o, "0")) for a, b in pairs for o in a.codes]
     reasoned = [(a.startswith("r"), b.startswith("r")) for a, b in codes]
     hits, either = sum(a and b for a, b in reasoned), sum(a + b for a, b in reasoned)
 
-    def same(name: str) -> float:
-        return sum(bool(getattr(a, name) == getattr(b, name)) for a, b in pairs) / len(pairs)
+    def same(what: Callable[[Gold], object]) -> float:
+        return sum(what(a) == what(b) for a, b in pairs) / len(pairs)
 
     return LabelAgreement(
         one=one,
@@ -478,7 +527,7 @@ def _agreement(
         codes=kappa(np.array([a for a, _ in codes]), np.array([b for _, b in codes])),
         reasoned=2 * hits / either if either else None,
         style=kappa(np.array([a.style for a in ours]), np.array([b.style for b in theirs])),
-        every_option=same("every_option"),
-        answer=same("answer"),
-        general=same("general"),
+        every_option=same(lambda gold: all(code.startswith("r") for code in gold.codes.values())),
+        answer=same(lambda gold: gold.answer),
+        general=same(lambda gold: gold.general),
     )

@@ -1,31 +1,43 @@
-"""Labels into a run and out of it: files, a judge's labels, and what a reader is refitted with.
+"""Labels into a run and out of it: files, a page to label on, a judge's, rows to refit a reader.
 
 A line is `id`, `options` (label -> code), `general`, `answer`, and may have `outcome`, in the codes
-of the annotation guideline. A file is taken in whole or not at all.
+of the annotation guideline. A file is taken in whole or not at all. The page is one HTML file that
+works offline and saves by download: under its policy no script but its own runs and nothing is
+fetched, all texts are data, and the reader's verdicts are shown only after the choice.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+import re
+from base64 import b64encode
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from html import escape
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from starprobe.bench.annotations.checked import ReaderCheck
-from starprobe.bench.annotations.draw import draw, key_of
-from starprobe.bench.annotations.machines import Matter, draw_cases
-from starprobe.bench.files import Appender, only_writer, write_jsonl
+from starprobe.bench.annotations.checked import ReaderCheck, is_judge
+from starprobe.bench.annotations.draw import Matter, draw, draw_cases, key_of
+from starprobe.bench.files import Appender, only_writer, write_atomic, write_jsonl
 from starprobe.bench.frames import key
 from starprobe.bench.readers.annotated import gold_of
-from starprobe.bench.readers.base import CODES, Reading, codes_of, style_of, treatment_of
-from starprobe.bench.records import MULTI, Annotation, Drawn, MachineLabel, Outcome, Response
+from starprobe.bench.readers.base import CODES, Reading, code_of, codes_of, style_of, treatment_of
+from starprobe.bench.records import (
+    MULTI,
+    Annotation,
+    Drawn,
+    MachineLabel,
+    Outcome,
+    Response,
+    Verdict,
+)
 from starprobe.bench.results import measure_run
 from starprobe.bench.run_folder import Run, file_name
 from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Prompt
 
-OUTCOMES: tuple[Outcome, ...] = ("answered", "no_answer", "refused", "multi", "cut")
 LARGEST = 64 * 2**20
 """Bytes of a file of labels: ten thousand rows take three million."""
 
@@ -132,24 +144,36 @@ def take_in(run: Run, source: Path, name: str) -> tuple[int, int]:
     drawn = {row.id: row for row in run.sample()}
     known = {key_of(one): one for one in responses} | {one: one for one in responses}
     found: dict[str, Annotation] = {}
-    for number, row in read_rows(source):
-        where = f"{source}, line {number}"
-        one = row.get("id")
-        if not isinstance(one, str) or one not in known:
-            raise InputError(f"{where}: no response of {run.path} has the id {one!r:.60}")
-        response = responses[known[one]]
-        if response.id in found:
-            raise InputError(f"{where}: the id {one!r} stands on an earlier line, too")
-        prompt = prompts[response.prompt_id]
-        seen = Shown(response.id, prompt, response, drawn.get(response.id))
-        found[response.id] = _annotation(row, seen, name, where)
-    if not found:
-        raise InputError(f"{source}: holds no labels")
+    for where, one, row in _labelled(source, known, str(run.path)):
+        response = responses[one]
+        seen = Shown(one, prompts[response.prompt_id], response, drawn.get(one))
+        found[one] = _annotation(row, seen, name, where)
     there = run.annotations(checked_name(name))
     new = [one for one in found.values() if there.get(one.id) != one]
     with only_writer(run.path), writer(run, name) as file:
         file.append(new)
     return len(found), sum(one.drawn is None for one in found.values())
+
+
+def _labelled(
+    source: Path, known: Mapping[str, str], of: str
+) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Where each label stands, the response that it is of, and its row; at least one.
+
+    `known`: what a response may be called -> its id; `of`: where it is looked for.
+    """
+    found: set[str] = set()
+    for number, row in read_rows(source):
+        where = f"{source}, line {number}"
+        one = row.get("id")
+        if not isinstance(one, str) or one not in known:
+            raise InputError(f"{where}: no response of {of} has the id {one!r:.60}")
+        if known[one] in found:
+            raise InputError(f"{where}: the id {one!r} stands on an earlier line, too")
+        found.add(known[one])
+        yield where, known[one], row
+    if not found:
+        raise InputError(f"{source}: holds no labels")
 
 
 def machine_sample(run: Run, matter: Matter, count: int, seed: int = 0) -> list[Shown]:
@@ -179,21 +203,13 @@ def take_in_choices(
     """
     known = {one.key: one.id for one in sample} | {one.id: one.id for one in sample}
     found: dict[str, MachineLabel] = {}
-    for number, row in read_rows(source):
-        where = f"{source}, line {number}"
-        one, choice = row.get("id"), row.get("choice")
-        if not isinstance(one, str) or one not in known:
-            raise InputError(f"{where}: no response of this sample has the id {one!r:.60}")
+    for where, one, row in _labelled(source, known, "this sample"):
+        choice = row.get("choice")
         if not isinstance(choice, str) or choice not in matter.choices:
             raise InputError(
                 f"{where}: 'choice' is {choice!r:.40}, not {', '.join(matter.choices)}"
             )
-        if known[one] in found:
-            raise InputError(f"{where}: the id {one!r} stands on an earlier line, too")
-        revised = row.get("revised") is True
-        found[known[one]] = machine_label(matter, known[one], choice, name, revised)
-    if not found:
-        raise InputError(f"{source}: holds no labels")
+        found[one] = machine_label(matter, one, choice, name, row.get("revised") is True)
     with only_writer(run.path), run.machine_label_writer() as file:
         file.append(list(found.values()))
     return len(found)
@@ -235,7 +251,7 @@ def annotate_run(
     return measure_run(path, reader).reader_check
 
 
-def read_rows(source: Path) -> Iterable[tuple[int, dict[str, Any]]]:
+def read_rows(source: Path) -> Iterator[tuple[int, dict[str, Any]]]:
     """Number and content of each line of a file of labels.
 
     Raises:
@@ -353,7 +369,7 @@ def export(run: Run, out: Path, names: Sequence[str] = ()) -> tuple[Path, Path, 
         InputError: nobody of these has labelled anything.
     """
     there = run.annotation_names()
-    people = [name for name in there if not name.startswith("judge-")]
+    people = [name for name in there if not is_judge(name)]
     for name in names:
         if name not in there:
             raise InputError(f"{run.path} has no labels by {name!r}; by: {', '.join(there)}")
@@ -398,3 +414,88 @@ def _label_row(rows: Sequence[Annotation]) -> dict[str, Any]:
     first = rows[0]
     found = {"id": first.id, **passes[0], "style": first.style}
     return found | ({"passes": passes} if len(passes) > 1 else {})
+
+
+_PART = re.compile(r"\{\{(\w+)\}\}")
+
+
+def write_page(
+    out: Path,
+    sample: Sequence[Shown],
+    verdict_of: Callable[[Shown], Verdict | None],
+    name: str,
+    command: str,
+    matter: Matter | None = None,
+) -> Path:
+    """Writes the page; gives its path.
+
+    Args:
+        out: the file.
+        sample: what to label, in this order.
+        verdict_of: the reader's verdict in labels.
+        name: of the annotator, for the name of the download.
+        command: what takes the download in, without the file.
+        matter: what another machine than the reader has said: one choice a response.
+
+    Raises:
+        FolderError: the file cannot be written.
+    """
+    rows = [one.row() | {"reader": _evidence(verdict_of(one))} for one in sample]
+    digest = hashlib.sha256(" ".join(row["id"] for row in rows).encode()).hexdigest()[:12]
+    if matter is not None:
+        said = {case.id: case.said for case in matter.cases}
+        for one, row in zip(sample, rows, strict=True):
+            row["reader"] = {"said": said.get(key(one.id))}
+        digest = f"{matter.name} {digest}"
+    task = matter and {"asks": matter.asks, "choices": matter.keys}
+    data = {
+        "task": task,
+        "key": f"starprobe {name} {digest}",
+        "name": name,
+        "command": command,
+        "rows": rows,
+    }
+    folder = files(__package__)
+    script, style = (
+        folder.joinpath(part).read_text(encoding="utf-8") for part in ("page.js", "page.css")
+    )
+    parts = {
+        "policy": policy(script, style),
+        "style": style,
+        "script": script,
+        "data": _in_script(data),
+        "guideline": escape(matter.asks if matter else guideline()),
+        "count": str(len(rows)),
+    }
+    page = folder.joinpath("page.html").read_text(encoding="utf-8")
+    write_atomic(out, _PART.sub(lambda found: parts[found[1]], page))
+    return out
+
+
+def policy(script: str, style: str) -> str:
+    """A Content-Security-Policy under which only this script and this style count."""
+    hashes = [
+        f"'sha256-{b64encode(hashlib.sha256(part.encode()).digest()).decode()}'"
+        for part in (script, style)
+    ]
+    return (
+        f"default-src 'none'; script-src {hashes[0]}; style-src {hashes[1]}; base-uri 'none'; "
+        f"form-action 'none'"
+    )
+
+
+def _evidence(verdict: Verdict | None) -> dict[str, Any] | None:
+    """Codes, answer and the words that show them."""
+    if verdict is None:
+        return None
+    return {
+        "options": {label: code_of(one) for label, one in verdict.options.items()},
+        "answer": verdict.answer,
+        "spans": {label: [list(s) for s in one.spans] for label, one in verdict.options.items()},
+    }
+
+
+def _in_script(data: Any) -> str:
+    """JSON that cannot end its script element, ASCII alone: lone surrogates survive as escapes."""
+    text = json.dumps(data, ensure_ascii=True, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")

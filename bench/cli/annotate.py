@@ -17,8 +17,8 @@ from starprobe.bench.cli.run import coloured
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from starprobe.bench.annotations.draw import Matter
     from starprobe.bench.annotations.labels import Shown
-    from starprobe.bench.annotations.machines import Matter
     from starprobe.bench.records import Annotation, Outcome, Verdict
     from starprobe.bench.run_folder import Run
 
@@ -127,7 +127,7 @@ def annotate(
         console.print(f"Written: {draw} ({len(sample)} responses). Then: ", end="", markup=False)
         console.print(f"starprobe annotate {folder} --from LABELS.jsonl", markup=False)
     elif page is not None:
-        from starprobe.bench.annotations.page import write_page
+        from starprobe.bench.annotations.labels import write_page
 
         command = f"starprobe annotate {folder} --name {labels.checked_name(name)} --from"
         write_page(page, sample, _Verdicts(run, reader), labels.checked_name(name), command)
@@ -167,7 +167,7 @@ def _of_machine(
     from rich.console import Console as Plain
 
     from starprobe.bench.annotations import labels
-    from starprobe.bench.annotations.machines import matter_of
+    from starprobe.bench.annotations.draw import matter_of
     from starprobe.bench.files import write_jsonl
 
     found = matter_of(run, matter, reader)
@@ -185,7 +185,7 @@ def _of_machine(
         console.print(f"Lines of `id` and `choice` ({choices}): {command} LABELS", markup=False)
         return
     elif page is not None:
-        from starprobe.bench.annotations.page import write_page
+        from starprobe.bench.annotations.labels import write_page
 
         write_page(page, sample, lambda one: None, by, command, found)
         console.print(

@@ -12,7 +12,7 @@ import typer
 from rich.console import Console
 from typer.testing import CliRunner
 
-from starprobe.bench.annotations.draw import draw
+from starprobe.bench.annotations.draw import draw, matter_of
 from starprobe.bench.annotations.labels import (
     by_judge,
     export,
@@ -21,7 +21,6 @@ from starprobe.bench.annotations.labels import (
     take_in,
     take_in_choices,
 )
-from starprobe.bench.annotations.machines import matter_of
 from starprobe.bench.cli import annotate, show
 from starprobe.bench.cli.annotate import choose, session
 from starprobe.bench.judges.panel import get_rubric

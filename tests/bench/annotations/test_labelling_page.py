@@ -11,10 +11,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from starprobe.bench.annotations.draw import draw
-from starprobe.bench.annotations.labels import machine_sample, shown
-from starprobe.bench.annotations.machines import matter_of
-from starprobe.bench.annotations.page import write_page
+from starprobe.bench.annotations.draw import draw, matter_of
+from starprobe.bench.annotations.labels import machine_sample, shown, write_page
 from starprobe.bench.cli import annotate, show
 from starprobe.bench.files import write_jsonl
 from starprobe.bench.records import Response
