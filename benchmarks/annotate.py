@@ -11,7 +11,7 @@ labels drawn at random and no reader. Errors of the reader: a full breakdown of 
 missed, a partial one taken for a full one, and for coverage an option more or less.
 `page` makes a run of the responses whose labels come with the package, and types these labels into
 the labelling page in a Chromium, by keyboard; the download is taken in and the figures are checked.
-`texts` measures the texts that readers are fitted on, for `bench/annotations/training_texts.json`.
+`texts` measures the texts that readers are fitted on, for `bench/readers/training_texts.json`.
 """
 
 from __future__ import annotations
@@ -31,9 +31,8 @@ from rich.table import Table
 
 from starprobe.bench.annotations.draw import FLOOR, SPREAD, draw
 from starprobe.bench.annotations.labels import shown
-from starprobe.bench.annotations.unlike import training_texts
 from starprobe.bench.files import write_jsonl
-from starprobe.bench.readers.annotated import Gold, labelled_set, load_annotated
+from starprobe.bench.readers.annotated import Gold, labelled_set, load_annotated, training_texts
 from starprobe.bench.records import MULTI
 from starprobe.bench.run_folder import Run
 from starprobe.bench.statistics.intervals import wilson

@@ -20,7 +20,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from starprobe.bench.annotations.checked import CheckedDifference, CheckedMetric, ReaderCheck
-from starprobe.bench.annotations.unlike import Unlabelled
+from starprobe.bench.annotations.draw import Unlabelled
 from starprobe.bench.files import Rows
 from starprobe.bench.frames import Exchange, finder, frame, key
 from starprobe.bench.metrics.contrasts import between_models, standings

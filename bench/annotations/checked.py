@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from starprobe.bench.annotations.draw import Case, Matter, extent, matters
-from starprobe.bench.annotations.unlike import Unlabelled, unlabelled
+from starprobe.bench.annotations.draw import Case, Matter, Unlabelled, extent, matters, unlabelled
 from starprobe.bench.frames import key, row, tabulate
 from starprobe.bench.metrics.compare import paired_cells, paired_rows
 from starprobe.bench.metrics.contrasts import KEYS, elicited_pairs, hinted_pairs

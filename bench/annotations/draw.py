@@ -1,10 +1,11 @@
-"""What people are shown: samples of the responses whose inclusion probabilities are known.
+"""A run before people label it: which responses they are shown, and what can be said without them.
 
-For the reader's verdicts the strata are model, condition, and of how many options the reader said
-that they are reasoned about. In each the responses have one random order, made from the seed; a
-draw takes the next ones, so a longer sample holds the shorter one, and a part that somebody has
-labelled is random as well. A matter is what another machine has said, one question with a few
-choices whose verdicts make the strata: an acknowledged hint, or what judges voted.
+Samples have known inclusion probabilities. For the reader's verdicts the strata are model,
+condition, and of how many options the reader said that they are reasoned about. In each the
+responses have one random order, made from the seed; a draw takes the next ones, so a longer sample
+holds the shorter one, and a part that somebody has labelled is random as well. A matter is what
+another machine has said, one question with a few choices whose verdicts make the strata: an
+acknowledged hint, or what judges voted.
 """
 
 from __future__ import annotations
@@ -14,14 +15,20 @@ from collections.abc import Iterator, Sequence
 from math import sqrt
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from starprobe.bench.frames import exchanges, frame, key
+import numpy as np
+
+from starprobe.bench.frames import exchanges, finder, frame, key
 from starprobe.bench.judges.panel import instruction
 from starprobe.bench.judges.stage import summary
+from starprobe.bench.metrics.definitions import numbers
 from starprobe.bench.metrics.measure import followers, split
+from starprobe.bench.readers.annotated import MARKS, is_unclaimed, marks, shipped
+from starprobe.bench.readers.base import Reading
 from starprobe.bench.records import Drawn, Verdict
 from starprobe.bench.run_folder import Run, chosen_reader
 from starprobe.bench.statistics.labelled import allocate
 from starprobe.probes.errors import InputError
+from starprobe.probes.schema import Record
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -286,3 +293,53 @@ def _matter_strata(matter: Matter) -> list[list[Case]]:
     for one in matter.cases:
         found.setdefault((one.model, one.condition, one.band), []).append(one)
     return [rows for _, rows in sorted(found.items())]
+
+
+GREY = (0.1, 0.9)
+"""Probabilities of "reasons about every option" between which a reader is unsure."""
+MOST = 500
+"""Responses of a model and condition that are looked at; of more, evenly spread ones."""
+
+
+class Unlabelled(Record):
+    """One model and condition, without any label."""
+
+    model: str
+    condition: str
+    responses: int
+    """That were looked at."""
+    grey: float | None
+    """Share whose probability lies in `GREY`; None where the reader gives none."""
+    unlike: float
+    """Share that is unlike the training texts in any way."""
+    marks: dict[str, float]
+    """Way -> share: length, language, options, format."""
+    unclaimed: float
+    """Share of which no option claims more than `MOSTLY` of the text: no single one is unlike the
+    training texts by that, but many are."""
+    unclaimed_trained: float
+    """That share of the training texts."""
+
+
+def unlabelled(run: Run, reader: str, frame: pd.DataFrame) -> Iterator[Unlabelled]:
+    """A row for each model and condition of a reader's frame of a run."""
+    known, find = shipped(), finder(run, reader)
+    for (model, condition), table in frame.groupby(["model", "condition"], sort=False):
+        p = numbers(table, "p_option_by_option")
+        p = p[~np.isnan(p)]
+        table = table.iloc[:: -(-len(table) // MOST)]
+        texts = [
+            Reading("", response.readable, prompt.stem, prompt.shown)
+            for prompt, response, _ in map(find, table["response_id"])
+        ]
+        found = [marks(one.text, len(one.shown), known) for one in texts]
+        yield Unlabelled(
+            model=str(model),
+            condition=str(condition),
+            responses=len(found),
+            grey=float(np.mean((p > GREY[0]) & (p < GREY[1]))) if len(p) else None,
+            unlike=sum(map(bool, found)) / len(found),
+            marks={name: sum(name in one for one in found) / len(found) for name in MARKS},
+            unclaimed=sum(map(is_unclaimed, texts)) / len(found),
+            unclaimed_trained=known.unclaimed,
+        )

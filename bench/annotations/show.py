@@ -17,7 +17,7 @@ from starprobe.bench.annotations.checked import (
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from starprobe.bench.annotations.unlike import Unlabelled
+    from starprobe.bench.annotations.draw import Unlabelled
 
 Name = Callable[[str], str]
 FEW = 6

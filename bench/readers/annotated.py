@@ -1,14 +1,18 @@
-"""Annotated responses, and how far a reading agrees with them: rates, kappas, calibration.
+"""Annotated responses: how far a reading agrees with them, and how a text is unlike them.
 
 Rows are JSONL of labels and of responses, joined, with the annotator's codes. The figures, with
-their intervals, are pure functions over arrays. Knows nothing of any reader.
+their intervals, are pure functions over arrays. A response that is unlike the annotated ones is no
+error of a reader: it is one that nothing is known about. Knows nothing of any reader.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,7 +23,7 @@ import numpy.typing as npt
 from starprobe.bench.readers.base import Reading, code_of, codes_of, style_of, treatment_of
 from starprobe.bench.records import STYLES, Outcome, Style, Verdict
 from starprobe.probes.errors import InputError
-from starprobe.probes.schema import ShownOption
+from starprobe.probes.schema import Record, ShownOption
 
 
 class Gold(NamedTuple):
@@ -315,3 +319,130 @@ def clustered(
         return Interval(value, None, None)
     low, high = np.percentile(found, [2.5, 97.5])
     return Interval(value, float(low), float(high))
+
+
+FILE = "training_texts.json"
+"""What the texts are like that the shipped readers are fitted on; it is made by
+`python benchmarks/annotate.py texts RESPONSES`."""
+TAIL = 0.005
+"""Share of the training texts left out at each end of what counts as like them."""
+RARE = 0.01
+"""A format that fewer of the training texts have is unlike them."""
+FEW_WORDS = 12
+"""Texts of fewer words have no language to speak of."""
+_FREQUENT = """
+the of and to a in is it that for on as with are be this was by not or an from at have which can
+would will so if because but they there has answer option correct
+"""
+_ENGLISH = frozenset(_FREQUENT.split())
+_WORD = re.compile(r"[^\W\d_]+")
+_FORMATS = {
+    "json": re.compile(r"\A\s*(?:```(?:json)?\s*)?[{\[]\s*[\"{]"),
+    "code": re.compile(r"^```", re.M),
+    "table": re.compile(r"^\s*\|.*\|\s*\n\s*\|[\s:|-]+\|\s*$", re.M),
+    "tags": re.compile(r"</?[a-zA-Z_]\w*>"),
+    "formulas": re.compile(r"\\(?:frac|sqrt|times|text|boxed|cdot|left|begin)\b|\$[^$\n]+\$"),
+    "headings": re.compile(r"^#{1,6} \S", re.M),
+}
+MARKS = ("length", "language", "options", "format")
+MOSTLY = 0.9
+"""A response of which no option claims more of the text than this speaks of something else."""
+
+
+class TrainingTexts(Record):
+    """What the texts are like that the readers are fitted on."""
+
+    responses: int
+    data_hash: str
+    length: tuple[int, int]
+    """Characters: least and most, `TAIL` left out at each end."""
+    options: tuple[int, int]
+    english: float
+    """Least share of words that are frequent in English."""
+    ascii: float
+    """Least share of letters that are ASCII."""
+    formats: dict[str, float]
+    """Format -> share of the texts that have it."""
+    unclaimed: float
+    """Share of the texts of which no option claims more than `MOSTLY`."""
+
+
+class Text(NamedTuple):
+    """What is measured of a response."""
+
+    length: int
+    options: int
+    words: int
+    english: float
+    ascii: float
+    formats: tuple[str, ...]
+
+
+def features(text: str, options: int) -> Text:
+    """Length, language and format of a response."""
+    words = _WORD.findall(text.lower())
+    letters = sum(map(len, words))
+    plain = sum(len(word) for word in words if word.isascii())
+    return Text(
+        len(text),
+        options,
+        len(words),
+        sum(word in _ENGLISH for word in words) / max(1, len(words)),
+        plain / max(1, letters),
+        tuple(name for name, pattern in _FORMATS.items() if pattern.search(text)),
+    )
+
+
+def is_unclaimed(reading: Reading) -> bool:
+    """Whether hardly any of the text speaks of an option: of its sentences, by their length."""
+    from starprobe.bench.readers.text import attribute
+
+    found = attribute(reading.stem, reading.shown, reading.text)
+    said, claimed = (np.zeros(len(reading.text) + 1, dtype=bool) for _ in range(2))
+    for start, end in found.segments:
+        said[start:end] = True
+    for option in found.options:
+        for start, end in (*option.evidence, *option.mentions):
+            claimed[start:end] = True
+    return float((said & ~claimed).sum()) > MOSTLY * float(said.sum())
+
+
+def training_texts(readings: Sequence[Reading], data_hash: str) -> TrainingTexts:
+    """What the training texts are like."""
+    found = [features(one.text, len(one.shown)) for one in readings]
+    lengths = [one.length for one in found]
+    long = [one for one in found if one.words >= FEW_WORDS]
+    low, high = np.quantile(lengths, [TAIL, 1 - TAIL])
+    counts = Counter(name for one in found for name in one.formats)
+    return TrainingTexts(
+        responses=len(found),
+        data_hash=data_hash,
+        length=(int(low), int(high)),
+        options=(min(one.options for one in found), max(one.options for one in found)),
+        english=float(np.quantile([one.english for one in long], TAIL)),
+        ascii=float(np.quantile([one.ascii for one in long], TAIL)),
+        formats={name: round(counts[name] / len(found), 4) for name in _FORMATS},
+        unclaimed=round(sum(map(is_unclaimed, readings)) / len(found), 4),
+    )
+
+
+@lru_cache(maxsize=1)
+def shipped() -> TrainingTexts:
+    """The limits of the texts that the shipped readers are fitted on."""
+    stored = files(__package__).joinpath(FILE).read_text(encoding="utf-8")
+    return TrainingTexts.model_validate(json.loads(stored))
+
+
+def marks(text: str, options: int, known: TrainingTexts) -> list[str]:
+    """In which ways a response is unlike the training texts."""
+    one = features(text, options)
+    found = []
+    if not known.length[0] <= one.length <= known.length[1]:
+        found.append("length")
+    if one.words >= FEW_WORDS and (one.english < known.english or one.ascii < known.ascii):
+        found.append("language")
+    if not known.options[0] <= options <= known.options[1]:
+        found.append("options")
+    if any(known.formats.get(name, 0) < RARE for name in one.formats):
+        found.append("format")
+    return found

@@ -12,8 +12,8 @@ from benchmarks.annotate import Reader, make, sides
 from starprobe.bench.annotations.checked import compare_checked, transfer
 from starprobe.bench.annotations.draw import draw
 from starprobe.bench.annotations.labels import shown, take_in
-from starprobe.bench.annotations.unlike import is_unclaimed, marks, shipped
 from starprobe.bench.frames import frame
+from starprobe.bench.readers.annotated import is_unclaimed, marks, shipped
 from starprobe.bench.readers.base import Reading
 from starprobe.bench.results import measure_run
 from starprobe.bench.statistics.labelled import (
