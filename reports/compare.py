@@ -22,7 +22,8 @@ from starprobe.bench.metrics.measure import estimate, split
 from starprobe.bench.records import Comparison
 from starprobe.bench.statistics.intervals import Estimate
 from starprobe.probes.errors import InputError
-from starprobe.reports import figures, words
+from starprobe.reports import words
+from starprobe.reports.behaviour_figures import draw_flow, flow_table
 from starprobe.reports.embed import Secrets, aliases
 from starprobe.reports.evidence import (
     SIDE,
@@ -375,14 +376,14 @@ def flow_panel(
 ) -> Panel:
     """Which styles became which, under the headline condition."""
     kept = (first["condition"] == condition).to_numpy()
-    before, after = first[kept], second[kept]
+    table = flow_table(first[kept], second[kept])
     return Panel(
         "style-flow",
         "From which style to which",
         f"Each ribbon is {condition} responses of {names[0]} (left) and to the same question of "
         f"{names[1]} (right), in the colour of the style on the right.",
-        figures.flow(before, after),
-        figures.flow_table(before, after),
+        draw_flow(table),
+        table,
         wide=True,
     )
 

@@ -11,9 +11,10 @@ from starprobe.bench.files import write_atomic
 from starprobe.bench.frames import key
 from starprobe.bench.judges.votes import Judgement, read_judgements
 from starprobe.bench.statistics.labelled import Agreement
-from starprobe.reports import figures
+from starprobe.reports import answer_figures as answers
+from starprobe.reports import behaviour_figures as behaviour
+from starprobe.reports.drawing import SERIES, leading
 from starprobe.reports.evidence import Evidence, Results, gather, results_of
-from starprobe.reports.figures.drawing import SERIES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,8 +76,8 @@ PLANS: tuple[_Plan, ...] = (
         "How they answer",
         "Each bar is all responses of one model under one condition. The more dark blue on the "
         "left, the more often it gave a reason for every option.",
-        figures.style_shares_table,
-        figures.draw_style_shares,
+        behaviour.style_shares_table,
+        behaviour.draw_style_shares,
         _any,
         {"model": "data.0", "condition": "data.1", "style": "trace"},
         wide=True,
@@ -87,8 +88,8 @@ PLANS: tuple[_Plan, ...] = (
         "From what a model does unasked to what it does when asked for reasons. A short line far "
         "to the right is a habit; a long line is an ability that has to be asked for. Where there "
         "are many conditions, an upright stroke is what it does unasked.",
-        figures.spontaneous_elicited_table,
-        figures.draw_spontaneous_elicited,
+        behaviour.spontaneous_elicited_table,
+        behaviour.draw_spontaneous_elicited,
         lambda table: table["condition"].nunique() > 1,
         {"model": "data.0"},
     ),
@@ -97,8 +98,8 @@ PLANS: tuple[_Plan, ...] = (
         "How many options they reason about",
         "On the right are responses that reason about all options, on the left about none. A model "
         "with both ends high switches between two ways of answering.",
-        figures.coverage_distribution_table,
-        figures.draw_coverage_distribution,
+        behaviour.coverage_distribution_table,
+        behaviour.draw_coverage_distribution,
         _any,
         stored=False,
         coloured=True,
@@ -108,8 +109,8 @@ PLANS: tuple[_Plan, ...] = (
         "Accuracy against coverage",
         "Right: reasons about more options. Up: more right answers. Where the crosses overlap, the "
         "difference may be chance. A mark a condition: point at one for its name.",
-        figures.accuracy_coverage_table,
-        figures.draw_accuracy_coverage,
+        answers.accuracy_coverage_table,
+        answers.draw_accuracy_coverage,
         _any,
         {"condition": "data.0", "model": "data.6"},
         coloured=True,
@@ -119,8 +120,8 @@ PLANS: tuple[_Plan, ...] = (
         "Question by question",
         "A column a question, bright where every option got a reason. Columns that stay dark in "
         "every row are questions that nobody breaks down.",
-        figures.question_map_table,
-        figures.draw_question_map,
+        behaviour.question_map_table,
+        behaviour.draw_question_map,
         _worth_a_map,
         {"question": "x"},
         stored=False,
@@ -131,8 +132,8 @@ PLANS: tuple[_Plan, ...] = (
         "Letters",
         "How often each place in the list is answered. Bars far from the dashes, where the right "
         "answers stand, mean a preference for a letter.",
-        figures.letters_table,
-        figures.draw_letters,
+        answers.letters_table,
+        answers.draw_letters,
         _any,
         coloured=True,
     ),
@@ -141,16 +142,16 @@ PLANS: tuple[_Plan, ...] = (
         "Another order, another answer",
         "Of two answers to one question in two orders of its options, how often they differ; where "
         "it was asked again in the same order, chance alone. Only the excess is the order’s doing.",
-        figures.order_flips_table,
-        figures.draw_order_flips,
+        answers.order_flips_table,
+        answers.draw_order_flips,
         _any,
     ),
     _Plan(
         "hints",
         "Following a hint",
         "How often the answer is the option that the prompt presents as right.",
-        figures.hints_table,
-        figures.draw_hints,
+        answers.hints_table,
+        answers.draw_hints,
         _any,
     ),
     _Plan(
@@ -158,8 +159,8 @@ PLANS: tuple[_Plan, ...] = (
         "Tokens, time and cost",
         "The box holds the middle half of the responses, the whiskers 90 %. Reasons about every "
         "option cost tokens: see how many.",
-        figures.effort_table,
-        figures.draw_effort,
+        answers.effort_table,
+        answers.draw_effort,
         _any,
         stored=False,
         wide=True,
@@ -175,14 +176,14 @@ def panels(frame: pd.DataFrame, results: Results) -> Iterator[Panel]:
         frame: of `reports.evidence.gather`.
         results: the numbers that they show.
     """
-    few = figures.leading(frame, len(SERIES))
+    few = leading(frame, len(SERIES))
     some = frame["model"].nunique() > len(few)
     note = f" The {len(SERIES)} models with the most questions are drawn." if some else ""
     for plan in PLANS:
         table = plan.table(frame, results.metrics) if plan.stored else plan.table(frame)
         if plan.needs(table):
             drawn = table[table["model"].isin(few)] if plan.coloured and some else table
-            more = (figures.stems(frame),) if plan.draw is figures.draw_question_map else ()
+            more = (behaviour.stems(frame),) if plan.draw is behaviour.draw_question_map else ()
             yield Panel(
                 plan.id,
                 plan.title,
@@ -201,7 +202,7 @@ PAIRS_DRAWN = 45
 
 
 def _model_differences(results: Results) -> Iterator[Panel]:
-    table = figures.model_differences_table(results.models)
+    table = behaviour.model_differences_table(results.models)
     if len(table):
         yield Panel(
             "model-differences",
@@ -209,7 +210,7 @@ def _model_differences(results: Results) -> Iterator[Panel]:
             "Each line is two models on the same questions, with the interval of their difference. "
             "An interval inside the grey band: alike. One that leaves zero: told apart. Else: "
             "undecided, too few questions.",
-            figures.draw_model_differences(table.head(PAIRS_DRAWN)),
+            behaviour.draw_model_differences(table.head(PAIRS_DRAWN)),
             table,
             rows=False,
             wide=True,
@@ -241,35 +242,36 @@ def _column(values: pd.Series[Any]) -> list[Any]:
 
 def check_panels(evidence: Evidence, results: Results) -> Iterator[Panel]:
     """Judge agreement, rewards against length, and faithfulness curves, where there are any."""
-    found = _agreement(results)
-    if found:
+    found = answers.judge_agreement_table(_agreement(results))
+    if len(found):
         yield Panel(
             "judge-agreement",
             "Do the judges agree?",
             "Points on the right: the judges say the same. Where raw agreement is high and the "
             "others are low, nearly all responses got the same vote.",
-            figures.judge_agreement(found),
-            figures.judge_agreement_table(found),
+            answers.draw_judge_agreement(found),
+            found,
             rows=False,
         )
-    rewards = list(_rewards(evidence))
-    if rewards:
+    rewards = answers.reward_length_table(list(_rewards(evidence)))
+    if len(rewards):
         yield Panel(
             "reward-length",
             "Reward against length",
             "A cloud that rises to the right is a reward model that likes long responses: compare "
             "scores only at the same length.",
-            figures.reward_length(rewards),
-            figures.reward_length_table(rewards),
+            answers.draw_reward_length(rewards),
+            rewards,
         )
-    if len(figures.faithfulness_table(results.faithfulness)):
+    curves = answers.faithfulness_table(results.faithfulness)
+    if len(curves):
         yield Panel(
             "faithfulness",
             "Does the answer hang on the rationale?",
             "A curve that is high from the left on: the answer was there before the rationale. A "
             "curve that climbs late: the answer waits for it.",
-            figures.faithfulness(results.faithfulness),
-            figures.faithfulness_table(results.faithfulness),
+            answers.draw_faithfulness(curves),
+            curves,
         )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import plotly.graph_objects as go
 
-from starprobe.reports.figures.drawing import bars, colour_of, in_order, layout, percent, symbol_of
+from starprobe.reports.drawing import bars, colour_of, in_order, layout, percent, symbol_of
 from starprobe.reports.panels import Panel
 from starprobe.star.folder import Training
 from starprobe.star.records import REASONS, BestOf, Exam, IterationMetrics

@@ -12,9 +12,7 @@ import plotly.graph_objects as go
 from starprobe.bench.files import write_atomic
 from starprobe.bench.statistics.seeds import ArmRate
 from starprobe.reports import words
-from starprobe.reports.embed import Secrets
-from starprobe.reports.evidence import without_collector
-from starprobe.reports.figures.drawing import (
+from starprobe.reports.drawing import (
     SERIES,
     bars,
     colour_of,
@@ -24,6 +22,8 @@ from starprobe.reports.figures.drawing import (
     share_axis,
     symbol_of,
 )
+from starprobe.reports.embed import Secrets
+from starprobe.reports.evidence import without_collector
 from starprobe.reports.page import Methods, methods, render
 from starprobe.reports.panels import Panel
 from starprobe.reports.sign.analysis import Contrast, Findings, conclude, times

@@ -13,8 +13,8 @@ from starprobe.bench.records import Response, Treatment, Usage, Verdict
 from starprobe.bench.run_folder import Run
 from starprobe.probes.schema import Message, Prompt, ShownOption
 from starprobe.reports import write_comparison, write_report
+from starprobe.reports.drawing import plain
 from starprobe.reports.embed import HIDDEN, visible
-from starprobe.reports.figures.drawing import plain
 from starprobe.reports.panels import write_data
 from tests.reports.conftest import Visit
 from tests.reports.hostile import HIDING, corpus

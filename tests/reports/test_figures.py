@@ -14,7 +14,9 @@ from starprobe.bench.metrics import frame as frame_of
 from starprobe.bench.metrics.measure import position_metrics
 from starprobe.bench.run_folder import Run
 from starprobe.bench.statistics.intervals import rate
-from starprobe.reports import figures, words
+from starprobe.reports import answer_figures as answers
+from starprobe.reports import behaviour_figures as behaviour
+from starprobe.reports import words
 from starprobe.reports.evidence import Evidence, gather, results_of
 from starprobe.reports.panels import check_panels, columns, panels
 from starprobe.reports.training import training_story
@@ -28,14 +30,14 @@ def evidence(run_folder: Path) -> Evidence:
 
 
 def test_style_shares_of_a_cell_add_up_to_one(evidence: Evidence) -> None:
-    table = figures.style_shares_table(evidence.frame)
+    table = behaviour.style_shares_table(evidence.frame)
     sums = table.groupby(["model", "condition"])["value"].sum()
     assert np.allclose(sums, 1)
     assert table["responses"].sum() == len(evidence.frame)
 
 
 def test_coverage_bins_hold_every_response_once(evidence: Evidence) -> None:
-    table = figures.coverage_distribution_table(evidence.frame)
+    table = behaviour.coverage_distribution_table(evidence.frame)
     assert table["responses"].sum() == len(evidence.frame)
     full = table[table["coverage"] == "all"]["responses"].sum()
     assert full == (evidence.frame["coverage"] == 1).sum()
@@ -48,13 +50,13 @@ def test_thirds_fall_into_the_bins_that_name_them(reasoned: int, place: int) -> 
     frame = pd.DataFrame(
         {"model": ["m"], "condition": ["plain"], "coverage": [reasoned / 3], "question_id": ["q"]}
     )
-    counts = figures.coverage_distribution_table(frame)["responses"].tolist()
+    counts = behaviour.coverage_distribution_table(frame)["responses"].tolist()
     assert counts.index(1) == place
 
 
 def test_flows_hold_every_pair_once(pair: tuple[Path, Path]) -> None:
     before, after = (frame_of(Run(path), "rules") for path in pair)
-    table = figures.flow_table(before, after)
+    table = behaviour.flow_table(before, after)
     assert table["responses"].sum() == len(before)
     assert (table["after"] == "option_by_option").any()
 
@@ -64,14 +66,14 @@ def test_flips_compare_options_and_not_letters(tmp_path: Path) -> None:
     frame = gather([make_run(tmp_path / "run", (steady,), 12, ("plain",), orders=3).path]).frame
     answered = frame[frame["answer"].notna()]
     assert answered.groupby("question_id")["answer_label"].nunique().max() > 1
-    table = figures.order_flips_table(frame)
+    table = answers.order_flips_table(frame)
     assert table["value"].tolist() == [0.0]
 
 
 def test_what_another_order_changes_stands_beside_what_chance_changes(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", (MIXED,), 12, ("plain",), orders=3, repeats=2)
     frame = gather([run.path]).frame
-    table = figures.order_flips_table(frame)
+    table = answers.order_flips_table(frame)
     known = dict(position_metrics(frame))
     assert table["pair"].tolist() == ["in another order", "asked again in the same order"]
     names = ("flip_rate", "repeat_flip_rate")
@@ -81,7 +83,10 @@ def test_what_another_order_changes_stands_beside_what_chance_changes(tmp_path: 
 def test_many_conditions_are_a_line_each_and_not_a_screen_each(tmp_path: Path) -> None:
     asked = ("plain", "scratchpad", "step_by_step", "few_shot", "explain_after")
     frame = gather([make_run(tmp_path / "run", (EAGER, TERSE), 4, asked).path]).frame
-    coverage, elicited = figures.coverage_distribution(frame), figures.spontaneous_elicited(frame)
+    coverage, elicited = (
+        behaviour.draw_coverage_distribution(behaviour.coverage_distribution_table(frame)),
+        behaviour.draw_spontaneous_elicited(behaviour.spontaneous_elicited_table(frame)),
+    )
     assert coverage.layout.height < 500 and len(coverage.data[0].y) == 2 * len(asked)
     assert elicited.layout.height < 500
     lines = {tuple(line) for part in elicited.data for line in zip(*part.y, strict=True)}
@@ -98,7 +103,7 @@ def test_following_a_hint_is_counted_against_the_hinted_option(tmp_path: Path) -
     run = make_run(tmp_path / "run", (EAGER,), 30, ("plain", "hinted"))
     frame = gather([run.path]).frame
     asked = frame[frame["condition"] == "hinted"]
-    table = figures.hints_table(frame)
+    table = answers.hints_table(frame)
     raw = table[table["measure"] == "hinted_answer"]
     assert raw["value"].item() == pytest.approx((asked["answer"] == asked["hinted"]).mean())
     assert set(table["measure"]) >= {"hinted_answer", "hint_follow"}
@@ -107,17 +112,14 @@ def test_following_a_hint_is_counted_against_the_hinted_option(tmp_path: Path) -
 def test_every_figure_draws_in_a_notebook(evidence: Evidence, run_folder: Path) -> None:
     plain = frame_of(Run(run_folder), "rules")
     drawn = [
-        draw(plain)
-        for draw in (
-            figures.style_shares,
-            figures.coverage_distribution,
-            figures.accuracy_coverage,
-            figures.spontaneous_elicited,
-            figures.question_map,
-            figures.letters,
-            figures.order_flips,
-            figures.effort,
-        )
+        behaviour.draw_style_shares(behaviour.style_shares_table(plain)),
+        behaviour.draw_coverage_distribution(behaviour.coverage_distribution_table(plain)),
+        behaviour.draw_spontaneous_elicited(behaviour.spontaneous_elicited_table(plain)),
+        behaviour.draw_question_map(behaviour.question_map_table(plain), behaviour.stems(plain)),
+        answers.draw_accuracy_coverage(answers.accuracy_coverage_table(plain)),
+        answers.draw_letters(answers.letters_table(plain)),
+        answers.draw_order_flips(answers.order_flips_table(plain)),
+        answers.draw_effort(answers.effort_table(plain)),
     ]
     assert all(len(figure.data) for figure in drawn)
 

@@ -1,17 +1,24 @@
-"""Figures of answers: right or not, which letter, what moves them, what they cost."""
+"""Figures of answers: right or not, which letter, what moves them, their cost, what judges say.
+
+`NAME_table` gives the tidy numbers, of a frame of `bench.metrics.frame` or of a run's records with
+models under the names that the report shows; `draw_NAME` draws that table.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from starprobe.bench.faithfulness.measure import EVERY
+from starprobe.bench.judges.votes import Judgement
 from starprobe.bench.metrics.definitions import numbers
 from starprobe.bench.records import Metric
 from starprobe.bench.statistics.intervals import rate
-from starprobe.reports.figures.drawing import (
+from starprobe.bench.statistics.labelled import Agreement
+from starprobe.reports.drawing import (
     NAMES_DOWN,
     bars,
     colour_of,
@@ -30,7 +37,6 @@ from starprobe.reports.words import headline_condition
 
 if TYPE_CHECKING:
     import pandas as pd
-
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 DRAWN_LETTERS = 10
@@ -73,13 +79,8 @@ def accuracy_coverage_table(
     )
 
 
-def accuracy_coverage(frame: pd.DataFrame) -> go.Figure:
-    """Accuracy against coverage: a colour a model, a mark a condition, intervals both ways."""
-    return draw_accuracy_coverage(accuracy_coverage_table(frame))
-
-
 def draw_accuracy_coverage(table: pd.DataFrame) -> go.Figure:
-    """`accuracy_coverage` from its table."""
+    """Accuracy against coverage: a colour a model, a mark a condition, intervals both ways."""
     models, conditions = in_order(table, "model"), in_order(table, "condition")
     crowded = len(table) > LABELLED
     named = len(conditions) > 1
@@ -165,13 +166,8 @@ def _letter(position: int) -> str:
     return LETTERS[position - 1] if position <= len(LETTERS) else str(position)
 
 
-def letters(frame: pd.DataFrame) -> go.Figure:
-    """Bars: which letter each model answers; the dashes are where the right answers stand."""
-    return draw_letters(letters_table(frame))
-
-
 def draw_letters(table: pd.DataFrame) -> go.Figure:
-    """`letters` from its table."""
+    """Bars: which letter each model answers; the dashes are where the right answers stand."""
     table = table[table["position"].isin(list(LETTERS[:DRAWN_LETTERS]))]
     crowded = len(table) > CROWDED
     figure = go.Figure()
@@ -232,13 +228,8 @@ def order_flips_table(frame: pd.DataFrame, metrics: Sequence[Metric] | None = No
     return pd.DataFrame(rows, columns=["model", "condition", "pair", "value", "low", "high", "n"])
 
 
-def order_flips(frame: pd.DataFrame) -> go.Figure:
-    """Bars: how often another order gives another answer, and how often asking again does."""
-    return draw_order_flips(order_flips_table(frame))
-
-
 def draw_order_flips(table: pd.DataFrame) -> go.Figure:
-    """`order_flips` from its table."""
+    """Bars: how often another order gives another answer, and how often asking again does."""
     words = table.assign(model=_cells(table), condition=table["pair"])
     return _grouped(words, "pairs of answers to one question that differ")
 
@@ -273,13 +264,8 @@ def hints_table(frame: pd.DataFrame, metrics: Sequence[Metric] | None = None) ->
     return pd.DataFrame(rows, columns=columns)
 
 
-def hints(frame: pd.DataFrame) -> go.Figure:
-    """Bars: answers that are the hinted option, moves to it, and hints owned up to."""
-    return draw_hints(hints_table(frame))
-
-
 def draw_hints(table: pd.DataFrame) -> go.Figure:
-    """`hints` from its table."""
+    """Bars: answers that are the hinted option, moves to it, and hints owned up to."""
     words = table["measure"].map(HINT_MEASURES)
     return _grouped(table.assign(model=_cells(table), condition=words), "share of responses")
 
@@ -357,13 +343,8 @@ def effort_table(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*columns, "total", "responses"])
 
 
-def effort(frame: pd.DataFrame) -> go.Figure:
-    """Boxes of the middle half with whiskers from 5 to 95 %, a panel a measure."""
-    return draw_effort(effort_table(frame))
-
-
 def draw_effort(table: pd.DataFrame) -> go.Figure:
-    """`effort` from its table."""
+    """Boxes of the middle half with whiskers from 5 to 95 %, a panel a measure."""
     there = in_order(table, "measure")
     if "tokens" in there:
         there = [name for name in there if name != "chars"]
@@ -402,3 +383,164 @@ def draw_effort(table: pd.DataFrame) -> go.Figure:
     figure.update_xaxes(rangemode="tozero")
     figure.update_layout(margin={"t": 40}, legend={"y": 1.0 + 30 / (40 + each * len(there))})
     return figure
+
+
+COEFFICIENTS = {
+    "raw": "raw agreement",
+    "fleiss_kappa": "Fleiss’ kappa",
+    "krippendorff_alpha": "Krippendorff’s alpha",
+    "gwet_ac1": "Gwet’s AC1",
+}
+POINTS = 3000
+"""More points than this cannot be told apart; as many are drawn, evenly spread."""
+
+
+def judge_agreement_table(found: Mapping[str, Agreement]) -> pd.DataFrame:
+    """Coefficients of agreement by rubric; Krippendorff's alpha with its interval."""
+    import pandas as pd
+
+    rows: list[dict[str, Any]] = []
+    for rubric, agreement in found.items():
+        for name in COEFFICIENTS:
+            value = getattr(agreement, name)
+            alpha = name == "krippendorff_alpha"
+            if value is not None:
+                row = {"rubric": rubric, "coefficient": name, "value": value}
+                row |= {"low": agreement.alpha_low if alpha else None}
+                row |= {"high": agreement.alpha_high if alpha else None}
+                rows.append(row | {"items": agreement.items, "judges": len(agreement.judges)})
+    columns = ["rubric", "coefficient", "value", "low", "high", "items", "judges"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def draw_judge_agreement(table: pd.DataFrame) -> go.Figure:
+    """Points: how far the judges agree, beyond chance, by rubric."""
+    figure = go.Figure()
+    for place, (name, words) in enumerate(COEFFICIENTS.items()):
+        rows = table[table["coefficient"] == name]
+        figure.add_scatter(
+            x=rows["value"],
+            y=[plain(rubric) for rubric in rows["rubric"]],
+            error_x=bars(rows["value"], rows["low"], rows["high"]),
+            mode="markers",
+            name=words,
+            marker={"size": 12, "color": colour_of(place), "symbol": symbol_of(place)},
+            customdata=rows["items"],
+            hovertemplate=(
+                "%{fullData.name}, %{y}: %{x:.2f} over %{customdata} items<extra></extra>"
+            ),
+        )
+    return layout(
+        figure,
+        150 + 50 * max(1, table["rubric"].nunique()),
+        xaxis={"title": {"text": "agreement (1: always, 0: by chance)"}, "range": [-0.3, 1.05]},
+        yaxis=NAMES_DOWN,
+    )
+
+
+def reward_length_table(rows: Sequence[tuple[str, Judgement]]) -> pd.DataFrame:
+    """A row a score: judge, attribute, model, characters judged, score.
+
+    Args:
+        rows: (model that wrote the response, judgement).
+    """
+    import pandas as pd
+
+    return pd.DataFrame(
+        [
+            {
+                "score": f"{row.judge}: {name}",
+                "model": model,
+                "characters": row.chars,
+                "value": value,
+            }
+            for model, row in rows
+            for name, value in (row.scores or {}).items()
+        ],
+        columns=["score", "model", "characters", "value"],
+    )
+
+
+def draw_reward_length(table: pd.DataFrame) -> go.Figure:
+    """Points: the score of each response against its length, a mark a score, a colour a model."""
+    if len(table) > POINTS:
+        table = table.iloc[[int(i * len(table) / POINTS) for i in range(POINTS)]]
+    scores, models = in_order(table, "score"), in_order(table, "model")
+    figure = go.Figure()
+    for (score, model), points in groups(table, "score", "model"):
+        several = f", {plain(score, 40)}" if len(scores) > 1 else ""
+        figure.add_scatter(
+            x=points["characters"],
+            y=points["value"],
+            mode="markers",
+            name=plain(model, 34) + several,
+            marker={
+                "size": 7,
+                "opacity": 0.65,
+                "color": colour_of(models.index(model)),
+                "symbol": symbol_of(scores.index(score)),
+            },
+            hovertemplate="%{fullData.name}<br>%{x} characters: %{y:.2f}<extra></extra>",
+        )
+    return layout(
+        figure,
+        420,
+        showlegend=True,
+        xaxis={"title": {"text": "characters of the response"}, "rangemode": "tozero"},
+        yaxis={"title": {"text": "score"}},
+    )
+
+
+def faithfulness_table(metrics: Sequence[Metric]) -> pd.DataFrame:
+    """The share of answers that are already the final one after a part of the rationale."""
+    import pandas as pd
+
+    rows = [
+        {
+            "model": m.model,
+            "condition": m.condition,
+            "read": int(m.name.rpartition("_")[2]) / 100,
+            "value": m.value,
+            "low": m.low,
+            "high": m.high,
+            "n": m.n,
+        }
+        for m in metrics
+        if m.name.startswith("same_answer_at_") and m.value is not None
+    ]
+    pooled = {row["model"] for row in rows if row["condition"] == EVERY}
+    # Curves of a handful of responses each would hide the one that rests on all of them.
+    rows = [row for row in rows if row["model"] not in pooled or row["condition"] == EVERY]
+    columns = ["model", "condition", "read", "value", "low", "high", "n"]
+    return pd.DataFrame(rows, columns=columns).sort_values(["model", "condition", "read"])
+
+
+def draw_faithfulness(table: pd.DataFrame) -> go.Figure:
+    """Curves: how soon the final answer is there, while the rationale is cut short."""
+    figure = go.Figure()
+    for place, ((model, condition), rows) in enumerate(groups(table, "model", "condition")):
+        figure.add_scatter(
+            x=[*rows["read"], 1.0],
+            y=[*rows["value"], 1.0],
+            error_y=bars([*rows["value"], 1.0], [*rows["low"], None], [*rows["high"], None]),
+            mode="lines+markers",
+            name=f"{plain(model, 34)}, {plain(condition)}",
+            line={"color": colour_of(place), "width": 2.5},
+            marker={"size": 9, "symbol": symbol_of(place)},
+            customdata=[[percent(r.low), percent(r.high)] for r in rows.itertuples()] + [["", ""]],
+            hovertemplate=(
+                "%{fullData.name}<br>after %{x:.0%} of the rationale: %{y:.0%} "
+                "(%{customdata[0]} to %{customdata[1]})<extra></extra>"
+            ),
+        )
+    return layout(
+        figure,
+        400,
+        showlegend=True,
+        xaxis={"title": {"text": "share of the rationale read"}, "tickformat": ".0%"},
+        yaxis={
+            "title": {"text": "same answer as after all of it"},
+            "tickformat": ".0%",
+            "range": [-0.02, 1.04],
+        },
+    )
