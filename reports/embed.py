@@ -61,8 +61,6 @@ class Secrets:
 
 def aliases(models: Sequence[str]) -> dict[str, str]:
     """Model -> `Model A`, `Model B`, ...; in an order that does not follow the names given."""
-    import hashlib
-
     shuffled = sorted(models, key=lambda name: hashlib.sha256(name.encode()).hexdigest())
     return {name: f"Model {_letters(place)}" for place, name in enumerate(shuffled)}
 

@@ -14,7 +14,7 @@ from starprobe.bench.metrics.definitions import all_metrics
 from starprobe.bench.records import STYLES, Comparison, Metric
 from starprobe.probes.suites import Step, Suite
 from starprobe.reports.evidence import Evidence, Results
-from starprobe.reports.words import OUTCOME_WORDS, STYLE_WORDS, is_share, percent, signed
+from starprobe.reports.words import OUTCOME_WORDS, STYLE_WORDS, is_share, p_value, percent, signed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -147,8 +147,8 @@ def _compared(c: Comparison) -> list[Cell]:
         difference(c.metric, c.difference)._replace(mark="change"),
         Cell(_between(c), ""),
         Cell(c.role, ("primary", "secondary", "exploratory").index(c.role)),
-        _p(c.p),
-        _p(c.p_adjusted),
+        p_cell(c.p),
+        p_cell(c.p_adjusted),
         Cell(f"{c.n:,}{left}", c.n),
         Cell(said(c)),
         Cell("" if c.before_only is None else c.before_only, c.before_only),
@@ -201,10 +201,16 @@ def _between(c: Comparison) -> str:
     return f"{low} to {high}"
 
 
-def _p(p: float | None) -> Cell:
+def p_cell(p: float | None) -> Cell:
+    """A p value without its letter, sorted by its value."""
     if p is None:
         return Cell("–", "")
-    return Cell("< 0.0001" if p < 0.0001 else f"{p:.2g}" if p < 0.1 else f"{p:.2f}", f"{p:.6g}")
+    return Cell(short_p(p), f"{p:.6g}")
+
+
+def short_p(p: float) -> str:
+    """`0.012`, `< 0.0001`."""
+    return p_value(p).removeprefix("p = ").removeprefix("p ")
 
 
 AFTER = "after"

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from rich.table import Table as RichTable
 
 from starprobe.bench.metrics.compare import FULL_BIN
+from starprobe.bench.metrics.definitions import PRIMARY
 from starprobe.bench.statistics.seeds import ArmRate, Ratio
 from starprobe.reports.sign.analysis import Findings, Matched, Verdict, times
-from starprobe.reports.tables import Cell, Row, Table
-from starprobe.reports.words import p_value, percent
+from starprobe.reports.tables import Cell, Row, Table, number, p_cell, short_p
+from starprobe.reports.words import percent
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -41,7 +42,7 @@ def contrasts_table(findings: Findings) -> Table:
                 Cell(one.negative),
                 *_ratio(one.ratio),
                 *_ratio(one.absence),
-                _p(one.p_adjusted),
+                p_cell(one.p_adjusted),
                 Cell(one.verdict),
                 Cell(one.sentence),
             ],
@@ -67,7 +68,7 @@ def arms_table(findings: Findings) -> Table:
         Row(
             [
                 Cell(one.arm),
-                share(one.value),
+                number(PRIMARY, one.value),
                 Cell(between(one.low, one.high), ""),
                 Cell(len(one.checkpoints) or "–", len(one.checkpoints)),
                 Cell(one.questions, one.questions),
@@ -92,11 +93,11 @@ def checked_table(findings: Findings) -> Table:
         Row(
             [
                 Cell(one.arm),
-                share(one.read),
-                share(one.value),
+                number(PRIMARY, one.read),
+                number(PRIMARY, one.value),
                 Cell(between(one.low, one.high), ""),
                 Cell(one.labels, one.labels),
-                share(one.same),
+                number(PRIMARY, one.same),
                 Cell(_checked_ratios(findings, one.arm)),
             ]
         )
@@ -133,7 +134,7 @@ def variants_table(findings: Findings) -> Table:
                 Cell(one.positive),
                 Cell(one.negative),
                 *_ratio(one.ratio),
-                _p(one.p_adjusted),
+                p_cell(one.p_adjusted),
                 Cell(one.verdict),
             ]
         )
@@ -159,9 +160,9 @@ def matched_table(findings: Findings) -> Table:
             [
                 Cell(one.positive),
                 Cell(one.negative),
-                share(one.positive_rate),
-                share(one.negative_rate),
-                share(one.difference),
+                number(PRIMARY, one.positive_rate),
+                number(PRIMARY, one.negative_rate),
+                number(PRIMARY, one.difference),
                 Cell(between(one.low, one.high), ""),
                 Cell(one.responses, one.responses),
                 Cell("" if one.responses else none),
@@ -179,11 +180,6 @@ def matched_table(findings: Findings) -> Table:
     return Table("matched", "Is it only length?", caption, columns, rows)
 
 
-def share(value: float | None) -> Cell:
-    """A share in percent, sorted by its value."""
-    return Cell("–", "") if value is None else Cell(percent(value), f"{value:.6g}")
-
-
 def between(low: float | None, high: float | None) -> str:
     """Limits of a share."""
     return "–" if low is None or high is None else f"{100 * low:.0f} to {100 * high:.0f}\u202f%"
@@ -194,14 +190,6 @@ def _ratio(found: Ratio) -> list[Cell]:
         Cell(times(found.value), f"{found.value:.6g}"),
         Cell(f"{times(found.low)} to {times(found.high)}", ""),
     ]
-
-
-def _p(value: float | None) -> Cell:
-    return Cell("–", "") if value is None else Cell(_short_p(value), f"{value:.6g}")
-
-
-def _short_p(value: float) -> str:
-    return p_value(value).removeprefix("p = ").removeprefix("p ")
 
 
 def _checkpoints(one: ArmRate) -> str:
@@ -264,7 +252,7 @@ def _ratios(findings: Findings) -> RichTable:
             one.negative,
             _limits(one.ratio),
             _limits(one.absence),
-            _short_p(one.p_adjusted),
+            short_p(one.p_adjusted),
             style="bold" if one.verdict in ("more", "less") else "",
         )
     return table
