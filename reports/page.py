@@ -93,11 +93,8 @@ def anonymous(evidence: Evidence, secrets: Secrets) -> Evidence:
     for name, shown in alias.items():
         secrets.hide(name, shown)
     frame = evidence.frame.assign(model=evidence.frame["model"].map(alias))
-    return replace(evidence, frame=frame, models=tuple(sorted(alias.values(), key=_by_alias)))
-
-
-def _by_alias(name: str) -> tuple[int, str]:
-    return len(name), name
+    in_order = sorted(alias.values(), key=lambda name: (len(name), name))
+    return replace(evidence, frame=frame, models=tuple(in_order))
 
 
 def report_context(evidence: Evidence, secrets: Secrets) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -31,14 +32,16 @@ class Panel(NamedTuple):
     figure: go.Figure
     table: pd.DataFrame
     """The numbers behind it."""
-    link: dict[str, str] = {}  # noqa: RUF012 - never changed
-    """Filter of the response browser that shows the rows behind it; empty: all of them."""
     click: dict[str, str] = {}  # noqa: RUF012 - never changed
     """Filter -> where a clicked point says its value: `x`, `y`, `trace` or `data.INDEX`."""
     rows: bool = True
     """Whether responses in this report lie behind it."""
     wide: bool = False
     """Whether it takes the whole width of a wide screen."""
+
+
+def _any(table: pd.DataFrame) -> bool:
+    return len(table) > 0
 
 
 class _Plan(NamedTuple):
@@ -49,18 +52,14 @@ class _Plan(NamedTuple):
     """From the frame."""
     draw: Callable[..., go.Figure]
     """From the table."""
-    needs: Callable[[pd.DataFrame], bool]
-    """Given the table: whether there is something to see."""
     click: dict[str, str] = {}  # noqa: RUF012 - never changed
+    needs: Callable[[pd.DataFrame], bool] = _any
+    """Given the table: whether there is something to see."""
     wide: bool = False
     stored: bool = True
     """Whether its numbers stand in metrics.json."""
     coloured: bool = False
     """Whether a model is a colour: then no more are drawn than there are colours."""
-
-
-def _any(table: pd.DataFrame) -> bool:
-    return len(table) > 0
 
 
 def _worth_a_map(table: pd.DataFrame) -> bool:
@@ -78,7 +77,6 @@ PLANS: tuple[_Plan, ...] = (
         "left, the more often it gave a reason for every option.",
         behaviour.style_shares_table,
         behaviour.draw_style_shares,
-        _any,
         {"model": "data.0", "condition": "data.1", "style": "trace"},
         wide=True,
     ),
@@ -90,8 +88,8 @@ PLANS: tuple[_Plan, ...] = (
         "are many conditions, an upright stroke is what it does unasked.",
         behaviour.spontaneous_elicited_table,
         behaviour.draw_spontaneous_elicited,
-        lambda table: table["condition"].nunique() > 1,
         {"model": "data.0"},
+        lambda table: table["condition"].nunique() > 1,
     ),
     _Plan(
         "coverage",
@@ -100,7 +98,6 @@ PLANS: tuple[_Plan, ...] = (
         "with both ends high switches between two ways of answering.",
         behaviour.coverage_distribution_table,
         behaviour.draw_coverage_distribution,
-        _any,
         stored=False,
         coloured=True,
     ),
@@ -111,7 +108,6 @@ PLANS: tuple[_Plan, ...] = (
         "difference may be chance. A mark a condition: point at one for its name.",
         answers.accuracy_coverage_table,
         answers.draw_accuracy_coverage,
-        _any,
         {"condition": "data.0", "model": "data.6"},
         coloured=True,
     ),
@@ -122,8 +118,8 @@ PLANS: tuple[_Plan, ...] = (
         "every row are questions that nobody breaks down.",
         behaviour.question_map_table,
         behaviour.draw_question_map,
-        _worth_a_map,
         {"question": "x"},
+        _worth_a_map,
         stored=False,
         wide=True,
     ),
@@ -134,7 +130,6 @@ PLANS: tuple[_Plan, ...] = (
         "answers stand, mean a preference for a letter.",
         answers.letters_table,
         answers.draw_letters,
-        _any,
         coloured=True,
     ),
     _Plan(
@@ -144,7 +139,6 @@ PLANS: tuple[_Plan, ...] = (
         "it was asked again in the same order, chance alone. Only the excess is the order’s doing.",
         answers.order_flips_table,
         answers.draw_order_flips,
-        _any,
     ),
     _Plan(
         "hints",
@@ -152,7 +146,6 @@ PLANS: tuple[_Plan, ...] = (
         "How often the answer is the option that the prompt presents as right.",
         answers.hints_table,
         answers.draw_hints,
-        _any,
     ),
     _Plan(
         "effort",
@@ -161,7 +154,6 @@ PLANS: tuple[_Plan, ...] = (
         "option cost tokens: see how many.",
         answers.effort_table,
         answers.draw_effort,
-        _any,
         stored=False,
         wide=True,
         coloured=True,
@@ -219,8 +211,6 @@ def _model_differences(results: Results) -> Iterator[Panel]:
 
 def embedded(panel: Panel) -> dict[str, Any]:
     """A panel as JSON for the page: plotly's data and layout, and its table by columns."""
-    import json
-
     figure = json.loads(panel.figure.to_json())
     return {
         "data": figure["data"],
@@ -242,8 +232,9 @@ def _column(values: pd.Series[Any]) -> list[Any]:
 
 def check_panels(evidence: Evidence, results: Results) -> Iterator[Panel]:
     """Judge agreement, rewards against length, and faithfulness curves, where there are any."""
-    found = answers.judge_agreement_table(_agreement(results))
-    if len(found):
+    judged = _agreement(results)
+    if judged:
+        found = answers.judge_agreement_table(judged)
         yield Panel(
             "judge-agreement",
             "Do the judges agree?",

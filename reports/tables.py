@@ -54,7 +54,7 @@ class Table(NamedTuple):
 
 def link(filters: dict[str, str]) -> str:
     """The address, inside the page, of the responses that pass these filters."""
-    return urlencode(filters) if filters else "responses"
+    return urlencode(filters)
 
 
 def number(name: str, value: float | None) -> Cell:

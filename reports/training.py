@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import plotly.graph_objects as go
 
-from starprobe.reports.drawing import bars, colour_of, in_order, layout, percent, symbol_of
+from starprobe.reports.drawing import bars, colour_of, layout, percent, symbol_of
 from starprobe.reports.panels import Panel
 from starprobe.star.folder import Training
 from starprobe.star.records import REASONS, BestOf, Exam, IterationMetrics
@@ -322,7 +322,8 @@ def kept_table(iterations: Sequence[IterationMetrics]) -> pd.DataFrame:
 def draw_kept(table: pd.DataFrame) -> go.Figure:
     """Stacked bars: the fate of every sample and every rationalization."""
     figure = go.Figure()
-    for place, reason in enumerate(in_order(table.sort_values("reason", key=_by_rank), "reason")):
+    there = [reason for reason in REASONS if (table["reason"] == reason).any()]
+    for place, reason in enumerate(there):
         rows = table[table["reason"] == reason]
         figure.add_bar(
             orientation="h",
@@ -345,11 +346,6 @@ def draw_kept(table: pd.DataFrame) -> go.Figure:
         xaxis={"title": {"text": "samples"}},
         yaxis={"autorange": "reversed", "automargin": True, "dividerwidth": 1},
     )
-
-
-def _by_rank(reasons: pd.Series[str]) -> pd.Series[int]:
-    ranks: dict[str, int] = {str(reason): place for place, reason in enumerate(REASONS)}
-    return reasons.map(ranks)
 
 
 def questions_solved_table(iterations: Sequence[IterationMetrics]) -> pd.DataFrame:

@@ -377,13 +377,10 @@ def labelled_sides(gathered: Gathered) -> dict[str, list[Side]]:
             continue
         if one.run not in known:
             known[one.run] = labels_of(runs[one.run])
-        found.setdefault(_arm(one, gathered), []).append(_side(gathered, one, known[one.run]))
+        arm = one.model if one in gathered.under else one.arm
+        found.setdefault(arm, []).append(_side(gathered, one, known[one.run]))
     whole = {arm: [part for part in parts if part is not None] for arm, parts in found.items()}
     return {arm: parts for arm, parts in whole.items() if len(parts) == len(found[arm])}
-
-
-def _arm(one: Labelled, gathered: Gathered) -> str:
-    return one.model if one in gathered.under else one.arm
 
 
 def _side(gathered: Gathered, one: Labelled, labels: Labels | None) -> Side | None:

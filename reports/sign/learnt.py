@@ -33,7 +33,6 @@ from starprobe.reports.sign.analysis import tables
 from starprobe.reports.sign.run import (
     BASE,
     Experiment,
-    Unit,
     asked_of,
     done,
     stored_experiment,
@@ -86,7 +85,8 @@ class Gain(Record):
 def sources(experiment: Experiment, out: Path, by_iteration: bool = False) -> Iterator[Source]:
     """The runs that are done; each iteration's of a training as an arm of its own where wanted."""
     for unit in units(experiment):
-        if not done(unit, out) or _elicited(experiment, unit):
+        elicited = unit.star is None and unit.arm != BASE
+        if elicited or not done(unit, out):
             continue
         checkpoint = unit.name.partition("/")[2] or unit.name
         yield Source(unit.arm, checkpoint, out / unit.name / "run")
@@ -190,10 +190,6 @@ def gains(right: Mapping[str, Floats], against: Sequence[str]) -> list[Gain]:
                 )
             )
     return made
-
-
-def _elicited(experiment: Experiment, unit: Unit) -> bool:
-    return unit.star is None and unit.arm != BASE
 
 
 def _rates_table(rows: Sequence[Rates]) -> Table:

@@ -126,18 +126,15 @@ def tiles(contrasts: Sequence[Contrast]) -> dict[str, list[dict[str, str]]]:
 
 def tile(one: Contrast) -> dict[str, str]:
     """One contrast on the first screen."""
+    says = one.sentence.rpartition("]: ")[2]
     return {
         "title": f"against {one.negative}",
         "change": f"× {times(one.ratio.value)}",
         "interval": f"({times(one.ratio.low)} to {times(one.ratio.high)})",
-        "says": _first_up(one.sentence.rpartition("]: ")[2]),
+        "says": says[:1].upper() + says[1:],
         "test": f"{words.p_value(one.p_adjusted)} after Holm, {one.ratio.seeds[0]} and "
         f"{one.ratio.seeds[1]} checkpoints, {one.ratio.questions} questions",
     }
-
-
-def _first_up(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def sign_panels(findings: Findings) -> Iterator[Panel]:
@@ -291,7 +288,7 @@ def draw_ratios(table: pd.DataFrame) -> go.Figure:
             name=plain(positive),
             marker={"size": 11, "color": colour_of(place), "symbol": symbol_of(place)},
             error_x=bars(rows["ratio"], rows["low"], rows["high"]),
-            customdata=[[_times(r.low), _times(r.high), _p(r.p_holm)] for r in rows.itertuples()],
+            customdata=[[f"{r.low:.3g}", f"{r.high:.3g}", _p(r.p_holm)] for r in rows.itertuples()],
             hovertemplate=(
                 "%{y}: %{x:.3g} (%{customdata[0]} to %{customdata[1]}), "
                 "p (Holm) %{customdata[2]}<extra></extra>"
@@ -323,10 +320,6 @@ def _ticks(table: pd.DataFrame) -> list[float]:
     step = max(1, (high - low) // 6)
     powers = [10.0**power for power in range(low, high + 1, step)]
     return sorted({*powers, *((one * 3 for one in powers) if high - low <= 3 else ()), 1.0})
-
-
-def _times(value: float) -> str:
-    return f"{value:.3g}"
 
 
 def _p(value: float) -> str:
