@@ -51,16 +51,17 @@ class Choice(Record):
     text: str
 
 
-class RowOptions(NamedTuple):
-    """The options in a row."""
+class Described(NamedTuple):
+    """What a row says of its question."""
 
+    stem: str | None = None
     choices: tuple[Choice, ...] = ()
-    used: tuple[str, ...] = ()
-    """The fields that they stand in."""
     right: str | None = None
-    """The text of the right one, where the fields themselves say which it is."""
+    """The text of the right option, where the options' own fields say it."""
+    used: tuple[str, ...] = ()
+    """The fields that stem and options stand in."""
     first: int | None = None
-    """What the columns that the options stand in count from, where they are numbered."""
+    """What the options' columns count from, where they are numbered."""
 
 
 def low(name: str) -> str:
@@ -74,8 +75,8 @@ def is_empty(value: Any) -> bool:
     return value is None or value != value or value in ("", [], {}, ())
 
 
-def options_in_row(row: Mapping[str, Any], where: str) -> RowOptions:
-    """The options of a row; none where it holds no field that could be options.
+def options_in_row(row: Mapping[str, Any], where: str) -> Described:
+    """The options of a row, not its stem; none where it holds no field that could be options.
 
     Raises:
         InputError: a field looks like options and is in a shape that is not known.
@@ -84,10 +85,10 @@ def options_in_row(row: Mapping[str, Any], where: str) -> RowOptions:
     for name in OPTIONS:
         if name in names and _may_be_options(name, row[names[name]], names):
             found = choices(row[names[name]], f"{where}: field {names[name]!r}")
-            return RowOptions(found, (names[name],), _flagged(row[names[name]], found))
+            return Described(None, found, _flagged(row[names[name]], found), (names[name],))
     nested = row.get("question")
     if isinstance(nested, Mapping) and not is_empty(nested.get("choices")):
-        return RowOptions(choices(nested["choices"], f"{where}: field 'question.choices'"))
+        return Described(None, choices(nested["choices"], f"{where}: field 'question.choices'"))
     return _of_targets(row, names, where) or _of_wrong(row, names) or _of_columns(row, names, where)
 
 
@@ -305,7 +306,7 @@ def _of_text(value: str, where: str) -> tuple[Choice, ...]:
     )
 
 
-def _of_columns(row: Mapping[str, Any], names: Mapping[str, str], where: str) -> RowOptions:
+def _of_columns(row: Mapping[str, Any], names: Mapping[str, str], where: str) -> Described:
     """Options in columns of their own: A, B, ... or option_a, choice1, ... or opa, ending0."""
     families: dict[str, dict[str, str]] = {}
     for name, original in reversed(list(names.items())):
@@ -329,13 +330,13 @@ def _of_columns(row: Mapping[str, Any], names: Mapping[str, str], where: str) ->
             Choice(label=letter(index), text=str(row[family[name]]).strip())
             for index, name in enumerate(sorted(family, key=lambda one: (len(one), one)))
         ]
-        return RowOptions(tuple(found), tuple(family.values()), None, first)
+        return Described(None, tuple(found), None, tuple(family.values()), first)
     if fitting:
         raise InputError(f"{where}: two sets of columns could be the options: {families!r:.120}")
     return _none_left(row, names, where)
 
 
-def _none_left(row: Mapping[str, Any], names: Mapping[str, str], where: str) -> RowOptions:
+def _none_left(row: Mapping[str, Any], names: Mapping[str, str], where: str) -> Described:
     """No options; raises for a field that looks like some."""
     for name, original in names.items():
         value = row[original]
@@ -345,10 +346,10 @@ def _none_left(row: Mapping[str, Any], names: Mapping[str, str], where: str) -> 
                 f"{where}: field {original!r} looks like options and is not understood: "
                 f"{value!r:.60}; call it 'options' and write it as a list of texts, or leave it out"
             )
-    return RowOptions()
+    return Described()
 
 
-def _of_wrong(row: Mapping[str, Any], names: Mapping[str, str]) -> RowOptions | None:
+def _of_wrong(row: Mapping[str, Any], names: Mapping[str, str]) -> Described | None:
     """The right answer and the wrong ones in fields of their own; shown in alphabetical order."""
     wrong = {name: original for name, original in names.items() if _WRONG.match(name)}
     right = next((names[name] for name in RIGHT if name in names), None)
@@ -363,10 +364,10 @@ def _of_wrong(row: Mapping[str, Any], names: Mapping[str, str]) -> RowOptions | 
         return None  # The right one is named by a letter, and the others are not all of them.
     ordered = sorted([str(row[right]), *texts], key=str.casefold)
     found = tuple(Choice(label=letter(i), text=one.strip()) for i, one in enumerate(ordered))
-    return RowOptions(found, (*wrong.values(), right), str(row[right]).strip())
+    return Described(None, found, str(row[right]).strip(), (*wrong.values(), right))
 
 
-def _of_targets(row: Mapping[str, Any], names: Mapping[str, str], where: str) -> RowOptions | None:
+def _of_targets(row: Mapping[str, Any], names: Mapping[str, str], where: str) -> Described | None:
     """TruthfulQA's `mc1_targets`: choices, and a 1 at the right one."""
     name = names.get("mc1_targets")
     value = row[name] if name is not None else None
@@ -377,9 +378,8 @@ def _of_targets(row: Mapping[str, Any], names: Mapping[str, str], where: str) ->
         raise InputError(f"{where}: field {name!r} does not mark one of its choices as right")
     ordered = sorted((str(one) for one in texts), key=str.casefold)
     found = tuple(Choice(label=letter(index), text=one) for index, one in enumerate(ordered))
-    return RowOptions(
-        found, tuple(n for n in row if low(n).startswith("mc")), str(texts[marks.index(1)])
-    )
+    used = tuple(name for name in row if low(name).startswith("mc"))
+    return Described(None, found, str(texts[marks.index(1)]), used)
 
 
 _LINE = re.compile(

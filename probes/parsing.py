@@ -14,10 +14,11 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from starprobe.probes.choices import (
     Choice,
+    Described,
     by_index,
     by_label,
     by_text,
@@ -52,19 +53,6 @@ OWN = ("id", "question", "options", "answer")
 """The fields of our own lines."""
 
 
-class Described(NamedTuple):
-    """What a row says of its question."""
-
-    stem: str | None
-    choices: tuple[Choice, ...] = ()
-    right: str | None = None
-    """The text of the right option, where the options' own fields say it."""
-    used: tuple[str, ...] = ()
-    """The fields that stem and options stand in."""
-    first: int | None = None
-    """What the options' columns count from, where they are numbered."""
-
-
 def describe(row: Mapping[str, Any], where: str) -> Described:
     """Stem and options of a row, whatever their fields are called.
 
@@ -77,7 +65,7 @@ def describe(row: Mapping[str, Any], where: str) -> Described:
     stem, used = _stem(row, found.used)
     if stem is not None and not found.choices and (inside := options_in_text(stem)):
         return Described(inside.stem, inside.options, None, used)
-    return Described(stem, found.choices, found.right, (*used, *found.used), found.first)
+    return found._replace(stem=stem, used=(*used, *found.used))
 
 
 def answer_fields(row: Mapping[str, Any], used: Sequence[str] = ()) -> dict[str, str]:

@@ -66,11 +66,6 @@ def orders_of(question: Question, shuffle_seed: int | None = None) -> int:
     return count if shuffle_seed is None else math.factorial(count)
 
 
-def order_name(order: int, shuffle_seed: int | None) -> str:
-    """The order as prompt ids write it: `2`, or `2s7` for the second shuffle of seed 7."""
-    return str(order) if shuffle_seed is None else f"{order}s{shuffle_seed}"
-
-
 STOP = ("\n\nQuestion:", "\nQuestion:")
 """Where a base model that goes on with a question of its own is to be stopped."""
 SHOTS = 4
@@ -116,13 +111,16 @@ def render(
         for label, option in zip(alphabet, options, strict=False)
     )
     hinted = hinted_option(question, condition, options)
-    stem = _stem(question, condition)
+    turn = str(order) if shuffle_seed is None else f"{order}s{shuffle_seed}"
+    blocks = _blocks(question, condition, shown, hinted)
+    examples = list(_examples(question, condition, shots))
+    earlier = _told(condition.earlier, hinted, shown)
     return Prompt(
-        id=f"{question.id}|{condition.name}|{order_name(order, shuffle_seed)}",
+        id=f"{question.id}|{condition.name}|{turn}",
         question_id=question.id,
         condition=condition.name,
         order=order,
-        stem=stem,
+        stem=_stem(question, condition),
         shown=shown,
         answer_id=question.answer_id,
         hinted_id=hinted.id if hinted else None,
@@ -135,8 +133,8 @@ def render(
         refused=() if shown else refused_texts(question),
         asks=condition.asks,
         twin=condition.twin,
-        messages=_messages(question, condition, shown, hinted, shots),
-        text=_text(question, condition, shown, hinted, shots),
+        messages=_messages(condition, examples, blocks, earlier),
+        text=_text(condition, examples, blocks, earlier),
     )
 
 
@@ -269,14 +267,10 @@ def _stands_alone(question: Question) -> bool:
     return not _LEANS_ON_OPTIONS.search(question.stem)
 
 
-def _option_lines(
-    shown: Sequence[ShownOption], hinted: Option | None, condition: Condition
-) -> list[str]:
-    return [
-        f"({option.label}) {option.text}"
-        + (condition.mark if hinted and option.option_id == hinted.id else "")
-        for option in shown
-    ]
+Blocks = tuple[str, ...]
+"""What is asked: stem, options, hint and instruction; the empty ones left out."""
+Worked = tuple[Blocks, str]
+"""A request and its worked answer."""
 
 
 def _blocks(
@@ -284,9 +278,12 @@ def _blocks(
     condition: Condition,
     shown: tuple[ShownOption, ...],
     hinted: Option | None = None,
-) -> tuple[str, ...]:
-    """Stem, options, hint and instruction; the empty ones left out."""
-    lines = "\n".join(_option_lines(shown, hinted, condition))
+) -> Blocks:
+    lines = "\n".join(
+        f"({option.label}) {option.text}"
+        + (condition.mark if hinted and option.option_id == hinted.id else "")
+        for option in shown
+    )
     hint = _told(condition.hint, hinted, shown)
     blocks = (_stem(question, condition), lines, hint, condition.instruction.strip())
     return tuple(block for block in blocks if block)
@@ -301,48 +298,34 @@ def _told(template: str, hinted: Option | None, shown: Sequence[ShownOption]) ->
 
 
 def _messages(
-    question: Question,
-    condition: Condition,
-    shown: tuple[ShownOption, ...],
-    hinted: Option | None,
-    shots: int,
+    condition: Condition, examples: Sequence[Worked], blocks: Blocks, earlier: str
 ) -> tuple[Message, ...]:
-    messages = []
+    asked = "\n\n".join(blocks)
+    turns: list[tuple[Literal["system", "user", "assistant"], str]] = []
     if condition.system:
-        messages.append(Message(role="system", content=condition.system.strip()))
-    for blocks, answer in _examples(question, condition, shots):
-        messages.append(Message(role="user", content="\n\n".join(blocks)))
-        messages.append(Message(role="assistant", content=answer))
-    asked = "\n\n".join(_blocks(question, condition, shown, hinted))
-    messages.append(Message(role="user", content=asked))
-    if earlier := _told(condition.earlier, hinted, shown):
-        messages.append(Message(role="assistant", content=earlier))
-        messages.append(Message(role="user", content=f"{condition.again}\n\n{asked}"))
-    return tuple(messages)
+        turns.append(("system", condition.system.strip()))
+    for shown, answer in examples:
+        turns += [("user", "\n\n".join(shown)), ("assistant", answer)]
+    turns.append(("user", asked))
+    if earlier:
+        turns += [("assistant", earlier), ("user", f"{condition.again}\n\n{asked}")]
+    return tuple(Message(role=role, content=content) for role, content in turns)
 
 
-def _text(
-    question: Question,
-    condition: Condition,
-    shown: tuple[ShownOption, ...],
-    hinted: Option | None,
-    shots: int,
-) -> str:
+def _text(condition: Condition, examples: Sequence[Worked], blocks: Blocks, earlier: str) -> str:
     parts = [condition.system.strip()] if condition.system else []
-    for blocks, answer in _examples(question, condition, shots):
-        parts.append("\n".join(["Question: " + blocks[0], *blocks[1:], "Answer: " + answer]))
-    blocks = _blocks(question, condition, shown, hinted)
-    if earlier := _told(condition.earlier, hinted, shown):
-        parts.append("\n".join(["Question: " + blocks[0], *blocks[1:], "Answer: " + earlier]))
-        parts.append(condition.again)
-    parts.append("\n".join(["Question: " + blocks[0], *blocks[1:], condition.cue]))
-    return "\n\n".join(parts)
+    parts += [_asked(shown, "Answer: " + answer) for shown, answer in examples]
+    if earlier:
+        parts += [_asked(blocks, "Answer: " + earlier), condition.again]
+    return "\n\n".join([*parts, _asked(blocks, condition.cue)])
 
 
-def _examples(
-    question: Question, condition: Condition, shots: int
-) -> Iterator[tuple[tuple[str, ...], str]]:
-    """(blocks of the request, worked answer) of each example.
+def _asked(blocks: Blocks, end: str) -> str:
+    return "\n".join(["Question: " + blocks[0], *blocks[1:], end])
+
+
+def _examples(question: Question, condition: Condition, shots: int) -> Iterator[Worked]:
+    """The worked examples that come first.
 
     A mark stands on the right option of each example, whichever is marked in the question asked:
     so do the paper's, and visual patterns. A hint in a sentence, an instruction and a paraphrase
@@ -460,9 +443,5 @@ def _numeric(text: str) -> bool:
 
 @cache
 def _stored_examples() -> Sequence[WorkedExample]:
-    text = (
-        files("starprobe.probes")
-        .joinpath("data", "worked_examples.toml")
-        .read_text(encoding="utf-8")
-    )
+    text = (files("starprobe.probes") / "data" / "worked_examples.toml").read_text("utf-8")
     return tuple(WorkedExample(**row) for row in tomllib.loads(text)["example"])

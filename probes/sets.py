@@ -174,20 +174,21 @@ def join_sets(sets: Sequence[ProbeSet]) -> ProbeSet:
 
 
 def read_any(name_or_path: str | Path) -> list[Question]:
-    """The questions of a set, a task or a file, as they stand: ids may repeat.
+    """The questions of a set, a task or a file, as they stand; ids may repeat (checks find them).
 
     Raises:
-        InputError: for an unknown name, or a file that cannot be read as questions.
+        InputError: for an unknown name, or a file that is not one of questions: file, line, field.
     """
     name = str(name_or_path)
     entry = find_built_in(name)
-    if entry is not None:
-        return read_questions(entry.path()) if entry.file else list(generated_set(name).questions)
+    if entry is not None and not entry.file:
+        return list(generated_set(name).questions)
     if name.startswith(TASK):
         return task_questions(name)
-    if name != "-" and not Path(name).exists():
+    if entry is None and name != "-" and not Path(name).exists():
         raise InputError(_unknown(name))
-    questions = read_questions(name)
+    path = name if entry is None else entry.path()
+    questions = parse_questions(rows_of(read_content(Path(path))))
     if not questions:
         raise InputError(f"{name}: holds no questions")
     return questions
@@ -199,15 +200,6 @@ def _unknown(name: str) -> str:
     near = difflib.get_close_matches(name.partition(":")[0], BUILT_IN, n=1)
     advice = f"did you mean {near[0]!r}?" if near else f"built in are {', '.join(BUILT_IN)}"
     return f"unknown probe set {name!r}: no built-in set and no file of that name; {advice}"
-
-
-def read_questions(path: str | Path) -> list[Question]:
-    """The questions of a file; ids may repeat (`probes.checks` finds them).
-
-    Raises:
-        InputError: naming file, line and field.
-    """
-    return parse_questions(rows_of(read_content(Path(path))))
 
 
 def question_row(question: Question) -> dict[str, Any]:

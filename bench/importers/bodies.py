@@ -16,10 +16,10 @@ from typing import Any, NamedTuple
 from starprobe.bench.importers.sample import Sample, all_stated
 from starprobe.bench.models.thinking import content_parts, join, message_parts
 from starprobe.bench.records import FinishReason, Usage
-from starprobe.probes.choices import is_empty, low, parsed
+from starprobe.probes.choices import Described, is_empty, low, parsed
 from starprobe.probes.errors import InputError
 from starprobe.probes.formats import Row
-from starprobe.probes.parsing import Described, describe
+from starprobe.probes.parsing import describe
 
 _FINISH: dict[str, FinishReason] = {
     "stop": "stop", "end_turn": "stop", "eos": "stop", "eos_token": "stop", "stop_sequence": "stop",

@@ -24,10 +24,10 @@ from starprobe.bench.importers.join import PLACEHOLDER, named_by
 from starprobe.bench.importers.sample import Sample, Stated, all_stated, completed, stated
 from starprobe.bench.importers.tables import NAMES
 from starprobe.bench.models.thinking import content_parts, join, split_reasoning
-from starprobe.probes.choices import label_of, low, options_in_text, parsed
+from starprobe.probes.choices import Described, label_of, low, options_in_text, parsed
 from starprobe.probes.errors import InputError
 from starprobe.probes.formats import Row
-from starprobe.probes.parsing import Described, describe
+from starprobe.probes.parsing import describe
 
 FIELDS = (
     "messages", "conversations", "conversation", "turns", "chat", "dialog", "dialogue",

@@ -19,10 +19,10 @@ from pydantic import ValidationError
 from starprobe.bench.importers.bodies import finish_of, replies, request, usage_of
 from starprobe.bench.importers.sample import Sample, all_stated, completed, name_of, stated, text_of
 from starprobe.bench.models.thinking import content_parts
-from starprobe.probes.choices import choices, label_of, options_in_text, parsed
+from starprobe.probes.choices import Described, choices, label_of, options_in_text, parsed
 from starprobe.probes.errors import InputError, MissingError
 from starprobe.probes.formats import Row
-from starprobe.probes.parsing import Described, describe
+from starprobe.probes.parsing import describe
 from starprobe.probes.schema import Prompt
 
 LONGEST = 40

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple, Protocol
 
 from starprobe.bench.models.thinking import content_parts
 from starprobe.bench.records import FinishReason, Usage
-from starprobe.probes.choices import Choice, lists_in_text, options_in_text
+from starprobe.probes.choices import Choice, Described, lists_in_text, options_in_text
 from starprobe.probes.errors import InputError
 from starprobe.probes.formats import Row
-from starprobe.probes.parsing import Described, key_labels
+from starprobe.probes.parsing import key_labels
 from starprobe.probes.schema import Prompt, Question, Record
 
 __all__ = [

@@ -13,10 +13,10 @@ from typing import Any
 
 from starprobe.bench.importers.bodies import finish_of, request, usage_of
 from starprobe.bench.importers.sample import Sample, check_json, completed, name_of, stated, text_of
-from starprobe.probes.choices import is_empty, low, parsed
+from starprobe.probes.choices import Described, is_empty, low, parsed
 from starprobe.probes.errors import InputError
 from starprobe.probes.formats import Row
-from starprobe.probes.parsing import ANSWERS, STEMS, Described, describe, key_labels
+from starprobe.probes.parsing import ANSWERS, STEMS, describe, key_labels
 
 NAMES: dict[str, tuple[str, ...]] = {
     "response": (
