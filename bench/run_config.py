@@ -15,7 +15,7 @@ from pydantic import BeforeValidator
 
 from starprobe.bench.models import Models, name_of
 from starprobe.bench.models.base import BackendOptions, Request
-from starprobe.bench.models.keys import redact
+from starprobe.bench.models.names import redact
 from starprobe.bench.records import ModelInfo, Response, RunInfo, Sampling
 from starprobe.bench.run_folder import hardware, own_questions, versions
 from starprobe.bench.shards import parse_shard
@@ -335,15 +335,14 @@ def affordable(
 
 
 def _local(endpoint: str | None) -> bool:
-    from starprobe.bench.models.keys import is_local
+    from starprobe.bench.models.names import is_local
 
     return endpoint is None or is_local(endpoint)
 
 
 def _is_own(model: ModelName) -> bool:
     """Whether nobody sends a bill for it: a server on this machine, or Ollama's."""
-    from starprobe.bench.models.keys import is_local
-    from starprobe.bench.models.names import providers
+    from starprobe.bench.models.names import is_local, providers
 
     return model.backend == "ollama" or is_local(model.url or providers()[model.backend].url)
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from starprobe.bench.lm_eval_tasks import ExportConfig, export_tasks
     from starprobe.bench.metrics import compare
     from starprobe.bench.models import BackendOptions, load_backend
-    from starprobe.bench.models.reach import known_models as models
+    from starprobe.bench.models import known_models as models
     from starprobe.bench.read import classify, classify_file, classify_run
     from starprobe.bench.readers import load_reader as load_reader
     from starprobe.bench.records import Response, Sampling, Verdict
@@ -80,7 +80,7 @@ _HOMES = {
     "make_prompt": "bench.ask:make_prompt",
     "make_question": "bench.ask:make_question",
     "metrics": "bench.results:measure_run",
-    "models": "bench.models.reach:known_models",
+    "models": "bench.models:known_models",
     "plan": "bench.statistics.paired:plan",
     "run": "bench.ask:run",
     "to_frame": "bench.frames:to_frame",

@@ -43,7 +43,7 @@ def complete(words: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
 
 def known_names() -> list[str]:
     """Models with a friendly name."""
-    from starprobe.bench.models.reach import known_models
+    from starprobe.bench.models import known_models
 
     return [row.name for row in known_models([]) if row.name]
 

@@ -266,7 +266,7 @@ def models(
     from rich.console import Console
     from rich.markup import escape
 
-    from starprobe.bench.models.reach import known_models, reach
+    from starprobe.bench.models import known_models, reach
 
     console = Console(soft_wrap=True, highlight=False)
     if services:

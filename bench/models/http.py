@@ -26,22 +26,16 @@ from starprobe.bench.models.base import BackendOptions, Request
 from starprobe.bench.models.dialects import Call, Dialect, DialectName, Quirks, names_in
 from starprobe.bench.models.dialects.blocks import Anthropic, Bedrock, Gemini
 from starprobe.bench.models.dialects.openai import Ollama, OpenAI
-from starprobe.bench.models.keys import (
-    Auth,
-    AwsAuth,
-    GoogleAuth,
-    KeyAuth,
-    is_local,
-    public_url,
-    redact,
-    secrets,
-)
-from starprobe.bench.models.names import Provider
+from starprobe.bench.models.names import Provider, is_local, public_url, redact, secrets
 from starprobe.bench.models.thinking import split_reasoning
 from starprobe.bench.models.transport import (
+    Auth,
+    AwsAuth,
     Endpoint,
     Fault,
     Gate,
+    GoogleAuth,
+    KeyAuth,
     Servers,
     loop_thread,
     open_client,

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from starprobe.bench.models import opened
 from starprobe.bench.models.base import BackendOptions, Request, plain_text, turns
-from starprobe.bench.models.keys import public_url, redact
 from starprobe.bench.models.local import EMBEDDED, embedded_folder, fingerprint
+from starprobe.bench.models.names import public_url, redact
 from starprobe.bench.records import Generation, ModelInfo, ResponseError
 from starprobe.probes.errors import InputError, MissingError
 from starprobe.probes.schema import Record

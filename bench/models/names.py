@@ -1,7 +1,8 @@
-"""What a model is called: BACKEND:NAME[@URL], and friendly names; providers behind HTTP are data.
+"""What a model is called, BACKEND:NAME[@URL] or a friendly name; who serves it, and with which key.
 
 `models.toml` holds the friendly names with endpoint, context, quirks and price, `providers.toml`
-the services. Both are built in, and the user's own files add to them and replace.
+the services. Both are built in, and the user's own files add to them and replace. Keys are found in
+the environment only, sent only where they belong, and blotted out of every text.
 """
 
 from __future__ import annotations
@@ -15,12 +16,11 @@ from fnmatch import fnmatch
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from pydantic import Field, ValidationError
 
 from starprobe.bench.models.dialects import DialectName, Quirks
-from starprobe.bench.models.keys import OWN_KEY, is_local
 from starprobe.bench.models.local import EMBEDDED
 from starprobe.bench.records import Usage
 from starprobe.probes.errors import InputError, MissingError, first_error
@@ -66,6 +66,15 @@ LOCAL = {
     ),
     "scripted": Local("starprobe.bench.models.scripted", "a fake, for tests and dry runs"),
 }
+OWN_KEY = "STARPROBE_API_KEY"
+"""The key for a server of one's own: a vendor's key is sent to no host but the vendor's."""
+LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0"})
+BLOT = "[key]"
+_SECRET_NAME = re.compile(
+    r"(_API_KEY|_TOKEN|_SECRET|_PASSWORD|_ACCESS_KEY)$|BEARER_TOKEN", re.IGNORECASE
+)
+_CREDENTIALS = re.compile(r"\b(Basic|Bearer)\s+[A-Za-z0-9+/=_.~-]{8,}")
+_SHORTEST = 8  # Shorter values ("none", "EMPTY") are no secrets, and would blot out common words.
 _VARIABLE = re.compile(r"\{(\w+)(?:=([^}]*))?\}")
 _MAKERS = (
     (r"gpt|o\d|chatgpt|codex", "openai"),
@@ -273,6 +282,39 @@ def needs_key(provider: Provider, url: str) -> bool:
         one.key and one.auth != "none" and one.serves(host)
         for one in (provider, *providers().values())
     )
+
+
+def is_local(url: str) -> bool:
+    """Whether a URL names this machine."""
+    host = (urlsplit(url).hostname or "").lower()
+    return host in LOCAL_HOSTS or host.startswith("127.")
+
+
+def secrets(more: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """The values in the environment, and more, that must never be written, longest first."""
+    found = {
+        value.strip()
+        for name, value in os.environ.items()
+        if _SECRET_NAME.search(name) and len(value.strip()) >= _SHORTEST
+    }
+    found |= {value for value in more if len(value) >= _SHORTEST}
+    return tuple(sorted(found, key=len, reverse=True))
+
+
+def redact(text: str, keys: tuple[str, ...] | None = None) -> str:
+    """The text with every key, and every user:password of a URL, blotted out."""
+    for key in secrets() if keys is None else keys:
+        if key in text:
+            text = text.replace(key, BLOT)
+    text = _CREDENTIALS.sub(rf"\1 {BLOT}", text)
+    return re.sub(r"(https?://)[^/@\s'\"]+@", rf"\1{BLOT}@", text)
+
+
+def public_url(url: str) -> str:
+    """The URL without what may be secret: user, password, query and fragment."""
+    parts = urlsplit(url)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit((parts.scheme, host, parts.path, "", ""))
 
 
 def with_cost(usage: Usage | None, price: Price | None) -> Usage | None:

@@ -1,8 +1,10 @@
-"""How requests travel: one event loop, how many are under way, and one try of each.
+"""How requests travel: with which credentials, how many at once, and one try of each.
 
-A try posts JSON, gives JSON back, or raises a Fault. Knows no dialect. Passing faults: 408, 409,
-425, 429, 5xx (529 among them), resets, timeouts, answers that are none. Permanent ones: every other
-4xx, and a 429 that says that the account is out of money.
+All on one event loop. A key goes into a header; Google's and Amazon's credentials are made by their
+own libraries, where those are installed. A try posts JSON, gives JSON back, or raises a Fault.
+Knows no dialect. Passing faults: 408, 409, 425, 429, 5xx (529 among them), resets, timeouts,
+answers that are none. Permanent ones: every other 4xx, and a 429 that says that the account is out
+of money.
 """
 
 from __future__ import annotations
@@ -20,12 +22,14 @@ from concurrent.futures import Future
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from functools import cache
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
+from urllib.parse import urlsplit
 
 import httpx2
 
-from starprobe.bench.models.keys import Auth, is_local, public_url, redact
+from starprobe.bench.models.names import is_local, public_url, redact
 from starprobe.bench.records import ResponseError
+from starprobe.probes.errors import MissingError
 
 PASSING = frozenset({408, 409, 425, 429})
 CROWDED = frozenset({429, 503, 529})
@@ -66,6 +70,113 @@ class Fault(Exception):
         self.for_all = for_all
         self.body = body
         """The server's own words, for the dialect to look into."""
+
+
+class Auth(Protocol):
+    """How a request is authenticated."""
+
+    @property
+    def key_name(self) -> str:
+        """The variable that a user sets, for advice."""
+
+    async def headers(self, url: str, headers: dict[str, str], content: bytes) -> dict[str, str]:
+        """What to add to the headers of this very request."""
+
+
+class KeyAuth:
+    """A key from the environment in a header: `bearer`, or the header's name."""
+
+    def __init__(self, way: str, key_name: str, key: str | None) -> None:
+        self.key_name = key_name
+        self._headers: dict[str, str] = {}
+        if key:
+            bearer = way == "bearer"
+            name = "authorization" if bearer else way
+            self._headers = {name: f"Bearer {key}" if bearer else key}
+
+    async def headers(self, url: str, headers: dict[str, str], content: bytes) -> dict[str, str]:
+        """The key's header, the same for all."""
+        return self._headers
+
+
+class GoogleAuth:
+    """Application default credentials, made and renewed by the package google-auth."""
+
+    key_name = "GOOGLE_APPLICATION_CREDENTIALS"
+
+    def __init__(self) -> None:
+        """Looks for credentials.
+
+        Raises:
+            MissingError: the package, or the credentials, are not there.
+        """
+        try:
+            import google.auth
+            from google.auth.exceptions import DefaultCredentialsError
+            from google.auth.transport.requests import Request
+        except ImportError:
+            raise MissingError(
+                "Google's credentials need google-auth: pip install 'starprobe[google]', or set "
+                "VERTEX_ACCESS_TOKEN (gcloud auth print-access-token; it lasts an hour)"
+            ) from None
+        scopes = ["https://www.googleapis.com/auth/cloud-platform"]
+        try:
+            self._credentials: Any = google.auth.default(scopes=scopes)[0]
+        except DefaultCredentialsError:
+            raise MissingError(
+                "no Google credentials: run gcloud auth application-default login, or set "
+                "GOOGLE_APPLICATION_CREDENTIALS or VERTEX_ACCESS_TOKEN"
+            ) from None
+        self._transport = Request()
+        self._renewing = asyncio.Lock()
+
+    async def headers(self, url: str, headers: dict[str, str], content: bytes) -> dict[str, str]:
+        """A token, renewed where it has run out."""
+        async with self._renewing:
+            if not self._credentials.valid:
+                await asyncio.to_thread(self._credentials.refresh, self._transport)
+        return {"authorization": f"Bearer {self._credentials.token}"}
+
+
+class AwsAuth:
+    """Signature Version 4, made by the package botocore with whatever credentials it finds."""
+
+    key_name = "AWS_BEARER_TOKEN_BEDROCK, or AWS credentials"
+
+    def __init__(self, url: str) -> None:
+        """Looks for credentials.
+
+        Raises:
+            MissingError: the package, or the credentials, are not there.
+        """
+        try:
+            from botocore.session import Session
+        except ImportError:
+            raise MissingError(
+                "bedrock: needs AWS_BEARER_TOKEN_BEDROCK in the environment, or for other AWS "
+                "credentials botocore: pip install 'starprobe[aws]'"
+            ) from None
+        self._credentials: Any = Session().get_credentials()
+        if self._credentials is None:
+            raise MissingError(
+                "bedrock: needs AWS_BEARER_TOKEN_BEDROCK, or AWS credentials (aws configure)"
+            )
+        host = (urlsplit(url).hostname or "").split(".")
+        named = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+        self._region = host[1] if len(host) > 3 and host[0].startswith("bedrock") else named
+
+    async def headers(self, url: str, headers: dict[str, str], content: bytes) -> dict[str, str]:
+        """The signature of this request."""
+        return await asyncio.to_thread(self._signed, url, headers, content)
+
+    def _signed(self, url: str, headers: dict[str, str], content: bytes) -> dict[str, str]:
+        from botocore.auth import SigV4Auth
+        from botocore.awsrequest import AWSRequest
+
+        request = AWSRequest("POST", url, dict(headers), content)
+        credentials = self._credentials.get_frozen_credentials()
+        SigV4Auth(credentials, "bedrock", self._region or "us-east-1").add_auth(request)
+        return {name: value for name, value in request.headers.items() if name not in headers}
 
 
 class Endpoint(NamedTuple):

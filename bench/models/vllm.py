@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from starprobe.bench.models.base import BackendOptions, Request, sent_sampling
-from starprobe.bench.models.keys import redact
 from starprobe.bench.models.local import (
     Codec,
     TooLong,
@@ -27,6 +26,7 @@ from starprobe.bench.models.local import (
     prompt_ids,
     resolve,
 )
+from starprobe.bench.models.names import redact
 from starprobe.bench.records import Generation, ModelInfo, Sampling, Usage
 from starprobe.probes.errors import InputError, MissingError
 from starprobe.probes.schema import Prompt

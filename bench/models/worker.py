@@ -23,7 +23,7 @@ from importlib import import_module
 from typing import IO, Any, NamedTuple
 
 from starprobe.bench.models.base import Backend, BackendOptions, Request, ScoringBackend
-from starprobe.bench.models.keys import redact
+from starprobe.bench.models.names import redact
 from starprobe.bench.records import Generation, ModelInfo, ResponseError
 from starprobe.probes import errors
 from starprobe.probes.errors import InputError, MissingError, UserError

@@ -7,8 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from starprobe.bench.models.keys import redact
-from starprobe.bench.models.names import key_name, providers
+from starprobe.bench.models.names import key_name, providers, redact
 from starprobe.bench.models.transport import (
     Fault,
     Gate,

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from starprobe.bench.models import local
-from starprobe.bench.models.reach import reach
+from starprobe.bench.models import local, reach
 from starprobe.probes.errors import InputError, MissingError
 
 

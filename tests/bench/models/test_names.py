@@ -65,7 +65,7 @@ def test_a_vendors_price_does_not_hold_at_another_endpoint() -> None:
 
 def test_a_server_without_the_model_is_told_from_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("ANTHROPIC_API_KEY", raising=False)
-    from starprobe.bench.models.reach import reach
+    from starprobe.bench.models import reach
 
     assert reach("anthropic:claude-3-opus-20240229").missing.endswith(
         "needs a key: set ANTHROPIC_API_KEY in the environment"
@@ -75,13 +75,13 @@ def test_a_server_without_the_model_is_told_from_no_server(monkeypatch: pytest.M
 def test_the_list_of_models_fits_into_80_columns(monkeypatch: pytest.MonkeyPatch) -> None:
     from typer.testing import CliRunner
 
-    from starprobe.bench.models.reach import Reach
+    from starprobe.bench.models import Reach
     from starprobe.cli import app
 
     monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     monkeypatch.setattr(
-        "starprobe.bench.models.reach.reach",
+        "starprobe.bench.models.reach",
         lambda model: Reach(model, "what is missing is said here"),
     )
     for given in ([], ["--no-check"], ["--details"]):
