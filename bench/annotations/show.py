@@ -87,7 +87,8 @@ def check_parts(check: ReaderCheck, where: str, name: Name = str) -> Iterator[st
         yield f"Check it: starprobe annotate {where}"
         return
     yield from _cells(check.transfer[1:], name)
-    yield _metrics(check, name)
+    rows = [row for row in check.metrics if row.metric in COMPARED]
+    yield checked_table(f"Checked by the labels of {', '.join(check.by)}", rows, name)
     if check.differences:
         yield difference_table(check.differences, name)
     if check.agreement:
@@ -112,11 +113,6 @@ def _table(title: str, columns: Sequence[str]) -> Table:
     for column in columns:
         table.add_column(column, overflow="fold")
     return table
-
-
-def _metrics(check: ReaderCheck, name: Name) -> Table:
-    rows = [row for row in check.metrics if row.metric in COMPARED]
-    return checked_table(f"Checked by the labels of {', '.join(check.by)}", rows, name)
 
 
 def checked_table(title: str, rows: Sequence[CheckedMetric], name: Name = str) -> Table:

@@ -155,11 +155,11 @@ class Table(NamedTuple):
     answer: Floats
     outcome: Floats
     general: Floats
+    miss: Floats
+    """Absolute difference of coverage."""
     truth: Ints
     """Index of the true style."""
     read: Ints
-    miss: Floats
-    """Absolute difference of coverage."""
     obo: Floats
     """Probability that the response goes option by option; NaN where not given."""
 
@@ -171,20 +171,11 @@ def tabulate(
     rows = [_counts(one, other) for one, other in zip(truth, read, strict=True)]
     columns = np.asarray(rows, dtype=np.float64).reshape(len(rows), 8)
     given = [np.nan if p is None else p for p in whole or [None] * len(rows)]
-    hit, extra, missed, sided, answer, outcome, general, miss = columns.T
-    return Table(
-        hit,
-        extra,
-        missed,
-        sided,
-        answer,
-        outcome,
-        general,
-        np.asarray([STYLES.index(one.style) for one in truth], dtype=np.int64),
-        np.asarray([STYLES.index(one.style) for one in read], dtype=np.int64),
-        miss,
-        np.asarray(given, dtype=np.float64),
-    )
+    styles = [
+        np.asarray([STYLES.index(one.style) for one in golds], dtype=np.int64)
+        for golds in (truth, read)
+    ]
+    return Table._make([*columns.T, *styles, np.asarray(given, dtype=np.float64)])
 
 
 def _counts(truth: Gold, read: Gold) -> tuple[float, ...]:
@@ -247,15 +238,10 @@ def kappa(one: Ints, other: Ints) -> float | None:
 
 def style_ac1(table: Table) -> float | None:
     """Gwet's AC1 of the styles (Gwet 2008, formula 9): steadier than kappa with rare styles."""
-    if not len(table.truth):
-        return None
-    count = len(STYLES)
-    shares = [
-        ((table.truth == value).mean() + (table.read == value).mean()) / 2 for value in range(count)
-    ]
-    expected = float(sum(share * (1 - share) for share in shares)) / (count - 1)
-    observed = float((table.truth == table.read).mean())
-    return (observed - expected) / (1.0 - expected)
+    from starprobe.bench.statistics.labelled import gwet_ac1
+
+    one = np.eye(len(STYLES))
+    return gwet_ac1(one[table.truth] + one[table.read])
 
 
 def full_breakdown_kappa(table: Table) -> float | None:

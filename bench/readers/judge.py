@@ -210,17 +210,16 @@ def stored_replies(path: Path) -> dict[str, str]:
         return found
     for number, row in enumerate(read_jsonl(path), 1):
         try:
-            reply = row["reply"] if "reply" in row else _of_batch(row)
+            if "reply" in row:
+                reply = row["reply"]
+            else:
+                reply = row["response"]["body"]["choices"][0]["message"]["content"]
             found[str(row["custom_id"])] = str(reply)
         except (KeyError, IndexError, TypeError):
             raise InputError(
                 f"{path}, line {number}: no reply of a judge and no batch output"
             ) from None
     return found
-
-
-def _of_batch(row: dict[str, Any]) -> Any:
-    return row["response"]["body"]["choices"][0]["message"]["content"]
 
 
 def batch_line(reading: Reading, model: str) -> dict[str, Any]:
@@ -251,7 +250,18 @@ def judge_request(reading: Reading) -> Request:
         Message(role="system", content=INSTRUCTIONS),
         Message(role="user", content=asked),
     )
-    return _request(reading, messages, f"{INSTRUCTIONS}\n\n{asked}\n", "")
+    text = f"{INSTRUCTIONS}\n\n{asked}\n"
+    key = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:24]
+    prompt = Prompt(
+        id=f"judge-{key}",
+        question_id=reading.id,
+        condition="judge",
+        stem=reading.stem,
+        shown=reading.shown,
+        messages=messages,
+        text=text,
+    )
+    return Request(id=key, prompt=prompt, sampling=Sampling(max_tokens=MAX_TOKENS))
 
 
 def repair_request(request: Request, reply: str, why: str) -> Request:
@@ -266,20 +276,6 @@ def repair_request(request: Request, reply: str, why: str) -> Request:
     text = f"{prompt.text}{reply}\n\n{mend}\n"
     changed = prompt.model_copy(update={"messages": messages, "text": text})
     return Request(id=f"{request.id}-repair", prompt=changed, sampling=request.sampling)
-
-
-def _request(reading: Reading, messages: tuple[Message, ...], text: str, suffix: str) -> Request:
-    key = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:24] + suffix
-    prompt = Prompt(
-        id=f"judge-{key}",
-        question_id=reading.id,
-        condition="judge",
-        stem=reading.stem,
-        shown=reading.shown,
-        messages=messages,
-        text=text,
-    )
-    return Request(id=key, prompt=prompt, sampling=Sampling(max_tokens=MAX_TOKENS))
 
 
 def parse(reply: str, reading: Reading, name: str) -> Verdict | None:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from starprobe.bench.readers.text.announced import Stated, declines
-from starprobe.bench.readers.text.answer import breaks_off, stated, verdicts_of
+from starprobe.bench.readers.text.answer import TAIL, breaks_off, stated, verdicts_of
 from starprobe.bench.readers.text.attribution import (
     Span,
     Unit,
@@ -166,7 +166,7 @@ def outcome_of(
         return "refused"
     if answer.how == "none":
         return "no_answer"
-    ended = finish is not None or _STOPPED.search(text[-200:])
+    ended = finish is not None or _STOPPED.search(text[-TAIL:])
     stops = not ended and breaks_off(document)
     return "cut" if stops or finish == "length" else "no_answer"
 

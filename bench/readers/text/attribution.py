@@ -73,7 +73,7 @@ _CALLS = word_set("called known termed named")
 def units_of(document: Document, options: Options) -> list[Unit]:
     """The units of a response, in order."""
     units: list[Unit] = []
-    topic: Topic | None = None
+    topic: _Topic | None = None
     for index, segment in enumerate(document.segments):
         topic = _segment(document, options, index, segment, topic, units)
     return units
@@ -84,17 +84,17 @@ def _segment(
     options: Options,
     index: int,
     segment: Segment,
-    topic: Topic | None,
+    topic: _Topic | None,
     units: list[Unit],
-) -> Topic | None:
+) -> _Topic | None:
     mentions = document.mentions[index]
     first, stop = document.bounds[index]
     if first >= stop and not mentions:
         return topic
-    topic = carried(document, segment, topic, first, mentions)
+    topic = _carried(document, segment, topic, first, mentions)
     if not mentions:
         return _unnamed(document, index, topic, units)
-    groups = groups_of(document, mentions, options.question)
+    groups = _groups_of(document, mentions, options.question)
     head = groups[0]
     leads = head[0].kind == LEAD or _glosses(document, segment, first, head[0])
     if leads:
@@ -109,13 +109,13 @@ def _segment(
     only_lead = leads and segment.opens and _only_lead(document, segment, head)
     declares = not only_lead and _declares(document, segment, first, stop)
     for number, (group, clause) in enumerate(
-        zip(groups, clauses_of(document, groups, first, stop), strict=True)
+        zip(groups, _clauses_of(document, groups, first, stop), strict=True)
     ):
         how = _how(document, group, clause[0], leads and number == 0, declares)
         units += _named(group, clause, how, index, group[0].option in options.weak)
     if len(groups) == 1 and not leads and topic is None:
         units += _named_at_last(document, index, groups[0])
-    return next_topic(document, segment, groups, leads, begins, declares)
+    return _next_topic(document, segment, groups, leads, begins, declares)
 
 
 def _takes_over(document: Document, mention: Mention) -> bool:
@@ -125,24 +125,24 @@ def _takes_over(document: Document, mention: Mention) -> bool:
 
 
 def _unnamed(
-    document: Document, index: int, topic: Topic | None, units: list[Unit]
-) -> Topic | None:
+    document: Document, index: int, topic: _Topic | None, units: list[Unit]
+) -> _Topic | None:
     """A sentence that names no option may go on about the topic, or end it."""
     segment, (first, stop) = document.segments[index], document.bounds[index]
     text, start, end = document.text, segment.content, segment.end
     if topic is None:
         return None
-    if OTHERS.search(text, start, min(end, start + 60)):
+    if _OTHERS.search(text, start, min(end, start + 60)):
         return None
-    pronoun = is_pronoun(document, first)
-    if not topic.strong and not pronoun and CONCLUSION.match(text, start, end):
+    pronoun = _is_pronoun(document, first)
+    if not topic.strong and not pronoun and _CONCLUSION.match(text, start, end):
         return None if segment.opens else topic
     how = GOES_ON if topic.strong or topic.opening or pronoun else DRIFTS
     units += _about(topic, first, stop, how, index)
     return topic
 
 
-def _about(topic: Topic, first: int, stop: int, how: int, index: int) -> list[Unit]:
+def _about(topic: _Topic, first: int, stop: int, how: int, index: int) -> list[Unit]:
     shared = len(topic.options)
     return [
         Unit(option, first, stop, how, shared, topic.kind, index, 1.0) for option in topic.options
@@ -156,7 +156,7 @@ def _named(
     begin, end = clause
     if how == DECLARES or (how == INSIDE and weak):
         begin = max(begin, min(mention.first for mention in group))
-    members = members_of(group)
+    members = _members_of(group)
     return [
         Unit(option, begin, end, how, len(members), mention.kind, index, mention.score)
         for option, mention in members.items()
@@ -166,19 +166,19 @@ def _named(
 def _declares(document: Document, segment: Segment, first: int, stop: int) -> bool:
     """It gives or announces the answer."""
     text, start, end = document.text, segment.content, segment.end
-    if not DECLARING.isdisjoint(document.words[first:stop]) and DECLARATION.search(
+    if not _DECLARING.isdisjoint(document.words[first:stop]) and _DECLARATION.search(
         text, start, end
     ):
         return True
-    return bool(CONCLUDES.match(text, start, end)) and not REJECTS.search(text, start, end)
+    return bool(_CONCLUDES.match(text, start, end)) and not _REJECTS.search(text, start, end)
 
 
 def _named_at_last(document: Document, index: int, group: list[Mention]) -> list[Unit]:
     """The sentence before "This is called X", where it names no option: it is about X."""
     first = document.bounds[index][0]
-    if index == 0 or document.mentions[index - 1] or document.words[first] not in BACK:
+    if index == 0 or document.mentions[index - 1] or document.words[first] not in _BACK:
         return []
-    members = members_of(group)
+    members = _members_of(group)
     if len(members) > 1 or _CALLS.isdisjoint(document.words[first + 1 : group[0].first + 1]):
         return []
     begin, end = document.bounds[index - 1]
@@ -204,7 +204,7 @@ def _begins(document: Document, first: int, at: int) -> bool:
     return content <= 1
 
 
-def _other_subject(group: list[Mention], topic: Topic) -> bool:
+def _other_subject(group: list[Mention], topic: _Topic) -> bool:
     return not any(mention.option in topic.options for mention in group) and group[0].kind != FUZZY
 
 
@@ -224,13 +224,13 @@ def _how(document: Document, group: list[Mention], begin: int, leads: bool, decl
 def _inside(
     document: Document,
     groups: list[list[Mention]],
-    topic: Topic,
+    topic: _Topic,
     index: int,
     units: list[Unit],
 ) -> None:
     """Options named in another one's section: named there, by a label or the whole text."""
     for group in groups:
-        for option, mention in members_of(group).items():
+        for option, mention in _members_of(group).items():
             if option not in topic.options and mention.kind > FUZZY:
                 units.append(
                     Unit(option, mention.first, mention.stop, INSIDE, 1, mention.kind, index, 1.0)
@@ -318,7 +318,7 @@ def spans_of(document: Document, units: Sequence[Unit]) -> tuple[Span, ...]:
     return tuple(merged)
 
 
-DECLARATION = re.compile(
+_DECLARATION = re.compile(
     r"\banswers?\b[^.?!\n:]{0,60}?(?:\b(?:is|are|would be|should be|must be)\b|[:=])|"
     r"\b(?:correct|right|best|final|most \w+|only|closest)\b[^.?!\n:]{0,60}?"
     r"\b(?:option|choice|response|selection|one)s?\b[^.?!\n:]{0,90}?"
@@ -327,19 +327,19 @@ DECLARATION = re.compile(
     r"\b(?:that|this|which|what|only)(?: only)? (?:leaves|remains|is left)\b|\bleaving\b",
     re.I,
 )
-DECLARING = word_set(
+_DECLARING = word_set(
     "answer answers correct right best final most only closest choose select pick go opt boxed "
     "leaves remains left leaving"
 )
 """Every declaration holds one of these."""
-CONCLUDES = re.compile(
+_CONCLUDES = re.compile(
     r"[\W_]*(?:so|therefore|thus|hence|in conclusion|in summary|overall|ultimately|obviously)\b",
     re.I,
 )
-REJECTS = re.compile(
+_REJECTS = re.compile(
     r"\bincorrect\b|\bwrong\b|\bfalse\b|\bnot\b|n't\b|\beliminate|\bunlikely\b", re.I
 )
-CONCLUSION = re.compile(
+_CONCLUSION = re.compile(
     r"[\W_]*(?:so|therefore|thus|hence|in (?:conclusion|summary|short)|overall|to (?:sum up|"
     r"summari[sz]e|conclude)|"
     r"based on|considering|given|putting|after|consequently|accordingly|ultimately|finally|"
@@ -349,7 +349,7 @@ CONCLUSION = re.compile(
     r"(?:final )?answer|my answer|i (?:choose|would|think))\b",
     re.I,
 )
-OTHERS = re.compile(
+_OTHERS = re.compile(
     r"\b(?:the|all|any of the|none of the|no|those|these) (?:of the )?(?:other|others|rest|"
     r"remaining)\b|\bother (?:options?|choices?|answers?)\b",
     re.I,
@@ -370,7 +370,7 @@ _BREAK = re.compile(
 )
 
 
-def groups_of(
+def _groups_of(
     document: Document, mentions: list[Mention], question: frozenset[str]
 ) -> list[list[Mention]]:
     """Runs of mentions with nothing but commas and "and" between them.
@@ -409,7 +409,7 @@ def _listed(
     )
 
 
-def members_of(group: list[Mention]) -> dict[int, Mention]:
+def _members_of(group: list[Mention]) -> dict[int, Mention]:
     members: dict[int, Mention] = {}
     for mention in group:
         kept = members.get(mention.option)
@@ -418,7 +418,7 @@ def members_of(group: list[Mention]) -> dict[int, Mention]:
     return members
 
 
-def clauses_of(
+def _clauses_of(
     document: Document, groups: list[list[Mention]], first: int, stop: int
 ) -> list[tuple[int, int]]:
     """For each group the tokens of its clause; groups with no break between them share one."""
@@ -442,10 +442,10 @@ def clauses_of(
     return spans[::-1]
 
 
-BACK = word_set("it this these those they he she its their such")
+_BACK = word_set("it this these those they he she its their such")
 
 
-class Topic(NamedTuple):
+class _Topic(NamedTuple):
     """What is being spoken of."""
 
     options: tuple[int, ...]
@@ -463,9 +463,9 @@ class Topic(NamedTuple):
     """Named as the answer at the very beginning: what follows explains it."""
 
 
-def carried(
-    document: Document, segment: Segment, topic: Topic | None, first: int, mentions: list[Mention]
-) -> Topic | None:
+def _carried(
+    document: Document, segment: Segment, topic: _Topic | None, first: int, mentions: list[Mention]
+) -> _Topic | None:
     """The topic that still holds when this segment begins."""
     if topic is None or not segment.opens:
         return topic
@@ -474,43 +474,43 @@ def carried(
     deeper = segment.indent > topic.indent or (topic.labelled and segment.kind == "item")
     sub_item = segment.kind in ("item", "row") and deeper
     if topic.strong and (sub_item or segment.paragraph == topic.paragraph):
-        if CONCLUSION.match(document.text, segment.content, segment.end) and not sub_item:
+        if _CONCLUSION.match(document.text, segment.content, segment.end) and not sub_item:
             return None
         if segment.kind in ("item", "heading") and not sub_item and segment.indent <= topic.indent:
             return topic if segment.kind == "item" and topic.indent < 0 else None
         return topic
-    if segment.paragraph == topic.paragraph + 1 and is_pronoun(document, first):
+    if segment.paragraph == topic.paragraph + 1 and _is_pronoun(document, first):
         text = document.text[segment.content : segment.content + 40]
-        if CONCLUSION.match(text) and not text.lower().startswith(("it", "this")):
+        if _CONCLUSION.match(text) and not text.lower().startswith(("it", "this")):
             return None
         return topic._replace(strong=False)
     if topic.declared and segment.paragraph == topic.paragraph + 1 and segment.kind == "sentence":
-        return None if CONCLUSION.match(document.text, segment.content, segment.end) else topic
+        return None if _CONCLUSION.match(document.text, segment.content, segment.end) else topic
     if segment.paragraph == topic.paragraph and segment.kind == "sentence":
-        return topic._replace(strong=False) if is_pronoun(document, first) else None
+        return topic._replace(strong=False) if _is_pronoun(document, first) else None
     return None
 
 
-def is_pronoun(document: Document, first: int) -> bool:
+def _is_pronoun(document: Document, first: int) -> bool:
     return first < len(document.flags) and bool(document.flags[first] & PRONOUN)
 
 
-def next_topic(
+def _next_topic(
     document: Document,
     segment: Segment,
     groups: list[list[Mention]],
     leads: bool,
     begins: bool,
     declares: bool,
-) -> Topic | None:
+) -> _Topic | None:
     last = groups[0] if leads else groups[-1]
-    options = tuple(members_of(last))
+    options = tuple(_members_of(last))
     strong = leads and not declares
     if not strong and begins and len(groups) == 1 and segment.opens and not declares:
         strong = segment.kind in ("item", "heading", "row")
     if len(options) > 3 and not strong:
         return None
-    return Topic(
+    return _Topic(
         options,
         strong,
         segment.paragraph,

@@ -43,9 +43,9 @@ _CONCLUDING = frozenset({"answer", "therefore", "thus", "hence", "so", "option",
 def find(text: str, options: Options) -> Document:
     """The response cut up, with every mention of an option."""
     document = cut(text)
-    labels = find_labels(document, options)
+    labels = _find_labels(document, options)
     counted = not ORDINAL_WORDS.isdisjoint(document.words)
-    telling = telling_places(document, options)
+    telling = _telling_places(document, options)
     at = place = 0
     for segment, (first, stop) in zip(document.segments, document.bounds, strict=True):
         own: list[Mention] = []
@@ -53,7 +53,7 @@ def find(text: str, options: Options) -> Document:
             if labels[at].start >= segment.start:
                 own.append(labels[at])
             at += 1
-        if counted and (ordinals := find_ordinals(document, options, first, stop)):
+        if counted and (ordinals := _find_ordinals(document, options, first, stop)):
             own = sorted([*own, *ordinals], key=lambda mention: mention.first)
         while place < len(telling) and telling[place] < first:
             place += 1
@@ -61,9 +61,9 @@ def find(text: str, options: Options) -> Document:
         while place < len(telling) and telling[place] < stop:
             place += 1
         if place > begin:
-            own = with_texts(document, options, own, telling[begin:place], stop)
+            own = _with_texts(document, options, own, telling[begin:place], stop)
         if place > begin:
-            own = with_fuzzy(document, options, own, telling[begin:place], first)
+            own = _with_fuzzy(document, options, own, telling[begin:place], first)
         document.mentions.append(_without_weak(document, options, own, segment, first))
     return document
 
@@ -83,7 +83,8 @@ def _without_weak(
                 mention.end : mention.end + 2
             ].lstrip(" )\"'")[:1] in (":", "-", ",", "")
             heads = plain or (mention.first - first <= 1 and _is_subject(document, mention))
-            closes = segment.end - mention.end <= 25 and _concludes(document, first, mention.first)
+            before = document.words[first : mention.first]
+            closes = segment.end - mention.end <= 25 and not _CONCLUDING.isdisjoint(before)
             working = "=" in document.text[segment.start : segment.end]
             said = heads or closes or (not working and _stands_out(document, options, mention))
             if not said or _in_working(document, segment, mention):
@@ -114,17 +115,13 @@ def _in_working(document: Document, segment: Segment, mention: Mention) -> bool:
     return before in _BEFORE or after in _AFTER
 
 
-def _concludes(document: Document, first: int, stop: int) -> bool:
-    return not _CONCLUDING.isdisjoint(document.words[first:stop])
-
-
-def telling_places(document: Document, options: Options) -> list[int]:
+def _telling_places(document: Document, options: Options) -> list[int]:
     """The tokens that can be part of an option's text."""
     owners, phrases = options.owners, options.phrases
     return [at for at, key in enumerate(document.stems) if key in owners or key in phrases]
 
 
-def with_texts(
+def _with_texts(
     document: Document, options: Options, found: list[Mention], places: list[int], stop: int
 ) -> list[Mention]:
     """The labels and the options whose whole text stands at these places, in order, apart."""
@@ -162,7 +159,7 @@ def _merge(labels: list[Mention], texts: list[Mention]) -> list[Mention]:
     return merged
 
 
-def with_fuzzy(
+def _with_fuzzy(
     document: Document, options: Options, found: list[Mention], places: list[int], first: int
 ) -> list[Mention]:
     """Adds options that have most of their telling words in the segment."""
@@ -185,7 +182,7 @@ def with_fuzzy(
         score = sum(weights[key] for key in seen) / options.totals[option]
         needed = MIN_FUZZY if len(weights) <= 3 else MIN_FUZZY_LONG
         single = len(seen) == 1 < len(weights) and max(weights[key] for key in seen) < 1.0
-        if single and _content_between(document, first, own[0]):
+        if single and not all(flag & STOP for flag in flags[first : own[0]]):
             continue
         if score >= needed and max(weights[key] for key in seen) > TELLING:
             extra.append(
@@ -202,10 +199,6 @@ def with_fuzzy(
     if not extra:
         return found
     return _settle(document, options, found, extra)
-
-
-def _content_between(document: Document, first: int, stop: int) -> bool:
-    return any(not document.flags[at] & STOP for at in range(first, stop))
 
 
 def _settle(
@@ -234,7 +227,7 @@ _SMALL = frozenset({"the", "for", "so", "as"})
 _SIGNS = frozenset("&/+=<>^_$%~\\{}|")
 
 
-class Spot(NamedTuple):
+class _Spot(NamedTuple):
     """A place where the form of a label stands, and what is around it."""
 
     form: str
@@ -254,7 +247,7 @@ class Spot(NamedTuple):
     """In the very case of the label."""
 
 
-def find_labels(document: Document, options: Options) -> list[Mention]:
+def _find_labels(document: Document, options: Options) -> list[Mention]:
     """Every label of the text that is used as a label, in order."""
     found: list[Mention] = []
     starts, segments = document.starts, document.segments
@@ -286,7 +279,7 @@ def _is_article(document: Document, start: int, end: int, token: int) -> bool:
     return not token or document.words[token - 1] not in OPTION_WORDS
 
 
-def find_ordinals(document: Document, options: Options, first: int, stop: int) -> list[Mention]:
+def _find_ordinals(document: Document, options: Options, first: int, stop: int) -> list[Mention]:
     """Such as "The second option": a label in words, between two tokens."""
     words = document.words
     return [
@@ -304,11 +297,11 @@ def _place(word: str, count: int) -> int | None:
 
 def _spot(
     document: Document, options: Options, start: int, end: int, token: int, segment: Segment
-) -> Spot:
+) -> _Spot:
     text = document.text
     head = text[max(segment.start, start - 14) : start]
     form = text[start:end]
-    return Spot(
+    return _Spot(
         form,
         start,
         end,
@@ -322,7 +315,7 @@ def _spot(
     )
 
 
-def _kind(document: Document, options: Options, spot: Spot, found: list[Mention]) -> int:
+def _kind(document: Document, options: Options, spot: _Spot, found: list[Mention]) -> int:
     """LEAD, LABEL, or 0 for a word like any other."""
     if _is_named(document, spot):
         return _named_kind(document, spot)
@@ -342,7 +335,7 @@ def _kind(document: Document, options: Options, spot: Spot, found: list[Mention]
     return _bare_kind(document, options, spot, found)
 
 
-def _is_named(document: Document, spot: Spot) -> bool:
+def _is_named(document: Document, spot: _Spot) -> bool:
     """Right behind "option", "choice", "answer"."""
     if not spot.token or spot.previous not in OPTION_WORDS:
         return False
@@ -350,7 +343,7 @@ def _is_named(document: Document, spot: Spot) -> bool:
     return spot.start - end <= 4 and "\n" not in document.text[end : spot.start]
 
 
-def _named_kind(document: Document, spot: Spot) -> int:
+def _named_kind(document: Document, spot: _Spot) -> int:
     closing = spot.after.lstrip(" \"'")[:1]
     verb = spot.token + 1 >= len(document.words) or document.flags[spot.token + 1] & COPULA
     if spot.form == "a" and closing not in tuple(").:,-]") and closing and not verb:
@@ -364,7 +357,7 @@ def _named_kind(document: Document, spot: Spot) -> int:
     return LEAD if near and _only_option_words(document, spot) else LABEL
 
 
-def _only_option_words(document: Document, spot: Spot) -> bool:
+def _only_option_words(document: Document, spot: _Spot) -> bool:
     at = spot.token - 1
     while at >= 0 and document.starts[at] >= spot.segment.content:
         if document.words[at] not in OPTION_WORDS and document.words[at] not in _SMALL:
@@ -373,7 +366,7 @@ def _only_option_words(document: Document, spot: Spot) -> bool:
     return True
 
 
-def _enclosed_kind(document: Document, options: Options, spot: Spot) -> int:
+def _enclosed_kind(document: Document, options: Options, spot: _Spot) -> int:
     """Such as "(A)" and "[A]"; "f(A)" is a function."""
     text = document.text
     touches = spot.token and text[document.ends[spot.token - 1] : spot.start] == "("
@@ -388,7 +381,7 @@ def _enclosed_kind(document: Document, options: Options, spot: Spot) -> int:
     return LEAD if spot.opens or _starts(document, spot) else LABEL
 
 
-def _bracketed_kind(options: Options, spot: Spot) -> int:
+def _bracketed_kind(options: Options, spot: _Spot) -> int:
     """Such as "A)" at the start of something."""
     if spot.form.isdigit():
         return LEAD if spot.opens else 0
@@ -397,7 +390,7 @@ def _bracketed_kind(options: Options, spot: Spot) -> int:
     return 0
 
 
-def _opening_kind(options: Options, spot: Spot, closing: str) -> int:
+def _opening_kind(options: Options, spot: _Spot, closing: str) -> int:
     """Such as "A. text", "A: text", "A - text", a line that is only "A", a JSON key."""
     marked = spot.after[:1] in tuple(".:|)]") or spot.after[:2] in (" -", " :", " |", " =")
     if marked and (spot.exact or (options.scheme == "lower" and spot.form.isupper())):
@@ -407,20 +400,17 @@ def _opening_kind(options: Options, spot: Spot, closing: str) -> int:
     if spot.end >= spot.segment.end or closing == "\n":
         alone = spot.segment.end - spot.segment.start <= 4
         return LEAD if alone or not spot.form.isdigit() else 0
-    return LEAD if spot.before == "" and spot.after[:1] == '"' else _keyed(spot)
+    keyed = spot.after[:2] == '":' or (spot.before == "" and spot.after[:1] == '"')
+    return LEAD if keyed else 0
 
 
-def _keyed(spot: Spot) -> int:
-    return LEAD if spot.after[:2] == '":' else 0
-
-
-def _starts(document: Document, spot: Spot) -> bool:
+def _starts(document: Document, spot: _Spot) -> bool:
     """A sentence begins here."""
     before = document.text[max(0, spot.start - 6) : spot.start].rstrip(" ([\"'")
     return before == "" or before[-1:] in ".?!;:\n"
 
 
-def _bare_kind(document: Document, options: Options, spot: Spot, found: list[Mention]) -> int:
+def _bare_kind(document: Document, options: Options, spot: _Spot, found: list[Mention]) -> int:
     """A capital letter, or a longer label, that stands alone inside a sentence."""
     text, start, end = document.text, spot.start, spot.end
     around = text[max(0, start - 2) : start].rstrip()[-1:] + text[end : end + 2].lstrip()[:1]

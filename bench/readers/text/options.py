@@ -169,7 +169,7 @@ def prepare(shown: tuple[ShownOption, ...], stem_text: str) -> Options:
         totals=tuple(sum(known.values()) for known in weights),
         owners=_owners(weights),
         weak=_weak(words, texts, weights, question),
-        wordless=frozenset(i for i, bag in enumerate(weights) if _is_wordless(bag)),
+        wordless=frozenset(i for i, bag in enumerate(weights) if all(len(key) == 1 for key in bag)),
         all_of=frozenset(i for i, text in enumerate(texts) if _ALL.match(text)),
         none_of=frozenset(i for i, text in enumerate(texts) if _NONE.match(text)),
         question=question,
@@ -193,10 +193,6 @@ def _owners(weights: list[dict[str, float]]) -> dict[str, list[int]]:
         for key in known:
             owners.setdefault(key, []).append(index)
     return owners
-
-
-def _is_wordless(bag: dict[str, float]) -> bool:
-    return all(len(key) == 1 for key in bag)
 
 
 def _weak(
