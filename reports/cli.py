@@ -180,8 +180,8 @@ def sign(
     from rich.console import Console
 
     from starprobe.reports.sign import write_sign
+    from starprobe.reports.sign.analysis import show
     from starprobe.reports.sign.arms import parse_spec
-    from starprobe.reports.sign.tables import show
 
     findings = write_sign(
         [parse_spec(folder) for folder in folders],

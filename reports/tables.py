@@ -14,7 +14,7 @@ from starprobe.bench.metrics.definitions import all_metrics
 from starprobe.bench.records import STYLES, Comparison, Metric
 from starprobe.probes.suites import Step, Suite
 from starprobe.reports.evidence import Evidence, Results
-from starprobe.reports.words import OUTCOME_WORDS, STYLE_WORDS, is_share, p_value, percent, signed
+from starprobe.reports.words import OUTCOME_WORDS, STYLE_WORDS, is_share, percent, short_p, signed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -206,11 +206,6 @@ def p_cell(p: float | None) -> Cell:
     if p is None:
         return Cell("–", "")
     return Cell(short_p(p), f"{p:.6g}")
-
-
-def short_p(p: float) -> str:
-    """`0.012`, `< 0.0001`."""
-    return p_value(p).removeprefix("p = ").removeprefix("p ")
 
 
 AFTER = "after"

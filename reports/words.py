@@ -98,6 +98,11 @@ def p_value(p: float | None) -> str:
     return f"p = {p:.2g}" if p < 0.1 else f"p = {p:.2f}"
 
 
+def short_p(p: float) -> str:
+    """`0.012`, `< 0.0001`."""
+    return p_value(p).removeprefix("p = ").removeprefix("p ")
+
+
 def headline_condition(frame: pd.DataFrame) -> str:
     """`plain` where it was asked, else the first condition."""
     there = [str(name) for name in frame["condition"].drop_duplicates()]

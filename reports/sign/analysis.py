@@ -1,4 +1,4 @@
-"""Labelled runs -> what the sign tells of how a model was made, as records. Writes nothing.
+"""Labelled runs -> what the sign tells of how a model was made, as records and in the terminal.
 
 The evidence has a row a response: `arm` (how its model was made), `checkpoint` (which training
 seed), `question_id`, `sign` (1 where it shows the sign, 0 where not, NaN where unknown).
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
+from rich.table import Table
 
 from starprobe.bench.metrics import to_frame
 from starprobe.bench.metrics.compare import matched_length
@@ -38,9 +39,11 @@ from starprobe.reports.sign.arms import (
     labelled_sides,
     rows_of,
 )
+from starprobe.reports.words import percent, short_p
 
 if TYPE_CHECKING:
     import pandas as pd
+    from rich.console import Console, RenderableType
 
 STAR = "STaR-trained models"
 MOST = 0.75
@@ -50,6 +53,7 @@ BARELY = 3.0
 section 3.2)."""
 Verdict = Literal["more", "less", "alike", "undecided"]
 """How often the first kind of model shows the sign, beside the second."""
+MARKS: dict[Verdict, str] = {"more": "+", "less": "-", "alike": "=", "undecided": "?"}
 
 
 class Contrast(Record):
@@ -324,8 +328,10 @@ def summary(positive: str, found: Mapping[str, Verdict]) -> str:
     return " ".join(text.format(", ".join(by[kind])) for kind, text in said.items() if by[kind])
 
 
-def times(value: float) -> str:
-    """A ratio with two digits: `7.1`, `0.034`, `220`, `3e+04`."""
+def times(value: float | None) -> str:
+    """A ratio with two digits: `7.1`, `0.034`, `220`, `3e+04`; `∞` where nothing bounds it."""
+    if value is None:
+        return "∞"
     if value >= 9950:
         return f"{value:.0e}"
     return f"{value:.0f}" if value >= 99.5 else f"{value:.2g}"
@@ -413,3 +419,112 @@ def _under(gathered: Gathered, evidence: pd.DataFrame) -> Iterator[ArmRate]:
             )
         cells = tables(mine)[one.arm]
         yield arm_rate(one.model, {}, np.stack(list(cells.values())))
+
+
+def between(low: float | None, high: float | None) -> str:
+    """Limits of a share."""
+    return "–" if low is None or high is None else f"{100 * low:.0f} to {100 * high:.0f}\u202f%"
+
+
+def show(findings: Findings, console: Console) -> None:
+    """Prints all of it."""
+    for part in printed(findings):
+        console.print(part, highlight=False, markup=False)
+
+
+def printed(findings: Findings) -> Iterator[RenderableType]:
+    """What the terminal shows, in order; tables fit 80 columns."""
+    yield _rates(findings)
+    if findings.checked:
+        yield _checked(findings)
+    yield _ratios(findings)
+    yield _checks(findings)
+    yield from findings.summaries
+
+
+def _rates(findings: Findings) -> Table:
+    table = _table("Shows a reason for every option, unasked", "arm", "rate", "95 %", "seeds")
+    notes = {one.arm: " (under test)" for one in findings.under}
+    reference = [findings.prompted] if findings.prompted else []
+    notes |= {one.arm: " (asked: no sign)" for one in reference}
+    for one in (*findings.arms, *reference, *findings.under):
+        name = f"{one.arm}{notes.get(one.arm, '')}"
+        seeds = str(len(one.checkpoints) or "")
+        table.add_row(name, percent(one.value), between(one.low, one.high), seeds)
+    table.caption = (
+        f"{findings.questions} questions, read by {findings.reader}; intervals over seeds and "
+        f"questions"
+    )
+    return table
+
+
+def _checked(findings: Findings) -> Table:
+    table = _table("Checked by labels", "arm", "as read", "checked", "95 %", "labels", "agree")
+    for one in findings.checked:
+        limits = between(one.low, one.high)
+        labels = str(one.labels)
+        table.add_row(
+            one.arm, percent(one.read), percent(one.value), limits, labels, percent(one.same)
+        )
+    found = [
+        f"{one.positive} / {one.negative} {times(one.value)} [{times(one.low)}, {times(one.high)}]"
+        for one in findings.checked_ratios
+    ]
+    table.caption = f"ratios of checked rates: {'; '.join(found)}" if found else ""
+    return table
+
+
+def _ratios(findings: Findings) -> Table:
+    table = _table("Likelihood ratios, a response", "is it", "or", "sign", "no sign", "p, Holm")
+    for one in findings.contrasts:
+        table.add_row(
+            one.positive,
+            one.negative,
+            _limits(one.ratio),
+            _limits(one.absence),
+            short_p(one.p_adjusted),
+            style="bold" if one.verdict in ("more", "less") else "",
+        )
+    return table
+
+
+def _checks(findings: Findings) -> Table:
+    """Every contrast under other definitions, a column a check."""
+    names = [variant.name for variant in findings.variants]
+    table = _table("Does it hang on the definition, the questions, or length?", "is it", "or")
+    for name in (*names, "at like length"):
+        table.add_column(name, justify="right", overflow="fold")
+    cells = {
+        (variant.name, one.positive, one.negative): f"{times(one.ratio.value)} {MARKS[one.verdict]}"
+        for variant in findings.variants
+        for one in variant.contrasts
+    }
+    for one in findings.matched:
+        found = [cells.get((name, one.positive, one.negative), "") for name in names]
+        table.add_row(one.positive, one.negative, *found, _matched(one))
+    table.caption = (
+        "ratios: + the first shows it more, - less, = alike, ? undecided; like length: both "
+        "rates among responses of one length, * where the interval over questions leaves out 0"
+    )
+    return table
+
+
+def _matched(one: Matched) -> str:
+    if one.positive_rate is None or one.negative_rate is None:
+        return "no overlap"
+    apart = one.low is not None and one.high is not None and not one.low <= 0 <= one.high
+    star = " *" if apart else ""
+    return f"{percent(one.positive_rate)} | {percent(one.negative_rate)}{star}"
+
+
+def _table(title: str, first: str, *others: str) -> Table:
+    table = Table(title=title, title_justify="left", caption_justify="left")
+    table.add_column(first, overflow="fold")
+    for name in others:
+        left = name == "or"
+        table.add_column(name, justify="left" if left else "right", overflow="fold")
+    return table
+
+
+def _limits(found: Ratio) -> str:
+    return f"{times(found.value)} [{times(found.low)}, {times(found.high)}]"

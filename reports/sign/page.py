@@ -1,4 +1,4 @@
-"""The findings on the sign as a single HTML file in the look of the report, with its figures."""
+"""The findings on the sign as one HTML file in the look of the report: its figures and tables."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Any
 import plotly.graph_objects as go
 
 from starprobe.bench.files import write_atomic
-from starprobe.bench.statistics.seeds import ArmRate
+from starprobe.bench.metrics.compare import FULL_BIN
+from starprobe.bench.metrics.definitions import PRIMARY
+from starprobe.bench.statistics.seeds import ArmRate, Ratio
 from starprobe.reports import words
 from starprobe.reports.drawing import (
     SERIES,
@@ -26,9 +28,9 @@ from starprobe.reports.embed import Secrets
 from starprobe.reports.evidence import without_collector
 from starprobe.reports.page import Methods, methods, render
 from starprobe.reports.panels import Panel
-from starprobe.reports.sign.analysis import Contrast, Findings, conclude, times
+from starprobe.reports.sign.analysis import Contrast, Findings, between, conclude, times
 from starprobe.reports.sign.arms import PROMPTED, Gathered, Spec, collect, said
-from starprobe.reports.sign.tables import sign_tables
+from starprobe.reports.tables import Cell, Row, Table, number, p_cell
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -324,3 +326,169 @@ def _ticks(table: pd.DataFrame) -> list[float]:
 
 def _p(value: float) -> str:
     return "< 0.0001" if value < 0.0001 else f"{value:.2g}"
+
+
+def sign_tables(findings: Findings) -> Iterator[Table]:
+    """Every table of the page that has rows."""
+    for table in (
+        contrasts_table(findings),
+        arms_table(findings),
+        checked_table(findings),
+        variants_table(findings),
+        matched_table(findings),
+    ):
+        if table.rows:
+            yield table
+
+
+def contrasts_table(findings: Findings) -> Table:
+    """Likelihood ratios."""
+    rows = [
+        Row(
+            [
+                Cell(one.positive),
+                Cell(one.negative),
+                *_ratio(one.ratio),
+                *_ratio(one.absence),
+                p_cell(one.p_adjusted),
+                Cell(one.verdict),
+                Cell(one.sentence),
+            ],
+            "sure" if one.verdict in ("more", "less") else "",
+        )
+        for one in findings.contrasts
+    ]
+    columns = [("is it", ""), ("or", ""), ("ratio, sign", "n"), ("95 % interval", "n")]
+    columns += [("ratio, no sign", "n"), ("95 % interval", "n"), ("p, Holm", "n")]
+    columns += [("the first shows it", ""), ("in words", "w")]
+    caption = (
+        "Likelihood ratios, a response: how many times as often the first kind of model gives a "
+        "reason for every option, and how many times as often it does not. Intervals over "
+        "training seeds and questions; p of “the ratio is 1”, adjusted over the alternatives."
+    )
+    return Table("contrasts", "Likelihood ratios", caption, columns, rows)
+
+
+def arms_table(findings: Findings) -> Table:
+    """Rates by arm, and of models under test."""
+    reference = [findings.prompted] if findings.prompted else []
+    rows = [
+        Row(
+            [
+                Cell(one.arm),
+                number(PRIMARY, one.value),
+                Cell(between(one.low, one.high), ""),
+                Cell(len(one.checkpoints) or "–", len(one.checkpoints)),
+                Cell(one.questions, one.questions),
+                Cell(_checkpoints(one)),
+                Cell(one.method),
+            ]
+        )
+        for one in (*findings.arms, *reference, *findings.under)
+    ]
+    columns = [("arm", ""), ("rate", "n"), ("95 % interval", "n"), ("checkpoints", "n")]
+    columns += [("questions", "n"), ("each checkpoint", "w"), ("interval by", "")]
+    caption = (
+        "Share of responses with a reason for every option, unasked (the arm prompted: asked), as "
+        "read."
+    )
+    return Table("arms", "Rates by arm", caption, columns, rows)
+
+
+def checked_table(findings: Findings) -> Table:
+    """Rates as read and by labels, and the ratios of the latter."""
+    rows = [
+        Row(
+            [
+                Cell(one.arm),
+                number(PRIMARY, one.read),
+                number(PRIMARY, one.value),
+                Cell(between(one.low, one.high), ""),
+                Cell(one.labels, one.labels),
+                number(PRIMARY, one.same),
+                Cell(_checked_ratios(findings, one.arm)),
+            ]
+        )
+        for one in findings.checked
+    ]
+    columns = [("arm", ""), ("as read", "n"), ("as labelled", "n"), ("95 % interval", "n")]
+    columns += [("labels", "n"), ("reader and labels agree", "n"), ("ratio, as labelled", "w")]
+    caption = (
+        "Of the arms with labels in every run. As labelled: estimated from samples of known "
+        "probabilities; it holds whatever the reader’s errors on an arm are."
+    )
+    return Table("checked", "As read and as labelled", caption, columns, rows)
+
+
+def _checked_ratios(findings: Findings, arm: str) -> str:
+    return ", ".join(
+        f"to {one.negative} {times(one.value)} ({times(one.low)} to {times(one.high)})"
+        for one in findings.checked_ratios
+        if one.positive == arm
+    )
+
+
+def variants_table(findings: Findings) -> Table:
+    """The headline under other definitions."""
+    rows = [
+        Row(
+            [
+                Cell(variant.name),
+                Cell(one.positive),
+                Cell(one.negative),
+                *_ratio(one.ratio),
+                p_cell(one.p_adjusted),
+                Cell(one.verdict),
+            ]
+        )
+        for variant in findings.variants
+        for one in variant.contrasts
+    ]
+    columns = [("check", "w"), ("is it", ""), ("or", ""), ("ratio, sign", "n")]
+    columns += [("95 % interval", "n"), ("p, Holm", "n"), ("the first shows it", "")]
+    caption = (
+        "The same contrasts where the sign is a reason for so many of the options or more, and for "
+        "each question set alone."
+    )
+    return Table("variants", "Does it hang on the definition?", caption, columns, rows)
+
+
+def matched_table(findings: Findings) -> Table:
+    """Rates at matched length."""
+    none = (
+        f"no bin of length holds {FULL_BIN} responses of both: length and sign cannot be told apart"
+    )
+    rows = [
+        Row(
+            [
+                Cell(one.positive),
+                Cell(one.negative),
+                number(PRIMARY, one.positive_rate),
+                number(PRIMARY, one.negative_rate),
+                number(PRIMARY, one.difference),
+                Cell(between(one.low, one.high), ""),
+                Cell(one.responses, one.responses),
+                Cell("" if one.responses else none),
+            ]
+        )
+        for one in findings.matched
+    ]
+    columns = [("is it", ""), ("or", ""), ("the first", "n"), ("the other", "n")]
+    columns += [("difference", "n"), ("95 % interval", "n"), ("responses", "n")]
+    columns += [("note", "")]
+    caption = (
+        "Rates among responses of like length (coarsened exact matching in five bins), intervals "
+        "over questions; training seeds are taken as given."
+    )
+    return Table("matched", "Is it only length?", caption, columns, rows)
+
+
+def _ratio(found: Ratio) -> list[Cell]:
+    return [
+        Cell(times(found.value), f"{found.value:.6g}"),
+        Cell(f"{times(found.low)} to {times(found.high)}", ""),
+    ]
+
+
+def _checkpoints(one: ArmRate) -> str:
+    return ", ".join(f"{name} {words.percent(rate)}" for name, rate in one.checkpoints.items())

@@ -549,9 +549,9 @@ def do_part(part: Unit, out: Path, console: Console | None = None) -> None:
 
 def write_page(experiment: Experiment, out: Path, console: Console) -> bool:
     """Writes the page over the parts that are done and prints its findings; whether any are."""
+    from starprobe.reports.sign.analysis import show
     from starprobe.reports.sign.arms import Spec
     from starprobe.reports.sign.page import write_sign
-    from starprobe.reports.sign.tables import show
 
     ready = [part for part in units(experiment) if done(part, out)]
     if not ready:
