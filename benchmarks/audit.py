@@ -45,7 +45,7 @@ from starprobe.bench.statistics.paired import paired_mean, paired_rate, smallest
 from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Prompt, Question
 from starprobe.probes.sets import load_probe_set
-from starprobe.reports.compare import compare_sides, headline
+from starprobe.reports.comparison import compare_sides, headline
 from starprobe.reports.evidence import gather, results_of
 from starprobe.reports.words import standing
 from tests.bench.faithfulness.test_faithfulness import made_trials, of_trials

@@ -8,11 +8,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from starprobe.reports.compare import write_comparison
+    from starprobe.reports.comparison import write_comparison
     from starprobe.reports.page import write_report
 
 __all__ = ["write_comparison", "write_report"]
-_HOMES = {"write_comparison": "starprobe.reports.compare", "write_report": "starprobe.reports.page"}
+_HOMES = {
+    "write_comparison": "starprobe.reports.comparison",
+    "write_report": "starprobe.reports.page",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -31,7 +31,7 @@ from starprobe.bench.cli import (
 )
 
 if TYPE_CHECKING:
-    from starprobe.reports.compare import Compared
+    from starprobe.reports.comparison import Compared
 
 Reader = Annotated[
     str | None, typer.Option("--reader", help="Whose verdicts to show (default: the best).")
@@ -110,7 +110,7 @@ def compare(
     """
     import json
 
-    from starprobe.reports.compare import compare_sides, failing, write_compared
+    from starprobe.reports.comparison import compare_sides, failing, write_compared
 
     compared = compare_sides(
         before, after, models=names(models), conditions=names(conditions), reader=reader
@@ -134,7 +134,7 @@ def _print_compared(compared: Compared, *, trained: bool) -> None:
     from rich.table import Table
 
     from starprobe.bench.metrics.compare import said
-    from starprobe.reports.compare import PRINTED, headline
+    from starprobe.reports.comparison import PRINTED, headline
     from starprobe.reports.words import change
 
     console = Console(highlight=False, soft_wrap=True, emoji=False, markup=False)

@@ -14,7 +14,7 @@ from starprobe.bench.run_folder import Run
 from starprobe.cli import app
 from starprobe.probes.errors import InputError
 from starprobe.reports import write_comparison
-from starprobe.reports.compare import compare_sides, failing, headline
+from starprobe.reports.comparison import compare_sides, failing, headline
 from starprobe.reports.evidence import texts
 from tests.reports.makers import EAGER, TERSE, Shape, make_run
 
