@@ -228,7 +228,7 @@ def battery(
 
     from rich.console import Console
 
-    from starprobe.bench.battery import SAMPLING, BatteryConfig, run_battery
+    from starprobe.bench.results import SAMPLING, BatteryConfig, run_battery
     from starprobe.reports.page import write_report
 
     console, start = Console(highlight=False, soft_wrap=True, emoji=False), time.monotonic()

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from starprobe.bench.annotations.labels import annotate_run as annotate
     from starprobe.bench.annotations.labels import sample_run as annotation_sample
     from starprobe.bench.ask import ask, make_prompt, make_question, run
-    from starprobe.bench.battery import BatteryConfig
-    from starprobe.bench.battery import run_battery as battery
     from starprobe.bench.faithfulness.stage import FaithfulnessConfig
     from starprobe.bench.faithfulness.stage import faithfulness_run as faithfulness
     from starprobe.bench.frames import frame, to_frame
@@ -35,7 +33,9 @@ if TYPE_CHECKING:
     from starprobe.bench.read import classify, classify_file, classify_run
     from starprobe.bench.readers import load_reader as load_reader
     from starprobe.bench.records import Response, Sampling, Verdict
+    from starprobe.bench.results import BatteryConfig
     from starprobe.bench.results import measure_run as metrics
+    from starprobe.bench.results import run_battery as battery
     from starprobe.bench.run_config import RunConfig
     from starprobe.bench.run_folder import Run
     from starprobe.bench.statistics.paired import Design, plan
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "BackendOptions": "bench.models:BackendOptions",
-    "BatteryConfig": "bench.battery:BatteryConfig",
+    "BatteryConfig": "bench.results:BatteryConfig",
     "Design": "bench.statistics.paired:Design",
     "ExportConfig": "bench.lm_eval_tasks:ExportConfig",
     "FaithfulnessConfig": "bench.faithfulness.stage:FaithfulnessConfig",
@@ -62,7 +62,7 @@ _HOMES = {
     "annotate": "bench.annotations.labels:annotate_run",
     "annotation_sample": "bench.annotations.labels:sample_run",
     "ask": "bench.ask:ask",
-    "battery": "bench.battery:run_battery",
+    "battery": "bench.results:run_battery",
     "check_questions": "probes.checks:check_questions",
     "classify": "bench.read:classify",
     "classify_file": "bench.read:classify_file",
