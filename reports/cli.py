@@ -242,16 +242,7 @@ def battery(
         sampling=SAMPLING.model_copy(
             update={"temperature": temperature, "max_tokens": max_tokens, "seed": seed}
         ),
-        options=options_of(
-            batch_size=batch_size,
-            device=device,
-            dtype=dtype,
-            concurrency=concurrency,
-            timeout_s=timeout,
-            retries=retries,
-            header=header,
-            body=body,
-        ),
+        options=options_of(locals()),
     )
     run = run_battery(config, out / "run", console)
     found = run_endings(run)

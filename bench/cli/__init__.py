@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -89,6 +89,32 @@ Conditions = Annotated[
         autocompletion=complete(known_conditions),
     ),
 ]
+Probes = Annotated[
+    list[str],
+    typer.Option(
+        help="A built-in set or a file of questions; may be given again.",
+        autocompletion=complete(known_sets),
+    ),
+]
+Orders = Annotated[int, typer.Option(min=1, help="Option orders a question.")]
+Shuffle = Annotated[
+    int | None, typer.Option(help="Shuffle the options by this seed, not rotate them.")
+]
+Repeats = Annotated[int, typer.Option(min=1, help="Responses a prompt.")]
+Limit = Annotated[
+    int | None, typer.Option(min=1, help="Only so many questions of a set, of every topic.")
+]
+OnlyModels = Annotated[
+    list[str] | None, typer.Option("--model", help="Only this model; may be given again.")
+]
+OnlyConditions = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--condition",
+        help="Only this condition; may be given again.",
+        autocompletion=complete(known_conditions),
+    ),
+]
 Suite = Annotated[
     str | None,
     typer.Option(
@@ -105,6 +131,7 @@ Reader = Annotated[
 ]
 Seed = Annotated[int, typer.Option(help="Of all that is drawn by chance.")]
 Temperature = Annotated[float, typer.Option(min=0, help="0 is greedy.")]
+TopP = Annotated[float, typer.Option(min=0, max=1, help="Nucleus sampling.")]
 MaxTokens = Annotated[int, typer.Option(min=1, help="Length of a response.")]
 BatchSize = Annotated[int, typer.Option(min=1, help="Prompts together, local models.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, cuda:1, ...")]
@@ -133,26 +160,29 @@ AnyFailure = Annotated[
 ]
 
 
-def options_of(
-    *,
-    header: list[str] | None = None,
-    body: list[str] | None = None,
-    price: str | None = None,
-    **settings: object,
-) -> BackendOptions:
-    """How a backend is to run, as the command was told.
+def options_of(said: Mapping[str, Any]) -> BackendOptions:
+    """How a backend is to run, of the arguments of a command, its `locals()`.
+
+    Those count that are fields of `BackendOptions`, and `timeout` and `header`.
 
     Raises:
         InputError: a value that does not fit.
     """
-    from starprobe.bench.models.base import body_of, headers_of, make_options, price_of
-
-    return make_options(
-        headers=headers_of(header or ()),
-        body=body_of(body or ()),
-        price=price_of(price) if price else None,
-        **settings,
+    from starprobe.bench.models.base import (
+        BackendOptions,
+        body_of,
+        headers_of,
+        make_options,
+        price_of,
     )
+
+    settings = {name: said[name] for name in BackendOptions.model_fields if name in said}
+    if "timeout" in said:
+        settings["timeout_s"] = said["timeout"]
+    settings["headers"] = headers_of(said.get("header") or ())
+    settings["body"] = body_of(said.get("body") or ())
+    settings["price"] = price_of(said["price"]) if said.get("price") else None
+    return make_options(**settings)
 
 
 class Ending(NamedTuple):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from starprobe.bench.cli import OnlyConditions, OnlyModels
 from starprobe.bench.cli.run import coloured
 
 if TYPE_CHECKING:
@@ -63,12 +64,8 @@ def annotate(
         ),
     ] = None,
     name: Annotated[str, typer.Option(help="Who labels; each has an own file.")] = "me",
-    model: Annotated[
-        list[str] | None, typer.Option(help="Only of this model; may be given again.")
-    ] = None,
-    condition: Annotated[
-        list[str] | None, typer.Option(help="Only of this condition; may be given again.")
-    ] = None,
+    model: OnlyModels = None,
+    condition: OnlyConditions = None,
     reader: Annotated[
         str | None, typer.Option(help="Whose verdicts are checked (default: the best).")
     ] = None,

@@ -8,7 +8,19 @@ from typing import Annotated
 
 import typer
 
-from starprobe.bench.cli import Reader, names
+from starprobe.bench.cli import (
+    Conditions,
+    Limit,
+    MaxTokens,
+    Orders,
+    Probes,
+    Reader,
+    Repeats,
+    Shuffle,
+    Temperature,
+    TopP,
+    names,
+)
 
 EPILOG = (
     "Example: starprobe import answers.csv --map response=generated --out runs/theirs. All "
@@ -120,16 +132,12 @@ def export(
         str,
         typer.Option("--format", help="openai-batch, anthropic-batch, jsonl, csv or markdown."),
     ] = "jsonl",
-    probes: Annotated[
-        list[str], typer.Option(help="A built-in set or a file; may be given again.")
-    ] = ["everyday"],  # noqa: B006 - typer reads it and nobody changes it
-    conditions: Annotated[str, typer.Option(help="Ways of asking, by comma.")] = "plain",
-    orders: Annotated[int, typer.Option(min=1, help="Option orders a question.")] = 1,
-    shuffle: Annotated[
-        int | None, typer.Option(help="Shuffle the options by this seed, not rotate them.")
-    ] = None,
-    repeats: Annotated[int, typer.Option(min=1, help="Responses a prompt.")] = 1,
-    limit: Annotated[int | None, typer.Option(min=1, help="So many questions of each set.")] = None,
+    probes: Probes = ["everyday"],  # noqa: B006 - typer reads it and nobody changes it
+    conditions: Conditions = "plain",
+    orders: Orders = 1,
+    shuffle: Shuffle = None,
+    repeats: Repeats = 1,
+    limit: Limit = None,
     model: Annotated[str | None, typer.Option(help="The service's model, for batches.")] = None,
     temperature: Annotated[float, typer.Option(min=0, help="For batches.")] = 0.0,
     top_p: Annotated[float, typer.Option(min=0, max=1, help="For batches.")] = 1.0,
@@ -171,15 +179,13 @@ def export(
 def export_as_tasks(
     out: Annotated[Path, typer.Argument(metavar="DIR", help="The folder to write.")],
     probes: Annotated[str, typer.Option(help="Sets or JSONL files, by comma.")] = "everyday",
-    conditions: Annotated[str, typer.Option(help="Ways of asking, by comma.")] = "plain",
-    orders: Annotated[int, typer.Option(min=1, help="Option orders a question.")] = 1,
-    repeats: Annotated[int, typer.Option(min=1, help="Responses a prompt.")] = 1,
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="Only so many questions of a set.")
-    ] = None,
-    temperature: Annotated[float, typer.Option(min=0, help="0 is greedy.")] = 0.0,
-    top_p: Annotated[float, typer.Option(min=0, max=1)] = 1.0,
-    max_tokens: Annotated[int, typer.Option(min=1, help="Length of a response.")] = 512,
+    conditions: Conditions = "plain",
+    orders: Orders = 1,
+    repeats: Repeats = 1,
+    limit: Limit = None,
+    temperature: Temperature = 0.0,
+    top_p: TopP = 1.0,
+    max_tokens: MaxTokens = 512,
     reader: Reader = None,
 ) -> None:
     """Write a folder that plain `lm_eval run --include_path DIR` runs, scored by our reader.

@@ -16,6 +16,7 @@ from starprobe.bench.cli import (
     Concurrency,
     Device,
     Header,
+    OnlyModels,
     Reader,
     Retries,
     Seed,
@@ -238,10 +239,6 @@ def judge(
     from starprobe.bench.run_folder import Run
     from starprobe.bench.tables import judge_tables
 
-    options = options_of(
-        batch_size=batch_size, device=device, concurrency=concurrency, timeout_s=timeout,
-        retries=retries, header=header, body=body,
-    )  # fmt: skip
     config = JudgeConfig(
         judges=names(judges),
         rewards=names(reward),
@@ -249,7 +246,7 @@ def judge(
         limit=limit,
         seed=seed,
         count_self=count_self,
-        options=options,
+        options=options_of(locals()),
     )
     with line() as watcher:
         found = judge_run(folder, config, watcher)
@@ -263,9 +260,7 @@ def judge(
 
 def faithfulness(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A run folder that has been read.")],
-    model: Annotated[
-        list[str] | None, typer.Option(help="Only this model of the run; may be given again.")
-    ] = None,
+    model: OnlyModels = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Responses a model.")] = None,
     seed: Seed = 0,
     reader: Reader = None,
@@ -296,12 +291,7 @@ def faithfulness(
         plain_text=plain_text,
         mistakes=mistakes,
         paraphrases=paraphrases,
-        options=options_of(
-            batch_size=batch_size,
-            device=device,
-            header=header,
-            body=body,
-        ),
+        options=options_of(locals()),
     )
     with line() as watcher:
         found = faithfulness_run(folder, config, watcher)

@@ -25,17 +25,21 @@ from starprobe.bench.cli import (
     Device,
     Dtype,
     Header,
+    Limit,
     MaxTokens,
     Models,
+    Orders,
+    Probes,
     Reader,
+    Repeats,
     Retries,
     Seed,
     ShardOf,
+    Shuffle,
     Suite,
     Temperature,
     Timeout,
-    complete,
-    known_sets,
+    TopP,
     names,
     options_of,
     run_endings,
@@ -66,26 +70,16 @@ def run(
             help="The run folder; the same again resumes, more questions, models, ... widen it."
         ),
     ] = None,
-    probes: Annotated[
-        list[str],
-        typer.Option(
-            help="A built-in set or a file of questions; may be given again.",
-            autocompletion=complete(known_sets),
-        ),
-    ] = ["everyday"],  # noqa: B006 - typer reads it and nobody changes it
+    probes: Probes = ["everyday"],  # noqa: B006 - typer reads it and nobody changes it
     conditions: Conditions = "plain",
     suite: Suite = None,
-    orders: Annotated[int, typer.Option(min=1, help="Option orders a question.")] = 1,
-    shuffle: Annotated[
-        int | None, typer.Option(help="Shuffle the options by this seed, not rotate them.")
-    ] = None,
-    repeats: Annotated[int, typer.Option(min=1, help="Responses a prompt.")] = 1,
-    limit: Annotated[
-        int | None, typer.Option(min=1, help="Only so many questions of a set, of every topic.")
-    ] = None,
+    orders: Orders = 1,
+    shuffle: Shuffle = None,
+    repeats: Repeats = 1,
+    limit: Limit = None,
     seed: Seed = 0,
     temperature: Temperature = 0.0,
-    top_p: Annotated[float, typer.Option(min=0, max=1, help="Nucleus sampling.")] = 1.0,
+    top_p: TopP = 1.0,
     max_tokens: MaxTokens = 512,
     batch_size: BatchSize = 16,
     device: Device = "auto",
@@ -123,23 +117,6 @@ def run(
     from starprobe.bench.records import Sampling
     from starprobe.bench.run_config import RunConfig
 
-    options = options_of(
-        batch_size=batch_size,
-        device=device,
-        dtype=dtype,
-        base_model=base_model,
-        concurrency=concurrency,
-        timeout_s=timeout,
-        retries=retries,
-        system=system,
-        reasoning=reasoning,
-        max_model_len=max_model_len,
-        tensor_parallel=tensor_parallel,
-        workers=workers,
-        header=header,
-        body=body,
-        price=price,
-    )
     config = RunConfig(
         models=tuple(models),
         probes=tuple(probes),
@@ -150,7 +127,7 @@ def run(
         repeats=repeats,
         limit=limit,
         sampling=Sampling(temperature=temperature, top_p=top_p, max_tokens=max_tokens, seed=seed),
-        options=options,
+        options=options_of(locals()),
         budget=budget,
         cache=cache,
         shard=shard,
@@ -367,7 +344,7 @@ def ask(
     from starprobe.bench.readers import DEFAULT_READER
     from starprobe.bench.records import Sampling
 
-    options = options_of(base_model=base_model, header=header, body=body)
+    options = options_of(locals())
     prompt = asking.make_prompt(asking.make_question(question, option or [], hint), condition, hint)
     console = Console(highlight=False)
     if show_prompt:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from starprobe.bench.cli import Reader, complete, known_conditions
+from starprobe.bench.cli import OnlyConditions, OnlyModels, Orders, Reader, Repeats
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,16 +38,8 @@ def register(app: typer.Typer) -> None:
 def metrics(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A run folder that has been read.")],
     reader: Reader = None,
-    model: Annotated[
-        list[str] | None, typer.Option(help="Only this model; may be given again.")
-    ] = None,
-    condition: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="Only this condition; may be given again.",
-            autocompletion=complete(known_conditions),
-        ),
-    ] = None,
+    model: OnlyModels = None,
+    condition: OnlyConditions = None,
     metric: Annotated[
         list[str] | None,
         typer.Option(help="Only this metric; may be given again. MODULE:NAME is one of your own."),
@@ -147,8 +139,8 @@ def plan(
     correlation: Annotated[
         float, typer.Option(help="Of before and after on a question; 0 is cautious.")
     ] = 0.0,
-    orders: Annotated[int, typer.Option(min=1, help="Option orders a question.")] = 1,
-    repeats: Annotated[int, typer.Option(min=1, help="Responses a prompt.")] = 1,
+    orders: Orders = 1,
+    repeats: Repeats = 1,
     clustering: Annotated[
         float, typer.Option(min=0, max=1, help="Correlation of the responses to one question.")
     ] = 0.5,
