@@ -233,11 +233,11 @@ def judge(
     """Have responses judged by other models; appends to DIR/judgements.jsonl and resumes."""
     from rich.console import Console
 
+    from starprobe.bench.cli.metrics import judge_tables
     from starprobe.bench.judges.stage import JudgeConfig, judge_run
     from starprobe.bench.judges.votes import read_judgements
     from starprobe.bench.progress import line
     from starprobe.bench.run_folder import Run
-    from starprobe.bench.tables import judge_tables
 
     config = JudgeConfig(
         judges=names(judges),
@@ -279,9 +279,9 @@ def faithfulness(
     """Cut, spoil and swap rationales, and see whether the answer follows (Lanham et al. 2023)."""
     from rich.console import Console
 
+    from starprobe.bench.cli.metrics import metric_tables
     from starprobe.bench.faithfulness.stage import FaithfulnessConfig, faithfulness_run
     from starprobe.bench.progress import line
-    from starprobe.bench.tables import metric_tables
 
     config = FaithfulnessConfig(
         models=tuple(model or ()),

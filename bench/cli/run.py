@@ -1,12 +1,14 @@
-"""`starprobe run` and `ask`: a set, or one question, asked of models, read, and shown.
+"""`starprobe run`, `ask` and `models`: whom one can ask, and what each says to a set or a question.
 
 `ask` shows the answers side by side, with what each says of every option in colour.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import wrap
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -49,17 +51,22 @@ from starprobe.probes.errors import InputError
 
 if TYPE_CHECKING:
     from starprobe.bench.ask import Asked
+    from starprobe.bench.models.names import Entry
     from starprobe.bench.records import Treatment, Verdict
     from starprobe.bench.run_config import RunConfig
 
 
+MODELS_EXAMPLE = (
+    "Example: starprobe models gemma3 claude-opus-4-6 openai:mine@http://127.0.0.1:8000/v1"
+)
 EPILOG = "Example: starprobe run smollm2 --conditions plain,scratchpad --limit 20 --out runs/first"
 
 
 def register(app: typer.Typer) -> None:
-    """Adds both."""
+    """Adds the three."""
     app.command("ask", epilog=ASK_EPILOG)(ask)
     app.command("run", epilog=EPILOG)(run)
+    app.command("models", epilog=MODELS_EXAMPLE)(models)
 
 
 def run(
@@ -141,12 +148,12 @@ def run(
 
 def _run(config: RunConfig, out: Path, reader: str | None, any_failure: bool) -> None:
     from starprobe.bench.ask import run as ask
+    from starprobe.bench.cli.metrics import headline
     from starprobe.bench.read import classify_run
     from starprobe.bench.readers import DEFAULT_READER
     from starprobe.bench.results import measure_run
     from starprobe.bench.run_config import design_lines, not_asked
     from starprobe.bench.shards import finish, parse_shard
-    from starprobe.bench.tables import headline
 
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     for line in [*not_asked(config), *design_lines(config)]:
@@ -361,3 +368,98 @@ def ask(
     console.print(side_by_side(answers, console.width))
     if all(answer.verdict is None for answer in answers):
         raise typer.Exit(1)
+
+
+def models(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[MODEL]...", help="Only these; by default all with a name."),
+    ] = None,
+    check: Annotated[bool, typer.Option(help="Look whether each can be reached from here.")] = True,
+    services: Annotated[
+        bool, typer.Option("--providers", help="List what may stand before the colon instead.")
+    ] = False,
+    details: Annotated[
+        bool, typer.Option(help="Context, price and notes too; always for models that are named.")
+    ] = False,
+) -> None:
+    """List the models that have a friendly name, and say what each still needs.
+
+    Any other model is named BACKEND:NAME or BACKEND:NAME@URL. Friendly names of your own go into
+    ~/.config/starprobe/models.toml, or into the file that STARPROBE_MODELS names; services of your
+    own into providers.toml beside it, or into the file that STARPROBE_PROVIDERS names. Keys come
+    from the environment: OPENAI_API_KEY and the like for a vendor's own host, STARPROBE_API_KEY for
+    a server of your own.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    from rich.markup import escape
+
+    from starprobe.bench.models import known_models, reach
+
+    console = Console(soft_wrap=True, highlight=False)
+    if services:
+        return _say_providers(Console(highlight=False))
+    rows = known_models(names or [])
+    with ThreadPoolExecutor(max_workers=16) as pool:
+        found = list(pool.map(lambda row: reach(row.model), rows)) if check else []
+    wide = max(len(row.name) for row in rows) + 2
+    for index, row in enumerate(rows):
+        cells = [(row.model, "")]
+        if check:
+            missing = found[index].missing
+            cells.append((missing, "yellow") if missing else ("ready", "green"))
+        lines = _lines(cells, max(20, console.width - wide))
+        if (details or names) and (said := _details(row)):
+            lines += [[(line, "dim")] for line in wrap(said, max(20, console.width - wide))]
+        for number, line in enumerate(lines):
+            shown = [f"[{how}]{escape(cell)}[/]" if how else escape(cell) for cell, how in line]
+            console.print(f"{row.name if number == 0 else '':<{wide}}{'  '.join(shown)}")
+    if check:
+        ready = sum(reached.ready for reached in found)
+        console.print(f"{ready} of {len(rows)} can be reached from here")
+
+
+Cell = tuple[str, str]
+"""A text, and how it looks."""
+
+
+def _lines(cells: list[Cell], width: int) -> list[list[Cell]]:
+    """The cells side by side where they fit, else one below the other; a URL below its model."""
+    if sum(len(text) for text, _ in cells) + 2 * (len(cells) - 1) <= width:
+        return [cells]
+    found: list[list[Cell]] = []
+    for number, (text, how) in enumerate(cells):
+        before, at, url = text.rpartition("@")
+        indent = "  " if number else ""
+        parts = wrap(text, width - 2)
+        if at and len(text) > width:
+            parts = [before, f"  {at}{url}"]
+        found += [[(indent + part, how)] for part in parts]
+    return found
+
+
+def _details(row: Entry) -> str:
+    parts = [f"context {row.context:,}"] if row.context else []
+    if row.price:
+        price = row.price
+        parts.append(
+            f"${price.input:g} in, ${price.output:g} out a million tokens "
+            f"({price.date}, {price.source})"
+        )
+    return "; ".join([*parts, *([row.note] if row.note else [])])
+
+
+def _say_providers(console: Console) -> None:
+    """Each backend and service: its word, how it is spoken to, where its key comes from."""
+    from starprobe.bench.models.names import LOCAL, providers
+
+    table = Table("before the colon", "speaks", "key", "")
+    for name, local in LOCAL.items():
+        table.add_row(f"{name}:", "on this machine", "", local.says)
+    for word, one in providers().items():
+        if word == one.name:
+            words = "\n".join(f"{name}:" for name in (one.name, *one.also))
+            key = one.key + (" (set)" if one.key and os.environ.get(one.key) else "")
+            table.add_row(words, one.dialect, key, one.note)
+    console.print(table)

@@ -7,7 +7,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from starprobe.bench.cli import responses, show
+from starprobe.bench.cli import metrics, responses
 from starprobe.probes.errors import InputError
 from tests.bench.judges.server import JudgeServer, chat
 from tests.bench.metrics.runs import make_prompt, make_response, make_run, make_verdict
@@ -18,7 +18,7 @@ RUNNER = CliRunner()
 @pytest.fixture
 def app() -> typer.Typer:
     made = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
-    for module in (show, responses):
+    for module in (metrics, responses):
         module.register(made)
     return made
 

@@ -21,7 +21,7 @@ from starprobe.bench.annotations.labels import (
     take_in,
     take_in_choices,
 )
-from starprobe.bench.cli import annotate, show
+from starprobe.bench.cli import annotate, metrics
 from starprobe.bench.cli.annotate import choose, session
 from starprobe.bench.judges.panel import get_rubric
 from starprobe.bench.judges.votes import Judgement
@@ -41,7 +41,7 @@ RUNNER = CliRunner()
 def app() -> typer.Typer:
     made = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
     annotate.register(made)
-    show.register(made)
+    metrics.register(made)
     return made
 
 

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from starprobe.bench.annotations.draw import draw, matter_of
 from starprobe.bench.annotations.labels import machine_sample, shown, write_page
-from starprobe.bench.cli import annotate, show
+from starprobe.bench.cli import annotate, metrics
 from starprobe.bench.files import write_jsonl
 from starprobe.bench.records import Response
 from starprobe.bench.run_folder import Run
@@ -62,7 +62,7 @@ def test_labels_typed_in_a_browser_check_the_figures_of_the_run(
     run = hostile(run)
     app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
     annotate.register(app)
-    show.register(app)
+    metrics.register(app)
     page_file = tmp_path / "label.html"
     asked = ["annotate", str(run.path), "--n", "30", "--name", "ann"]
     done = CliRunner().invoke(app, [*asked, "--page", str(page_file)])
@@ -123,7 +123,7 @@ def test_a_choice_a_response_is_typed_where_another_machine_is_checked(
     run, truth = hinted_run(tmp_path / "run")
     app = typer.Typer(rich_markup_mode=None, pretty_exceptions_enable=False)
     annotate.register(app)
-    show.register(app)
+    metrics.register(app)
     asked = ["annotate", str(run.path), "--of", "hint_acknowledged", "--n", "10"]
     done = CliRunner().invoke(app, [*asked, "--page", str(tmp_path / "label.html")])
     assert done.exit_code == 0, done.exception
