@@ -157,7 +157,8 @@ def ask(
         name = name_of(model)
         try:
             with opened(model, options) as backend:
-                generation = _generate(backend, prompt, sampling)
+                request = Request(id="asked", prompt=prompt, sampling=sampling)
+                ((_, generation),) = generate(backend, [request])
         except UserError as error:
             yield Asked(name, prompt, None, None, str(error))
             continue
@@ -173,11 +174,6 @@ def read(prompt: Prompt, text: str, reader: str | Reader = DEFAULT_READER) -> As
     response = Response(id="pasted", prompt_id=prompt.id, model="pasted", text=text)
     verdict = read_one(load_reader(reader), _reading(prompt, response))
     return Asked("pasted", prompt, response, verdict)
-
-
-def _generate(backend: Backend, prompt: Prompt, sampling: Sampling) -> Generation:
-    (pair,) = generate(backend, [Request(id="asked", prompt=prompt, sampling=sampling)])
-    return pair[1]
 
 
 def _reading(prompt: Prompt, response: Response) -> Reading:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,7 +28,7 @@ from starprobe.bench.faithfulness.stage import FaithfulnessConfig, faithfulness_
 from starprobe.bench.faithfulness.trials import Trial
 from starprobe.bench.frames import frame, places_of
 from starprobe.bench.judges.stage import JudgeConfig, judge_run, summary
-from starprobe.bench.judges.votes import JudgeCount
+from starprobe.bench.judges.summary import Summary
 from starprobe.bench.metrics.contrasts import between_models, contrasts, factor_effects, standings
 from starprobe.bench.metrics.definitions import (
     BY_NAME,
@@ -46,7 +46,7 @@ from starprobe.bench.readers import DEFAULT_READER
 from starprobe.bench.records import Comparison, Metric, NotApplicable, Sampling, Standing
 from starprobe.bench.run_config import RunConfig, not_asked
 from starprobe.bench.run_folder import Run, chosen_reader
-from starprobe.bench.statistics.labelled import Agreement, kappa
+from starprobe.bench.statistics.labelled import kappa
 from starprobe.bench.statistics.paired import mcnemar
 from starprobe.probes.schema import Record
 
@@ -57,19 +57,6 @@ if TYPE_CHECKING:
 
 METRICS_FORMAT = 2
 """Version of metrics.json."""
-
-
-class Judged(Record):
-    """What judges and reward models make of a run, without the rows of each response."""
-
-    judges: tuple[JudgeCount, ...]
-    """How many each was shown, could not be read for, and failed on; votes on its own responses."""
-    agreement: dict[str, Agreement]
-    """Rubric -> agreement of the panel."""
-    metrics: tuple[Metric, ...]
-    """Consensus, scores and lengths, by model and condition."""
-    rewards: tuple[Comparison, ...]
-    """Differences of scores within a prompt, and of the length beside them."""
 
 
 class Failures(Record):
@@ -132,7 +119,7 @@ class MetricsFile(Record):
     not_applicable: tuple[NotApplicable, ...] = ()
     faithfulness: tuple[Metric, ...] = ()
     """Of the trials in faithfulness.jsonl."""
-    judged: Judged | None = None
+    judged: Summary | None = None
     """Of judgements.jsonl; None where nobody judged."""
     reader_check: ReaderCheck | None = None
     """What the labels in annotations.NAME.jsonl say of the reader that counts."""
@@ -264,19 +251,12 @@ def faithfulness(run: Run) -> list[Metric]:
     return faithfulness_metrics(trials, responses, run.prompts())
 
 
-def judged(run: Run, reader: str | None = None) -> Judged | None:
+def judged(run: Run, reader: str | None = None) -> Summary | None:
     """What the judgements that the run holds amount to; None where there are none."""
     if next(run.judgements(), None) is None:
         return None
     found = summary(run, reader=reader)
-    if not found.judges:
-        return None
-    return Judged(
-        judges=found.judges,
-        agreement=found.agreement,
-        metrics=found.metrics,
-        rewards=found.rewards,
-    )
+    return found if found.judges else None
 
 
 def failures(run: Run) -> list[Failures]:
@@ -293,6 +273,7 @@ def failures(run: Run) -> list[Failures]:
         cell = response.model, conditions[response.prompt_id]
         requests[cell] += 1
         failed[cell] += response.error is not None
+    models, others = ({cell[place] for cell in failed} for place in (0, 1))
     return [
         Failures(
             model=model,
@@ -300,18 +281,10 @@ def failures(run: Run) -> list[Failures]:
             failed=failed[model, condition],
             requests=requests[model, condition],
         )
-        for model in dict.fromkeys([*(one.name for one in run.info.models), *_firsts(failed)])
-        for condition in dict.fromkeys([*run.info.conditions, *_seconds(failed)])
+        for model in dict.fromkeys([*(one.name for one in run.info.models), *sorted(models)])
+        for condition in dict.fromkeys([*run.info.conditions, *sorted(others)])
         if failed[model, condition]
     ]
-
-
-def _firsts(cells: Iterable[tuple[str, str]]) -> list[str]:
-    return sorted({model for model, _ in cells})
-
-
-def _seconds(cells: Iterable[tuple[str, str]]) -> list[str]:
-    return sorted({condition for _, condition in cells})
 
 
 READERS = tuple(dict.fromkeys((DEFAULT_READER, "rules")))

@@ -9,13 +9,13 @@ import json
 import shlex
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import Annotated, NamedTuple
 
 from pydantic import BeforeValidator
 
-from starprobe.bench.models import Models, name_of
+from starprobe.bench.models import ModelName, Models, name_of, parse_model, providers
 from starprobe.bench.models.base import BackendOptions, Request
-from starprobe.bench.models.names import redact
+from starprobe.bench.models.names import entries, find, is_local, redact
 from starprobe.bench.records import ModelInfo, Response, RunInfo, Sampling
 from starprobe.bench.run_folder import hardware, own_questions, versions
 from starprobe.bench.shards import parse_shard
@@ -35,9 +35,6 @@ from starprobe.probes.suites import (
     suite_questions,
     suite_terms,
 )
-
-if TYPE_CHECKING:
-    from starprobe.bench.models.names import ModelName
 
 
 def _several_sets(value: object) -> object:
@@ -309,7 +306,8 @@ def prices(info: ModelInfo) -> tuple[float, float] | None:
 
 def costs_money(info: ModelInfo) -> bool:
     """Whether a model is served by somebody who is paid for it."""
-    return not info.name.startswith("ollama:") and not _local(info.endpoint)
+    here = info.endpoint is None or is_local(info.endpoint)
+    return not info.name.startswith("ollama:") and not here
 
 
 def most(request: Request, price: tuple[float, float]) -> float:
@@ -334,16 +332,8 @@ def affordable(
         yield request
 
 
-def _local(endpoint: str | None) -> bool:
-    from starprobe.bench.models.names import is_local
-
-    return endpoint is None or is_local(endpoint)
-
-
 def _is_own(model: ModelName) -> bool:
     """Whether nobody sends a bill for it: a server on this machine, or Ollama's."""
-    from starprobe.bench.models.names import is_local, providers
-
     return model.backend == "ollama" or is_local(model.url or providers()[model.backend].url)
 
 
@@ -368,8 +358,6 @@ def estimates(config: RunConfig, prompts: Sequence[Prompt]) -> Iterator[Estimate
     Raises:
         InputError: there is no model of that name.
     """
-    from starprobe.bench.models.names import entries, find, parse_model, providers
-
     for model in config.models:
         name = name_of(model)
         asked = [prompt for prompt, _ in asked_of(config, ModelInfo(name=name), prompts)]

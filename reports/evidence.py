@@ -23,12 +23,13 @@ from starprobe.bench.annotations.checked import CheckedDifference, CheckedMetric
 from starprobe.bench.annotations.draw import Unlabelled
 from starprobe.bench.files import Rows
 from starprobe.bench.frames import Exchange, finder, frame, key
+from starprobe.bench.judges.summary import Summary
 from starprobe.bench.metrics.contrasts import between_models, standings
 from starprobe.bench.metrics.definitions import numbers
 from starprobe.bench.metrics.measure import split
 from starprobe.bench.readers import DEFAULT_READER
 from starprobe.bench.records import Comparison, Metric, NotApplicable, Standing
-from starprobe.bench.results import METRICS_FORMAT, Judged, MetricsFile, ReaderRange, measure_run
+from starprobe.bench.results import METRICS_FORMAT, MetricsFile, ReaderRange, measure_run
 from starprobe.bench.run_folder import Run, chosen_reader, short_names
 from starprobe.probes.errors import InputError
 
@@ -351,7 +352,7 @@ class Results:
     ranges: tuple[ReaderRange, ...]
     """The headline of a model and condition under every reader, where several have read."""
     faithfulness: tuple[Metric, ...]
-    judged: tuple[tuple[str, Judged], ...]
+    judged: tuple[tuple[str, Summary], ...]
     """(folder's name, what judges made of its responses)."""
     checks: tuple[tuple[Path, ReaderCheck], ...]
     """(run folder, what labels say of the reader there)."""

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
+from rich.console import Console
+from rich.panel import Panel
+from rich.text import Text
 
 from starprobe.bench.cli import OnlyConditions, OnlyModels
 from starprobe.bench.cli.run import coloured
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from starprobe.bench.annotations.draw import Matter
     from starprobe.bench.annotations.labels import Shown
     from starprobe.bench.records import Annotation, Outcome, Verdict
@@ -77,8 +78,6 @@ def annotate(
     goes on where it stopped. With --page it writes a page that does the same in a browser and saves
     a file for --from. Then shows the figures as read and as checked.
     """
-    from rich.console import Console
-
     from starprobe.bench.annotations import labels
     from starprobe.bench.annotations.draw import draw as draw_sample
     from starprobe.bench.files import only_writer, write_jsonl
@@ -161,8 +160,6 @@ def _of_machine(
     console: Console,
 ) -> None:
     """The same for what another machine said: one choice a response."""
-    from rich.console import Console as Plain
-
     from starprobe.bench.annotations import labels
     from starprobe.bench.annotations.draw import matter_of
     from starprobe.bench.files import write_jsonl
@@ -199,7 +196,7 @@ def _of_machine(
                 lambda one, choice, revised: writer.append(
                     [labels.machine_label(found, one, choice, by, revised)]
                 ),
-                Plain(highlight=False, emoji=False),
+                Console(highlight=False, emoji=False),
             )
         more = f"; {done.left} to go: the same command goes on" if done.left else ""
         console.print(f"{done.done} of {len(sample)} labelled by {name}{more}", markup=False)
@@ -231,8 +228,6 @@ class _Verdicts:
 def _session(
     run: Run, sample: list[Shown], name: str, reader: str | None, console: Console
 ) -> None:
-    from rich.console import Console as Plain
-
     from starprobe.bench.annotations import labels
 
     there = run.annotations(labels.checked_name(name))
@@ -243,7 +238,7 @@ def _session(
             _Verdicts(run, reader),
             lambda one: writer.append([one]),
             name,
-            Plain(highlight=False, emoji=False),
+            Console(highlight=False, emoji=False),
         )
     more = f"; {found.left} to go: the same command goes on" if found.left else ""
     console.print(f"{found.done} of {len(sample)} labelled by {name}{more}", markup=False)
@@ -335,8 +330,6 @@ def session(
         console: where to ask.
         keys: what is pressed; by default in this terminal.
     """
-    from rich.panel import Panel
-
     asked = Asking(keys_of_terminal() if keys is None else keys, console)
 
     def ask(one: Shown, seen: set[str]) -> bool:
@@ -397,9 +390,6 @@ def _each(
 
     It is given those of which it has shown what was read: what is said of them then is a revision.
     """
-    from rich.panel import Panel
-    from rich.text import Text
-
     todo = [one for one in sample if one.id not in there]
     done: list[Shown] = []
     seen: set[str] = set()

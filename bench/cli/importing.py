@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
 from starprobe.bench.cli import (
     Conditions,
@@ -88,8 +89,6 @@ def import_(
     or a column a model, text files. Fields of tables: response, question, options, answer, model,
     prompt, condition, repeat, reasoning, finish_reason, id, question_id, error.
     """
-    from rich.console import Console
-
     from starprobe.bench.importers import Options, import_outputs, preview_outputs
     from starprobe.probes.errors import InputError
 
@@ -149,8 +148,6 @@ def export(
     Each goes out under its id (`custom_id`); `starprobe import` knows by it which question,
     condition, option order and hint a response belongs to.
     """
-    from rich.console import Console
-
     from starprobe.bench.importers.join import PLACEHOLDER, export_prompts
     from starprobe.bench.records import Sampling
     from starprobe.bench.run_config import RunConfig, not_asked, render_probes
@@ -193,8 +190,6 @@ def export_as_tasks(
     The prompts are those of `starprobe run`, with and without a chat template. No network is
     needed; starprobe must be installed beside lm_eval.
     """
-    from rich.console import Console
-
     from starprobe.bench.lm_eval_tasks import GROUP, ExportConfig, export_tasks
     from starprobe.bench.readers import DEFAULT_READER
     from starprobe.bench.records import Sampling

@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from starprobe.bench.cli import (
     AnyFailure,
@@ -30,9 +33,6 @@ from starprobe.bench.cli import (
 from starprobe.probes.errors import InputError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.table import Table
-
     from starprobe.bench.read import ReadResponse
 
 CLASSIFY_EXAMPLE = "Example: starprobe classify answers.jsonl -o verdicts.jsonl"
@@ -87,8 +87,6 @@ def classify(
     `response` on every line, and gives one verdict a line. Running it again goes on where it
     stopped. With --shard, -o is a folder for the parts.
     """
-    from rich.console import Console
-
     from starprobe.bench.read import default_workers
     from starprobe.bench.readers import DEFAULT_READER
 
@@ -176,8 +174,6 @@ def read(
     reader: Reader = None,
 ) -> None:
     """Show how a pasted answer treats every option, as a table with the words that show it."""
-    from rich.console import Console
-
     from starprobe.bench.read import classify as read_one
     from starprobe.bench.readers import DEFAULT_READER
 
@@ -200,9 +196,6 @@ def read(
 
 
 def _table(found: ReadResponse) -> Table:
-    from rich.table import Table
-    from rich.text import Text
-
     table = Table("", "option", "treatment", "shown by")
     for row in found.rows:
         table.add_row(*(Text(cell) for cell in row))
@@ -231,8 +224,6 @@ def judge(
     fail_on_any: AnyFailure = False,
 ) -> None:
     """Have responses judged by other models; appends to DIR/judgements.jsonl and resumes."""
-    from rich.console import Console
-
     from starprobe.bench.cli.metrics import judge_tables
     from starprobe.bench.judges.stage import JudgeConfig, judge_run
     from starprobe.bench.judges.votes import read_judgements
@@ -277,8 +268,6 @@ def faithfulness(
     body: Body = None,
 ) -> None:
     """Cut, spoil and swap rationales, and see whether the answer follows (Lanham et al. 2023)."""
-    from rich.console import Console
-
     from starprobe.bench.cli.metrics import metric_tables
     from starprobe.bench.faithfulness.stage import FaithfulnessConfig, faithfulness_run
     from starprobe.bench.progress import line

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console, Group, RenderableType
+from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
@@ -392,8 +393,6 @@ def models(
     a server of your own.
     """
     from concurrent.futures import ThreadPoolExecutor
-
-    from rich.markup import escape
 
     from starprobe.bench.models import known_models, reach
 

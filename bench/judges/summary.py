@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
+from pydantic import Field
 
 from starprobe.bench.frames import question_keys
 from starprobe.bench.judges.panel import RUBRICS
@@ -28,12 +29,13 @@ from starprobe.probes.schema import Prompt, Record
 
 
 class Summary(Record):
-    """All of it for one run."""
+    """All of it for one run; what metrics.json has of it is without the rows of each response."""
 
     judges: tuple[JudgeCount, ...]
+    """How many each was shown, could not be read for, and failed on; votes on its own responses."""
     agreement: dict[str, Agreement]
     """Rubric -> agreement of the panel."""
-    consensus: dict[str, tuple[Consensus, ...]]
+    consensus: dict[str, tuple[Consensus, ...]] = Field(default_factory=dict, exclude=True)
     """Rubric -> consensus of each response or pair."""
     metrics: tuple[Metric, ...]
     """Shares of consensus choices, means of scores and lengths, by model and condition."""
