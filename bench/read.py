@@ -179,13 +179,16 @@ def classify(
     """
     if not isinstance(question, Question):
         question = parse_question({"id": "question", **question}, "the question")
+    reading = _reading(question, text)
+    return ReadResponse(text, reading.shown, read_one(load_reader(reader), reading))
+
+
+def _reading(question: Question, text: str, finish: FinishReason | None = None) -> Reading:
     shown = tuple(
         ShownOption(label=option.label or option.id, option_id=option.id, text=option.text)
         for option in question.options
     )
-    loaded = load_reader(reader)
-    verdict = read_one(loaded, Reading(question.id, text, question.stem, shown))
-    return ReadResponse(text, shown, verdict)
+    return Reading(question.id, text, question.stem, shown, finish)
 
 
 def classify_responses(
@@ -442,12 +445,7 @@ def reading_of_row(line: str, where: str) -> Reading | None:
         raise InputError(f"{where}: field 'response' must be text, not {text!r:.60}")
     asked = {"id": row.get("id"), "question": row.get("question"), "options": row.get("options")}
     question = parse_question(asked, where)
-    shown = tuple(
-        ShownOption(label=option.label or option.id, option_id=option.id, text=option.text)
-        for option in question.options
-    )
-    finish = _FINISHED.get(str(row.get("finish_reason")))
-    return Reading(question.id, text, question.stem, shown, finish)
+    return _reading(question, text, _FINISHED.get(str(row.get("finish_reason"))))
 
 
 def _done(out: Path, name: str) -> tuple[int, str | None]:

@@ -34,7 +34,7 @@ BESIDE = ".prompts.jsonl"
 """What an exported file's prompts are called; they stand beside it."""
 _OURS = re.compile(r"^(?P<question>.+)\|(?P<condition>[^|]+)\|(?P<order>\d+)(?:s(?P<seed>-?\d+))?$")
 _REPEAT = re.compile(r"^(?P<id>.+)#(?P<repeat>\d+)$", re.DOTALL)
-_ESCAPED = re.compile(r"_([0-9a-f]{2})")
+_ESCAPED = re.compile(r"(?:_[0-9a-f]{2})+")
 HASHED = "prompt-"
 LONGEST = 64
 """Characters of an id that every batch API takes."""
@@ -79,15 +79,10 @@ def named_by(name: str) -> list[tuple[str, int]]:
 
 
 def _unescaped(name: str) -> str:
-    raw = _ESCAPED.sub(lambda found: f"\\x{found[1]}", name.replace("\\", ""))
     try:
-        return re.sub(r"(?:\\x[0-9a-f]{2})+", _bytes, raw)
+        return _ESCAPED.sub(lambda run: bytes.fromhex(run[0].replace("_", "")).decode(), name)
     except UnicodeDecodeError:
         return name
-
-
-def _bytes(found: re.Match[str]) -> str:
-    return bytes.fromhex(found[0].replace("\\x", "")).decode()
 
 
 class Outgoing(NamedTuple):
