@@ -12,9 +12,10 @@ from typing import Any, TypedDict, Unpack
 from starprobe.bench.importers import bodies, conversations, harnesses, tables
 from starprobe.bench.importers.arrange import Made, arrange, has_key, write_run
 from starprobe.bench.importers.join import BESIDE, Known, joined, own_row, own_samples
-from starprobe.bench.importers.sample import Choice, Importer, Sample
+from starprobe.bench.importers.sample import Importer, Sample
 from starprobe.bench.models.thinking import join, split_reasoning
 from starprobe.bench.readers import Reading
+from starprobe.probes.choices import Choice
 from starprobe.probes.errors import InputError
 from starprobe.probes.formats import (
     STDIN,

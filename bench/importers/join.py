@@ -20,9 +20,9 @@ from pydantic import ValidationError
 
 from starprobe.bench.ask import derived_seed
 from starprobe.bench.files import write_atomic, write_jsonl
-from starprobe.bench.importers.sample import Choice, Sample
+from starprobe.bench.importers.sample import Sample
 from starprobe.bench.records import Sampling
-from starprobe.probes.choices import lists_in_text
+from starprobe.probes.choices import Choice, lists_in_text
 from starprobe.probes.errors import InputError, first_error
 from starprobe.probes.formats import Row, read_content, rows_of
 from starprobe.probes.parsing import content_key

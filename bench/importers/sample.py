@@ -15,19 +15,6 @@ from starprobe.probes.formats import Row
 from starprobe.probes.parsing import key_labels
 from starprobe.probes.schema import Prompt, Question, Record
 
-__all__ = [
-    "Choice",
-    "Importer",
-    "Sample",
-    "Stated",
-    "all_stated",
-    "check_json",
-    "completed",
-    "name_of",
-    "stated",
-    "text_of",
-]
-
 
 class Importer(Protocol):
     """What reads rows of a form that we do not know."""
@@ -170,7 +157,7 @@ def text_of(value: Any, where: str, field: str, as_json: bool = False) -> str | 
             f"{where}: field {field!r} is no text but holds {inner:.120}; say where the "
             f"text stands: --map response={field}.FIELD"
         )
-    if not as_json and is_envelope(value) and _MARKS & set(_first_object(value)):
+    if not as_json and _MARKS & set(envelope(value) or ()):
         raise InputError(
             f"{where}: the response ({field!r}) is a JSON object, {value.strip()[:50]!r}; say "
             f"where the text stands: --map response={field}.FIELD, or, if models answered in JSON, "
@@ -185,7 +172,7 @@ def check_json(texts: Sequence[str], name: str) -> None:
     Raises:
         InputError: more than half are.
     """
-    wrapped = [text for text in texts if is_envelope(text)]
+    wrapped = [text for text in texts if envelope(text) is not None]
     if len(wrapped) > len(texts) / 2:
         raise InputError(
             f"{name}: {len(wrapped)} of {len(texts)} responses are JSON objects, as "
@@ -194,18 +181,13 @@ def check_json(texts: Sequence[str], name: str) -> None:
         )
 
 
-def _first_object(text: str) -> Mapping[str, Any]:
-    value = json.loads(text)
-    return value if isinstance(value, Mapping) else value[0]
-
-
 def name_of(value: Any, where: str) -> str:
     """A model's name.
 
     Raises:
         InputError: it is neither a text nor an object with one.
     """
-    if isinstance(value, str) and is_envelope(value):
+    if isinstance(value, str) and envelope(value) is not None:
         value = json.loads(value)
     if isinstance(value, Mapping):
         value = next((value[n] for n in ("label", "name", "id", "model") if value.get(n)), value)
@@ -219,15 +201,14 @@ def name_of(value: Any, where: str) -> str:
     return str(value).strip()
 
 
-def is_envelope(text: str) -> bool:
-    """Whether a text is a JSON object, or a list of them, and nothing else."""
+def envelope(text: str) -> Mapping[str, Any] | None:
+    """The (first) object of a text that is a JSON object, or a list of them, and nothing else."""
     bare = text.strip()
     if bare[:1] not in {"{", "["} or bare[-1:] not in {"}", "]"}:
-        return False
+        return None
     try:
         value = json.loads(bare)
     except (ValueError, RecursionError):
-        return False
-    return isinstance(value, Mapping) or (
-        isinstance(value, list) and bool(value) and all(isinstance(one, Mapping) for one in value)
-    )
+        return None
+    found = value if isinstance(value, list) else [value]
+    return found[0] if found and all(isinstance(one, Mapping) for one in found) else None
