@@ -22,7 +22,7 @@ from starprobe.bench.annotations.checked import ReaderCheck, is_judge
 from starprobe.bench.annotations.draw import Matter, draw, draw_cases, key_of
 from starprobe.bench.files import Appender, only_writer, write_atomic, write_jsonl
 from starprobe.bench.frames import key
-from starprobe.bench.readers.annotated import gold_of
+from starprobe.bench.readers.annotated import gold_of, read_rows
 from starprobe.bench.readers.base import CODES, Reading, code_of, codes_of, style_of, treatment_of
 from starprobe.bench.records import (
     MULTI,
@@ -162,9 +162,10 @@ def _labelled(
 
     `known`: what a response may be called -> its id; `of`: where it is looked for.
     """
+    if source.is_file() and source.stat().st_size > LARGEST:
+        raise InputError(f"{source}: is larger than {LARGEST // 2**20} MiB: no file of labels")
     found: set[str] = set()
-    for number, row in read_rows(source):
-        where = f"{source}, line {number}"
+    for where, row in read_rows(source):
         one = row.get("id")
         if not isinstance(one, str) or one not in known:
             raise InputError(f"{where}: no response of {of} has the id {one!r:.60}")
@@ -249,32 +250,6 @@ def annotate_run(
     """
     take_in(Run(path), Path(source), name)
     return measure_run(path, reader).reader_check
-
-
-def read_rows(source: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Number and content of each line of a file of labels.
-
-    Raises:
-        InputError: the file cannot be read, or a line is no JSON object.
-    """
-    try:
-        if source.stat().st_size > LARGEST:
-            raise InputError(f"{source}: is larger than {LARGEST // 2**20} MiB: no file of labels")
-        text = source.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{source}: cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise InputError(f"{source}: is not UTF-8 text (byte {error.start})") from None
-    for number, line in enumerate(text.split("\n"), 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{source}, line {number}: not valid JSON: {error}") from None
-        if not isinstance(row, dict):
-            raise InputError(f"{source}, line {number}: is no object with fields")
-        yield number, row
 
 
 def _annotation(row: dict[str, Any], one: Shown, name: str, where: str) -> Annotation:

@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from importlib.resources import as_file, files
 from pathlib import Path
@@ -111,24 +111,37 @@ def _annotated(row: Mapping[str, Any], label: Mapping[str, Any], path: Path) -> 
     )
 
 
-def _rows(path: Path, fields: tuple[str, ...]) -> list[dict[str, Any]]:
+def _rows(path: Path, fields: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    for where, row in read_rows(path):
+        for field in fields:
+            if field not in row:
+                raise InputError(f"{where}: field {field!r} is missing")
+        yield row
+
+
+def read_rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Where each row of a file in the annotation format stands, and its fields.
+
+    Raises:
+        InputError: the file cannot be read, or a line is no JSON object.
+    """
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from None
-    rows = []
-    for number, line in enumerate(lines, 1):
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is not UTF-8 text (byte {error.start})") from None
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
+        where = f"{path}, line {number}"
         try:
             row = json.loads(line)
-        except ValueError as error:
-            raise InputError(f"{path}, line {number}: not JSON: {error}") from None
-        missing = [field for field in fields if field not in row]
-        if missing:
-            raise InputError(f"{path}, line {number}: field {missing[0]!r} is missing")
-        rows.append(row)
-    return rows
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{where}: not valid JSON: {error}") from None
+        if not isinstance(row, dict):
+            raise InputError(f"{where}: is no object with fields")
+        yield where, row
 
 
 Floats = npt.NDArray[np.float64]
