@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from starprobe.bench.records import Generation, Response
     from starprobe.bench.run_folder import Run
 
-MODULES = ("run", "importing", "responses", "annotate", "metrics")
+MODULES = ("asking", "responses", "annotate", "metrics")
 
 
 def register(app: typer.Typer) -> None:

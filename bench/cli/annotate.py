@@ -16,7 +16,7 @@ from rich.panel import Panel
 from rich.text import Text
 
 from starprobe.bench.cli import OnlyConditions, OnlyModels
-from starprobe.bench.cli.run import coloured
+from starprobe.bench.cli.asking import coloured
 
 if TYPE_CHECKING:
     from starprobe.bench.annotations.draw import Matter

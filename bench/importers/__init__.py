@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
-from starprobe.bench.importers import bodies, conversations, harnesses, tables
+from starprobe.bench.importers import bodies, columns, conversations, harnesses
 from starprobe.bench.importers.arrange import Made, arrange, has_key, write_run
 from starprobe.bench.importers.join import BESIDE, Known, joined, own_row, own_samples
 from starprobe.bench.importers.sample import Importer, Sample
@@ -305,7 +305,7 @@ def _by_model(content: Content) -> list[Row] | None:
     """The rows of an object that holds a list of them under each model's name."""
     value = content.value or {}
     if not value or not all(
-        tables.MODELS.search(name) and isinstance(rows, list) for name, rows in value.items()
+        columns.MODELS.search(name) and isinstance(rows, list) for name, rows in value.items()
     ):
         return None
     return [
@@ -346,9 +346,9 @@ def _rows(rows: list[Row], name: str, notes: list[str], options: Options) -> Ite
         raise InputError(f"{name}: holds no responses")
     mapping, as_json = options.get("mapping"), options.get("as_json", False)
     if mapping:
-        rows = tables.with_mapping(rows, mapping)
+        rows = columns.with_mapping(rows, mapping)
         if "response" in mapping:
-            yield from tables.samples(rows, name, as_json)
+            yield from columns.samples(rows, name, as_json)
             return
     first = rows[0][1]
     plug_in = _plug_in(first, options.get("importer"))
@@ -370,7 +370,7 @@ def _built_in(rows: list[Row], name: str, as_json: bool, notes: list[str]) -> It
         return conversations.samples(rows, notes)
     if any(bodies.fits(row) for _, row in rows):
         return bodies.samples(rows)
-    return tables.samples(rows, name, as_json)
+    return columns.samples(rows, name, as_json)
 
 
 def _files(paths: Sequence[Path]) -> list[Path]:

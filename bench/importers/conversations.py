@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from starprobe.bench.importers.bodies import model_name, turns_of
+from starprobe.bench.importers.columns import NAMES
 from starprobe.bench.importers.join import PLACEHOLDER, named_by
 from starprobe.bench.importers.sample import Sample, Stated, all_stated, completed, stated
-from starprobe.bench.importers.tables import NAMES
 from starprobe.bench.models.thinking import content_parts, join, split_reasoning
 from starprobe.probes.choices import Described, label_of, low, options_in_text, parsed
 from starprobe.probes.errors import InputError

@@ -7,7 +7,7 @@ from typer.testing import CliRunner, Result
 
 import starprobe.cli
 from starprobe.bench.ask import make_prompt, make_question, read
-from starprobe.bench.cli.run import coloured
+from starprobe.bench.cli.asking import coloured
 from starprobe.probes.errors import InputError
 
 QUESTION = "What can carry water?"

@@ -12,8 +12,8 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from starprobe.bench.cli import asking as run_command
 from starprobe.bench.cli import responses as commands
-from starprobe.bench.cli import run as run_command
 from starprobe.bench.read import classify_file
 from starprobe.bench.run_folder import Run
 from starprobe.bench.shards import merge, parse_shard
