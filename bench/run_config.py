@@ -14,7 +14,7 @@ from typing import Annotated, NamedTuple
 from pydantic import BeforeValidator
 
 from starprobe.bench.models import ModelName, Models, name_of, parse_model, providers
-from starprobe.bench.models.base import BackendOptions, Request
+from starprobe.bench.models.backend import BackendOptions, Request
 from starprobe.bench.models.names import entries, find, is_local, redact
 from starprobe.bench.records import ModelInfo, Response, RunInfo, Sampling
 from starprobe.bench.run_folder import hardware, own_questions, versions

@@ -30,7 +30,7 @@ from starprobe.bench.files import write_jsonl
 from starprobe.bench.metrics import compare, frame
 from starprobe.bench.metrics.compare import adjust, comparison
 from starprobe.bench.models import BackendOptions
-from starprobe.bench.models.base import Request, ScoringBackend
+from starprobe.bench.models.backend import Request, ScoringBackend
 from starprobe.bench.models.lm_eval import DocumentScore, evaluate, task_manager
 from starprobe.bench.models.thinking import whole
 from starprobe.bench.read import classify_run

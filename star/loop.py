@@ -21,7 +21,7 @@ from typing import NamedTuple
 
 from starprobe.bench.files import only_writer, write_atomic, write_jsonl
 from starprobe.bench.models import load_backend
-from starprobe.bench.models.base import generate
+from starprobe.bench.models.backend import generate
 from starprobe.bench.models.thinking import whole
 from starprobe.bench.progress import Counting, Silent
 from starprobe.probes.errors import InputError

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from pydantic import ValidationError, model_validator
 
-from starprobe.bench.models.base import Request
+from starprobe.bench.models.backend import Request
 from starprobe.bench.models.thinking import whole
 from starprobe.bench.records import Sampling
 from starprobe.probes.conditions import Condition, get_condition

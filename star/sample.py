@@ -22,7 +22,7 @@ from starprobe.bench.judges.stage import Asked, JudgeConfig, ask_judges, ask_rew
 from starprobe.bench.judges.summary import count_judges
 from starprobe.bench.judges.votes import Judgement, consensus
 from starprobe.bench.models import BackendOptions, parse_model
-from starprobe.bench.models.base import Request
+from starprobe.bench.models.backend import Request
 from starprobe.bench.models.thinking import whole
 from starprobe.bench.records import Response
 from starprobe.probes.errors import InputError, MissingError

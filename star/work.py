@@ -13,7 +13,7 @@ from pathlib import Path
 
 from starprobe.bench.ask import ask_missing
 from starprobe.bench.models import BackendOptions, load_backend, parse_model, vllm
-from starprobe.bench.models.base import Backend, Request, generate
+from starprobe.bench.models.backend import Backend, Request, generate
 from starprobe.bench.models.local import EMBEDDED, embedded_folder, gguf_folder
 from starprobe.bench.models.worker import DIED
 from starprobe.bench.progress import Counting

@@ -168,7 +168,7 @@ def options_of(said: Mapping[str, Any]) -> BackendOptions:
     Raises:
         InputError: a value that does not fit.
     """
-    from starprobe.bench.models.base import (
+    from starprobe.bench.models.backend import (
         BackendOptions,
         body_of,
         headers_of,

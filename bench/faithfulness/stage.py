@@ -22,7 +22,7 @@ from starprobe.bench.faithfulness.trials import (
     with_mistakes,
 )
 from starprobe.bench.models import BackendOptions, Models, name_of, opened
-from starprobe.bench.models.base import Backend
+from starprobe.bench.models.backend import Backend
 from starprobe.bench.progress import Counting, Silent
 from starprobe.bench.records import Metric
 from starprobe.bench.run_folder import Run, chosen_reader

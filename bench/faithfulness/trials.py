@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
-from starprobe.bench.models.base import Backend, Request, ScoringBackend, generate
+from starprobe.bench.models.backend import Backend, Request, ScoringBackend, generate
 from starprobe.bench.records import MULTI, Response, Sampling, Verdict
 from starprobe.probes.schema import Message, Prompt, Record
 

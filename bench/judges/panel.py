@@ -10,7 +10,7 @@ from itertools import combinations
 from typing import Literal, NamedTuple
 
 from starprobe.bench.judges.votes import Judgement, RubricRow
-from starprobe.bench.models.base import Backend, Request, generate
+from starprobe.bench.models.backend import Backend, Request, generate
 from starprobe.bench.readers.wording import answered_openly
 from starprobe.bench.records import Generation, ModelInfo, Response, Sampling
 from starprobe.probes.errors import InputError

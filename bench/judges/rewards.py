@@ -12,7 +12,7 @@ from typing import Any
 from starprobe.bench.judges.panel import SAMPLING, Case, judges_itself
 from starprobe.bench.judges.votes import Judgement
 from starprobe.bench.models import BackendOptions, parse_model
-from starprobe.bench.models.base import Backend, Request, generate
+from starprobe.bench.models.backend import Backend, Request, generate
 from starprobe.bench.models.dialects import Call, Quirks
 from starprobe.bench.models.dialects.openai import OpenAI
 from starprobe.bench.models.transport import broken

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from starprobe.bench.models.base import (
+from starprobe.bench.models.backend import (
     Backend,
     BackendOptions,
     Models,

@@ -21,7 +21,7 @@ from transformers import (
     StopStringCriteria,
 )
 
-from starprobe.bench.models.base import BackendOptions, Request, sent_sampling
+from starprobe.bench.models.backend import BackendOptions, Request, sent_sampling
 from starprobe.bench.models.local import (
     EMBEDDED,
     Codec,

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 import httpx2
 
 from starprobe.bench.models import names
-from starprobe.bench.models.base import BackendOptions, Request
+from starprobe.bench.models.backend import BackendOptions, Request
 from starprobe.bench.models.dialects import Call, Dialect, DialectName, Quirks, names_in
 from starprobe.bench.models.dialects.blocks import Anthropic, Bedrock, Gemini
 from starprobe.bench.models.dialects.openai import Ollama, OpenAI

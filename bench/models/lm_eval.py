@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from starprobe.bench.models import opened
-from starprobe.bench.models.base import BackendOptions, Request, plain_text, turns
+from starprobe.bench.models.backend import BackendOptions, Request, plain_text, turns
 from starprobe.bench.models.local import EMBEDDED, embedded_folder, fingerprint
 from starprobe.bench.models.names import public_url, redact
 from starprobe.bench.records import Generation, ModelInfo, ResponseError

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from filelock import FileLock
 
-from starprobe.bench.models.base import BackendOptions, Request, merged_system, plain_text, turns
+from starprobe.bench.models.backend import BackendOptions, Request, merged_system, plain_text, turns
 from starprobe.bench.models.thinking import MARKS
 from starprobe.bench.records import FinishReason, Generation, ResponseError, Sampling
 from starprobe.probes.errors import InputError, MissingError

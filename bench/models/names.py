@@ -64,7 +64,7 @@ LOCAL = {
         "lm_eval",
         "lm-eval",
     ),
-    "scripted": Local("starprobe.bench.models.scripted", "a fake, for tests and dry runs"),
+    "scripted": Local("starprobe.bench.models.backend", "a fake, for tests and dry runs"),
 }
 OWN_KEY = "STARPROBE_API_KEY"
 """The key for a server of one's own: a vendor's key is sent to no host but the vendor's."""

@@ -1,6 +1,6 @@
 """Thinking told from the answer, in each of the shapes in which it arrives.
 
-Split once, in `base.generate`, so that every backend gives the same response for the same text.
+Split once, in `backend.generate`, so that every backend gives the same response for the same text.
 
 Apart from the text: `reasoning_content`, `reasoning` and `reasoning_details` (OpenAI-like servers),
 `thinking` (Ollama), chunks of type `thinking` (Mistral) and blocks of type `thinking` (Anthropic).

@@ -16,7 +16,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from starprobe.bench.models.base import BackendOptions, Request, sent_sampling
+from starprobe.bench.models.backend import BackendOptions, Request, sent_sampling
 from starprobe.bench.models.local import (
     Codec,
     TooLong,

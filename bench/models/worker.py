@@ -22,7 +22,7 @@ from contextlib import suppress
 from importlib import import_module
 from typing import IO, Any, NamedTuple
 
-from starprobe.bench.models.base import Backend, BackendOptions, Request, ScoringBackend
+from starprobe.bench.models.backend import Backend, BackendOptions, Request, ScoringBackend
 from starprobe.bench.models.names import redact
 from starprobe.bench.records import Generation, ModelInfo, ResponseError
 from starprobe.probes import errors

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from starprobe.bench.files import Appender, read_jsonl
-from starprobe.bench.models.base import Backend, Request, generate
+from starprobe.bench.models.backend import Backend, Request, generate
 from starprobe.bench.models.thinking import WRITTEN
 from starprobe.bench.readers.base import (
     CODES,

@@ -29,7 +29,7 @@ import typer
 from pydantic import Field, ValidationError
 
 from starprobe.bench.files import only_writer, write_atomic, write_json
-from starprobe.bench.models.base import BackendOptions
+from starprobe.bench.models.backend import BackendOptions
 from starprobe.bench.records import Sampling
 from starprobe.bench.run_config import RunConfig
 from starprobe.probes.errors import FolderError, InputError, run_command

@@ -13,7 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from starprobe.bench.models.base import Backend
+from starprobe.bench.models.backend import Backend
 from starprobe.bench.models.local import end_ids, prompt_ids, turn_end
 from starprobe.bench.models.thinking import whole
 from starprobe.probes.errors import InputError

@@ -229,7 +229,7 @@ def test_a_hint_is_followed_by_the_script_and_seen_in_the_run(tmp_path: Path) ->
 
 def test_a_run_killed_at_any_moment_goes_on_where_it_stopped(tmp_path: Path) -> None:
     script = (
-        "import time, starprobe.bench.models.scripted as s\n"
+        "import time, starprobe.bench.models.backend as s\n"
         "from starprobe.bench.run_config import RunConfig\n"
         "from starprobe.bench.ask import run\n"
         "old = s.ScriptedBackend.generate\n"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from starprobe.bench.models import BackendOptions
-from starprobe.bench.models.base import Request
+from starprobe.bench.models.backend import Request
 from starprobe.bench.records import Generation, ModelInfo, Usage
 from starprobe.probes.generated.numbers import NumbersSpec, make_numbers
 from starprobe.probes.schema import Prompt, Question

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from starprobe.bench.models import BackendOptions
-from starprobe.bench.models.base import Request
+from starprobe.bench.models.backend import Request
 from starprobe.bench.readers import load_reader
 from starprobe.bench.records import Generation, ModelInfo, Usage
 from starprobe.probes.conditions import RATIONALE_STYLES

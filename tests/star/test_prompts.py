@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from starprobe.bench.models import BackendOptions, load_backend
-from starprobe.bench.models.base import Request, generate
+from starprobe.bench.models.backend import Request, generate
 from starprobe.bench.models.local import prompt_ids, turn_end
 from starprobe.bench.records import Sampling
 from starprobe.probes.errors import InputError

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field
 
-from starprobe.bench.models.base import Request, merged_system, turns
+from starprobe.bench.models.backend import Request, merged_system, turns
 from starprobe.bench.records import FinishReason, Generation
 from starprobe.probes.schema import Message, Record
 

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-from starprobe.bench.models.base import Request
+from starprobe.bench.models.backend import Request
 from starprobe.bench.models.dialects import (
     BUDGETS,
     Call,

@@ -191,7 +191,7 @@ def tiny_reward(tiny_model, tmp_path_factory):
 
 
 def test_a_local_reward_model_scores_responses_whatever_the_batch(tiny_reward, tmp_path):
-    from starprobe.bench.models.base import BackendOptions
+    from starprobe.bench.models.backend import BackendOptions
 
     found = []
     for size in (1, 4):
@@ -211,7 +211,7 @@ def test_a_local_score_is_the_model_s_own_logit(tiny_reward):
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
     from starprobe.bench.judges.rewards import SAMPLING, conversation
-    from starprobe.bench.models.base import Request
+    from starprobe.bench.models.backend import Request
 
     prompt = make_prompt("q")
     response = make_response(prompt, text="a basket").model_copy(update={"usage": Usage()})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from starprobe.bench.models.base import BackendOptions, Request
+from starprobe.bench.models.backend import BackendOptions, Request
 from starprobe.bench.records import Sampling
 from starprobe.probes.schema import Message, Prompt
 

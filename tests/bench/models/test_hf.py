@@ -143,7 +143,7 @@ def test_a_base_model_stops_where_it_asks_a_question_of_its_own(
     loaded = load_backend(f"hf:{tmp_path / 'base'}")
     assert loaded.tokenizer.chat_template is None
     whole = dict(loaded.generate([ask("stop here", max_tokens=30)]))["q"]
-    monkeypatch.setattr("starprobe.bench.models.base.STOP", (whole.text[3:5],))
+    monkeypatch.setattr("starprobe.bench.models.backend.STOP", (whole.text[3:5],))
     cut = dict(loaded.generate([ask("stop here", max_tokens=30)]))["q"]
     told = ask("stop here", max_tokens=30).model_copy(update={"chat": False})
     uncut = dict(loaded.generate([told]))["q"]

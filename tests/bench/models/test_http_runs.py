@@ -18,7 +18,7 @@ import pytest
 from starprobe.bench.ask import run
 from starprobe.bench.files import Appender, read_jsonl
 from starprobe.bench.models import BackendOptions
-from starprobe.bench.models.base import price_of
+from starprobe.bench.models.backend import price_of
 from starprobe.bench.records import Sampling
 from starprobe.bench.run_config import RunConfig, spent
 from starprobe.bench.run_folder import Run

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from starprobe.bench.models import BackendOptions, generate, http, load_backend, parse_model
-from starprobe.bench.models.base import body_of, headers_of
+from starprobe.bench.models.backend import body_of, headers_of
 from starprobe.bench.models.http import HttpBackend
 from starprobe.bench.models.names import providers
 from starprobe.bench.records import Generation, Sampling

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from starprobe.bench.models import BackendOptions, ScoringBackend, load_backend
-from starprobe.bench.models.base import Request
+from starprobe.bench.models.backend import Request
 from starprobe.bench.models.worker import (
     DIED,
     Ended,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from starprobe.bench.models.base import Request
+from starprobe.bench.models.backend import Request
 from starprobe.bench.readers.base import Reading, read_one
 from starprobe.bench.readers.judge import (
     INSTRUCTIONS,
