@@ -83,7 +83,7 @@ def overlap(
     return sorted(found, key=lambda match: (place[match.a], -match.similarity, match.b))
 
 
-def overlap_within(questions: Sequence[Question], near: float = NEAR) -> list[Overlap]:
+def _overlap_within(questions: Sequence[Question], near: float = NEAR) -> list[Overlap]:
     """Pairs inside one set that are equal, or nearly; each pair once."""
     signatures = _signatures(questions)
     place = {id(signature): index for index, signature in enumerate(signatures)}
@@ -208,14 +208,14 @@ class Guess(NamedTuple):
         return self.right / self.n if self.n else 0.0
 
 
-def words_of(text: str) -> list[str]:
+def _words_of(text: str) -> list[str]:
     """Lower-case words and numbers."""
     return _WORD.findall(text.casefold())
 
 
-def content_words(text: str) -> set[str]:
+def _content_words(text: str) -> set[str]:
     """Its words without the small ones, endings of plurals and verbs cut off."""
-    return {_stemmed(word) for word in words_of(text) if word not in _SMALL}
+    return {_stemmed(word) for word in _words_of(text) if word not in _SMALL}
 
 
 def _stemmed(word: str) -> str:
@@ -225,12 +225,12 @@ def _stemmed(word: str) -> str:
     return word
 
 
-def stem_overlap(question: Question) -> list[float]:
+def _stem_overlap(question: Question) -> list[float]:
     """For each option, the share of its content words that stand in the stem."""
-    stem = content_words(question.stem)
+    stem = _content_words(question.stem)
     shares = []
     for option in question.options:
-        own = content_words(option.text)
+        own = _content_words(option.text)
         shares.append(len(own & stem) / len(own) if own else 0.0)
     return shares
 
@@ -246,8 +246,8 @@ def features(question: Question) -> NDArray[np.float64]:
 
     stem, options = question.stem, question.options
     lengths = [len(option.text) for option in options]
-    words = [words_of(option.text) for option in options]
-    own = [content_words(option.text) for option in options]
+    words = [_words_of(option.text) for option in options]
+    own = [_content_words(option.text) for option in options]
     said = [_mentions(option, stem) for option in options]
     asked = all(said)
     values = [0.0 if asked else _value(option.text) for option in options]
@@ -257,7 +257,7 @@ def features(question: Question) -> NDArray[np.float64]:
         _only(lengths, max(lengths)),
         _only(lengths, min(lengths)),
         _ranks([len(one) for one in words]),
-        stem_overlap(question),
+        _stem_overlap(question),
         _ranks([len(one) for one in said]),
         _ranks([one[0] if one else len(stem) for one in said]),
         _ranks([one[-1] if one else -1 for one in said]),
@@ -393,7 +393,7 @@ def _duplicate_ids(questions: Sequence[Question]) -> Iterator[Finding]:
 
 
 def _similar_stems(questions: Sequence[Question]) -> Iterator[Finding]:
-    for match in overlap_within(questions):
+    for match in _overlap_within(questions):
         if match.kind == "exact":
             message = f"{match.a!r} and {match.b!r} ask the same"
             yield Finding(kind="equal_stems", questions=(match.a, match.b), message=message)
@@ -462,7 +462,7 @@ def _option_lengths(question: Question) -> list[float]:
 
 
 def _echoes(question: Question) -> list[float]:
-    return [] if _numeric(question) else stem_overlap(question)
+    return [] if _numeric(question) else _stem_overlap(question)
 
 
 _EXTREMES: tuple[tuple[FindingKind, str, Callable[[Question], list[float]], int], ...] = (

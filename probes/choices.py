@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from starprobe.probes.errors import InputError
@@ -154,9 +154,9 @@ def keys(found: Sequence[tuple[Any, Sequence[Choice]]], name: str = "") -> list[
         return [None] * len(found)
     numbers = any(isinstance(value, int) for value, _ in given)
     own = any(one.label.isdigit() for _, said in given for one in said)
-    ways = [by_label, by_text, by_index, by_count]
+    ways = [by_label, by_text, by_index, _by_count]
     if numbers and not own:
-        ways = [by_index, by_count, by_label, by_text]
+        ways = [by_index, _by_count, by_label, by_text]
     way = next((one for one in ways if all(one(*pair) for pair in given)), None)
     labels: list[str | None] = []
     for value, (_, said) in zip(values, found, strict=True):
@@ -200,7 +200,7 @@ def by_index(value: Any, said: Sequence[Choice], first: int = 0) -> str | None:
     return said[index].label if 0 <= index < len(said) else None
 
 
-def by_count(value: Any, said: Sequence[Choice]) -> str | None:
+def _by_count(value: Any, said: Sequence[Choice]) -> str | None:
     """The label of the option of this number, counted from 1."""
     return by_index(value, said, 1)
 
@@ -208,6 +208,10 @@ def by_count(value: Any, said: Sequence[Choice]) -> str | None:
 def letter(index: int) -> str:
     """A, B, C, ..."""
     return chr(ord("A") + index)
+
+
+def _lettered(texts: Iterable[str]) -> tuple[Choice, ...]:
+    return tuple(Choice(label=letter(index), text=text) for index, text in enumerate(texts))
 
 
 def parsed(text: str) -> Any:
@@ -299,7 +303,7 @@ def _of_text(value: str, where: str) -> tuple[Choice, ...]:
     for mark in ("\n", "|", ";"):
         parts = [part.strip(" -*•\t") for part in value.split(mark)]
         if len(parts) > 1 and all(parts):
-            return tuple(Choice(label=letter(i), text=part) for i, part in enumerate(parts))
+            return _lettered(parts)
     raise InputError(
         f"{where}: options that are not understood: {value!r:.60}; write them as a list, or as "
         f"(A) ... (B) ..."
@@ -326,11 +330,9 @@ def _of_columns(row: Mapping[str, Any], names: Mapping[str, str], where: str) ->
     if len(fitting) == 1:
         ((_, family),) = fitting
         first = min(map(int, family)) if next(iter(family)).isdigit() else None
-        found = [
-            Choice(label=letter(index), text=str(row[family[name]]).strip())
-            for index, name in enumerate(sorted(family, key=lambda one: (len(one), one)))
-        ]
-        return Described(None, tuple(found), None, tuple(family.values()), first)
+        names_in_order = sorted(family, key=lambda one: (len(one), one))
+        found = _lettered(str(row[family[name]]).strip() for name in names_in_order)
+        return Described(None, found, None, tuple(family.values()), first)
     if fitting:
         raise InputError(f"{where}: two sets of columns could be the options: {families!r:.120}")
     return _none_left(row, names, where)
@@ -363,7 +365,7 @@ def _of_wrong(row: Mapping[str, Any], names: Mapping[str, str]) -> Described | N
     if len(str(row[right]).strip()) == 1 and not all(len(one) == 1 for one in texts):
         return None  # The right one is named by a letter, and the others are not all of them.
     ordered = sorted([str(row[right]), *texts], key=str.casefold)
-    found = tuple(Choice(label=letter(i), text=one.strip()) for i, one in enumerate(ordered))
+    found = _lettered(one.strip() for one in ordered)
     return Described(None, found, str(row[right]).strip(), (*wrong.values(), right))
 
 
@@ -376,8 +378,7 @@ def _of_targets(row: Mapping[str, Any], names: Mapping[str, str], where: str) ->
     texts, marks = list(value.get("choices") or []), list(value.get("labels") or [])
     if len(texts) != len(marks) or marks.count(1) != 1:
         raise InputError(f"{where}: field {name!r} does not mark one of its choices as right")
-    ordered = sorted((str(one) for one in texts), key=str.casefold)
-    found = tuple(Choice(label=letter(index), text=one) for index, one in enumerate(ordered))
+    found = _lettered(sorted(map(str, texts), key=str.casefold))
     used = tuple(name for name in row if low(name).startswith("mc"))
     return Described(None, found, str(texts[marks.index(1)]), used)
 

@@ -7,22 +7,20 @@ from __future__ import annotations
 
 import difflib
 import json
-import tomllib
 from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import ValidationError
 
-from starprobe.probes.errors import InputError
+from starprobe.probes.errors import InputError, first_error
+from starprobe.probes.formats import DATA, read_toml
 from starprobe.probes.plugins import declared, is_own, load
 from starprobe.probes.schema import Record
 
 Alphabet = Literal["upper", "lower", "digits", "roman"]
 RationaleStyle = Literal["option_by_option", "paper", "free", "direct"]
-RATIONALE_STYLES: tuple[RationaleStyle, ...] = ("option_by_option", "paper", "free", "direct")
 ALPHABETS: dict[str, tuple[str, ...]] = {
     "upper": tuple("ABCDEFGHIJ"),
     "lower": tuple("abcdefghij"),
@@ -93,8 +91,7 @@ def built_in_conditions() -> dict[str, Condition]:
 
 @cache
 def _built_in() -> dict[str, Condition]:
-    text = files("starprobe.probes").joinpath("data", "conditions.toml").read_text(encoding="utf-8")
-    return _parse(text, "conditions.toml")
+    return _parse(read_toml(DATA / "conditions.toml"), "conditions.toml")
 
 
 def load_conditions(path: str | Path) -> dict[str, Condition]:
@@ -103,13 +100,7 @@ def load_conditions(path: str | Path) -> dict[str, Condition]:
     Raises:
         InputError: naming the file, the condition and the field.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is not UTF-8 text") from error
-    conditions = _parse(text, str(path))
+    conditions = _parse(read_toml(path), str(path))
     for name in conditions:
         if name in _built_in():
             raise InputError(f"{path}: [{name}] is the name of a built-in condition; take another")
@@ -128,16 +119,12 @@ def conditions_text(conditions: Sequence[Condition]) -> str:
         fields = condition.model_dump(exclude={"name"}, exclude_defaults=True)
         # A string of JSON is one of TOML, and so are its numbers and truths.
         lines += [f"{key} = {json.dumps(one, ensure_ascii=False)}" for key, one in fields.items()]
-    text = "\n".join([*lines, ""])
-    _parse(text, "a condition of your own")
+    text, source = "\n".join([*lines, ""]), "a condition of your own"
+    _parse(read_toml(source, text), source)
     return text
 
 
-def _parse(text: str, source: str) -> dict[str, Condition]:
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{source}: not valid TOML: {error}") from error
+def _parse(tables: Mapping[str, Any], source: str) -> dict[str, Condition]:
     return {name: _condition(name, table, source, tables) for name, table in tables.items()}
 
 
@@ -167,9 +154,7 @@ def _condition(name: str, table: Any, source: str, known: Mapping[str, Any]) -> 
         if condition.twin:
             _check_twin(condition, known, source)
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"{source}: [{name}], field {field!r}: {first['msg']}") from error
+        raise InputError(f"{source}: [{name}], {first_error(error)}") from error
     except (KeyError, IndexError, ValueError) as error:
         raise InputError(
             f"{source}: [{name}], field 'hint': only {{label}} and {{text}} are known"

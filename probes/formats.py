@@ -12,14 +12,19 @@ import io
 import json
 import math
 import sys
+import tomllib
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from starprobe.probes.errors import InputError, MissingError
 
+DATA = files("starprobe.probes") / "data"
+"""The files that come with the package."""
 STDIN = Path("-")
 SUFFIXES = (
     ".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".arrow", ".xlsx", ".xlsm", ".eval",
@@ -134,17 +139,17 @@ def _json(name: str, data: bytes) -> Content:
         lines = isinstance(json.loads(first), dict) and len(text.strip().splitlines()) > 1
     except (ValueError, RecursionError):
         lines = False
-    if lines or (text.lstrip()[0] not in "{[" and name.endswith((".jsonl", ".ndjson"))):
+    named = name.removesuffix(".gz").endswith((".jsonl", ".ndjson"))
+    if lines or (text.lstrip()[0] not in "{[" and named):
         return Content(name, list(_json_lines(name, text)))
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        if text.lstrip()[0] == "{" and name.removesuffix(".gz").endswith((".jsonl", ".ndjson")):
+        if text.lstrip()[0] == "{" and named:
             return Content(name, list(_json_lines(name, text)))  # It names the line.
         raise InputError(f"{name}: not valid JSON: {error}") from None
     if isinstance(value, dict):
-        lined = name.removesuffix(".gz").endswith((".jsonl", ".ndjson"))
-        if lined and len(text.strip().splitlines()) == 1:
+        if named and len(text.strip().splitlines()) == 1:
             return Content(name, [(f"{name}, line 1", value)])
         return Content(name, value=value)
     if isinstance(value, list):
@@ -317,6 +322,23 @@ def _excel(name: str, data: bytes) -> Iterator[Row]:
         if any(cell is not None for cell in row):
             cells = [*row, *[None] * width][:width]
             yield f"{name}, row {number}", dict(zip(names, cells, strict=True))
+
+
+def read_toml(path: str | Path | Traversable, text: str | None = None) -> dict[str, Any]:
+    """The tables of a TOML file, or of a text that is to stand in it.
+
+    Raises:
+        InputError: it cannot be read, or is no TOML; names the file.
+    """
+    try:
+        found = Path(path) if isinstance(path, str) else path
+        return tomllib.loads(found.read_text(encoding="utf-8") if text is None else text)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: is not UTF-8 text") from error
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{path}: not valid TOML: {error}") from error
 
 
 def plain_json(value: Any) -> Any:

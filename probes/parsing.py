@@ -68,7 +68,7 @@ def describe(row: Mapping[str, Any], where: str) -> Described:
     return found._replace(stem=stem, used=(*used, *found.used))
 
 
-def answer_fields(row: Mapping[str, Any], used: Sequence[str] = ()) -> dict[str, str]:
+def _answer_fields(row: Mapping[str, Any], used: Sequence[str] = ()) -> dict[str, str]:
     """Name as we compare it -> the row's field, of those that may hold a key, likeliest first."""
     names = {low(name): name for name in reversed(list(row)) if name not in used}
     return {
@@ -111,7 +111,7 @@ def parse_questions(rows: Sequence[Row]) -> list[Question]:
     questions = []
     for where, row in rows:
         if _is_own(row):
-            questions.append(parse_own(row, where))
+            questions.append(_own_question(row, where))
         else:
             said, (label, field) = next(told)
             questions.append(_question(row, where, said, label, field))
@@ -131,7 +131,7 @@ def parse_question(row: dict[str, Any], where: str) -> Question:
     Raises:
         InputError: naming `where` and the field.
     """
-    return parse_own(row, where) if _is_own(row) else parse_questions([(where, row)])[0]
+    return _own_question(row, where) if _is_own(row) else parse_questions([(where, row)])[0]
 
 
 def _is_own(row: Mapping[str, Any]) -> bool:
@@ -156,13 +156,13 @@ def key_labels(
     names = dict.fromkeys(
         name
         for (_, row), said in zip(rows, described, strict=True)
-        for name in answer_fields(row, said.used)
+        for name in _answer_fields(row, said.used)
     )
     best: list[tuple[str | None, str | None]] = [(None, None)] * len(rows)
     fitted = -1
     for name in sorted(names, key=ANSWERS.index):
         fields = [
-            answer_fields(row, said.used).get(name)
+            _answer_fields(row, said.used).get(name)
             for (_, row), said in zip(rows, described, strict=True)
         ]
         values = [
@@ -200,7 +200,7 @@ def _question(
     if said.right is not None:
         label = next(one.label for one in said.choices if one.text == said.right)
     elif said.choices and label is None:
-        for name in answer_fields(row, said.used).values():
+        for name in _answer_fields(row, said.used).values():
             if not isinstance(row[name], bool):
                 labels = ", ".join(one.label for one in said.choices)
                 raise InputError(
@@ -289,12 +289,8 @@ def _writable(value: Any, where: str) -> None:
         ) from None
 
 
-def parse_own(row: dict[str, Any], where: str) -> Question:
-    """One of our own lines: `id`, `question`, `options` of `{label, text}`, `answer`.
-
-    Raises:
-        InputError: naming `where` and the field.
-    """
+def _own_question(row: dict[str, Any], where: str) -> Question:
+    """One of our own lines: `id`, `question`, `options` of `{label, text}`, `answer`."""
     _writable(row, where)
     question_id = _string(row, "id", where)
     stem = _string(row, "question", where)

@@ -11,10 +11,8 @@ import hashlib
 import math
 import random
 import re
-import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
-from importlib.resources import files
 from typing import Literal
 
 from pydantic import Field
@@ -27,6 +25,7 @@ from starprobe.probes.conditions import (
     get_conditions,
 )
 from starprobe.probes.errors import InputError
+from starprobe.probes.formats import DATA, read_toml
 from starprobe.probes.schema import Message, Option, ProbeSet, Prompt, Question, Record, ShownOption
 
 
@@ -168,7 +167,6 @@ def render_set(
     orders: int = 1,
     *,
     shuffle_seed: int | None = None,
-    shots: int = SHOTS,
 ) -> list[Prompt]:
     """Prompts for every question, condition and order; what does not apply is left out.
 
@@ -181,7 +179,7 @@ def render_set(
     if orders < 1:
         raise InputError(f"orders must be at least 1, not {orders}")
     return [
-        render(question, condition, order, shuffle_seed=shuffle_seed, shots=shots)
+        render(question, condition, order, shuffle_seed=shuffle_seed)
         for condition in get_conditions(conditions)
         for question in probe_set.questions
         for order in range(min(orders, orders_of(question, shuffle_seed)))
@@ -443,5 +441,5 @@ def _numeric(text: str) -> bool:
 
 @cache
 def _stored_examples() -> Sequence[WorkedExample]:
-    text = (files("starprobe.probes") / "data" / "worked_examples.toml").read_text("utf-8")
-    return tuple(WorkedExample(**row) for row in tomllib.loads(text)["example"])
+    tables = read_toml(DATA / "worked_examples.toml")
+    return tuple(WorkedExample(**row) for row in tables["example"])

@@ -11,13 +11,12 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from starprobe.probes.conditions import ALPHABETS
 from starprobe.probes.errors import InputError
-from starprobe.probes.formats import SUFFIXES, read_content, rows_of
+from starprobe.probes.formats import DATA, SUFFIXES, read_content, rows_of
 from starprobe.probes.generated import (
     Family,
     Spec,
@@ -50,7 +49,7 @@ class BuiltIn(Record):
 
     def path(self) -> str:
         """Where its file is."""
-        return str(files("starprobe.probes").joinpath("data", self.file))
+        return str(DATA / self.file)
 
 
 BUILT_IN = {
@@ -126,7 +125,7 @@ def load_probe_set(name_or_path: str | Path | ProbeSet) -> ProbeSet:
         return _pinned(load_probe_set(bare), wanted)
     entry = find_built_in(name)
     if entry is not None and not entry.file:
-        return generated_set(name)
+        return _generated(name)
     if entry is None and (name in declared("probes") or is_own(name)):
         return _plugged_in(name)
     questions = tuple(read_any(name))
@@ -182,7 +181,7 @@ def read_any(name_or_path: str | Path) -> list[Question]:
     name = str(name_or_path)
     entry = find_built_in(name)
     if entry is not None and not entry.file:
-        return list(generated_set(name).questions)
+        return list(_generated(name).questions)
     if name.startswith(TASK):
         return task_questions(name)
     if entry is None and name != "-" and not Path(name).exists():
@@ -231,7 +230,7 @@ def write_questions(questions: Iterable[Question], path: str | Path) -> None:
 
 
 @cache
-def generated_set(name: str) -> ProbeSet:
+def _generated(name: str) -> ProbeSet:
     """The set of this name, such as `numbers:train:n=300,seed=1` or `dates:test:tier=hard`.
 
     Raises:

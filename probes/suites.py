@@ -7,9 +7,7 @@ both. Knows what is to be asked and runs nothing.
 from __future__ import annotations
 
 import random
-import tomllib
 from collections.abc import Iterator
-from importlib.resources import files
 from itertools import combinations, product
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -17,8 +15,9 @@ from typing import Literal, NamedTuple
 from pydantic import Field, ValidationError
 
 from starprobe.probes.conditions import Alphabet, get_condition
-from starprobe.probes.errors import InputError
-from starprobe.probes.rendering import SHOTS, inapplicable, left_out, render, render_set
+from starprobe.probes.errors import InputError, first_error
+from starprobe.probes.formats import DATA, read_toml
+from starprobe.probes.rendering import inapplicable, left_out, render, render_set
 from starprobe.probes.schema import ProbeSet, Prompt, Record
 from starprobe.probes.sets import join_sets, load_probe_set, sample_set
 
@@ -111,36 +110,22 @@ def load_suite(name_or_path: str) -> Suite:
     Raises:
         InputError: for an unknown name, or a file that does not hold a suite.
     """
+    source = name_or_path
     if name_or_path in SUITES:
-        source = f"suite_{name_or_path}.toml"
-        text = files("starprobe.probes").joinpath("data", source).read_text(encoding="utf-8")
+        tables = read_toml(DATA / f"suite_{name_or_path}.toml")
+    elif name_or_path.endswith(".toml"):
+        tables = read_toml(name_or_path)
     else:
-        source = name_or_path
-        text = _own(name_or_path)
+        known = ", ".join(SUITES)
+        raise InputError(f"unknown suite {name_or_path!r}; built in: {known}, or a .toml file")
     try:
-        suite = Suite(name=Path(name_or_path).stem, **tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{source}: not valid TOML: {error}") from error
-    except (ValidationError, TypeError) as error:
-        raise InputError(f"{source}: {_first(error)}") from error
+        suite = Suite(name=Path(name_or_path).stem, **tables)
+    except ValidationError as error:
+        raise InputError(f"{source}: {first_error(error)}") from error
+    except TypeError as error:  # It has a name of its own.
+        raise InputError(f"{source}: {error}") from error
     _check(suite, source)
     return suite
-
-
-def _own(path: str) -> str:
-    if not path.endswith(".toml"):
-        raise InputError(f"unknown suite {path!r}; built in: {', '.join(SUITES)}, or a .toml file")
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: cannot be read: {error}") from error
-
-
-def _first(error: Exception) -> str:
-    if not isinstance(error, ValidationError):
-        return str(error)
-    first = error.errors()[0]
-    return f"field {'.'.join(str(part) for part in first['loc'])!r}: {first['msg']}"
 
 
 def _check(suite: Suite, source: str) -> None:
@@ -191,15 +176,15 @@ def _limited(block: Block) -> ProbeSet:
     return sample_set(load_probe_set(block.set), block.limit)
 
 
-def suite_prompts(suite: Suite, orders: int = 1, shots: int = SHOTS) -> list[Prompt]:
+def suite_prompts(suite: Suite, orders: int = 1) -> list[Prompt]:
     """Each prompt of the suite once, in order; steps that rate ask nothing."""
-    return [terms.prompt for terms in suite_terms(suite, orders, shots)]
+    return [terms.prompt for terms in suite_terms(suite, orders)]
 
 
-def suite_terms(suite: Suite, orders: int = 1, shots: int = SHOTS) -> list[Terms]:
+def suite_terms(suite: Suite, orders: int = 1) -> list[Terms]:
     """Each prompt of the suite once, with the most repeats that a block wants of it."""
     found: dict[str, Terms] = {}
-    for one in (*_of_steps(suite, orders, shots), *_of_blocks(suite, orders, shots)):
+    for one in (*_of_steps(suite, orders), *_of_blocks(suite, orders)):
         known = found.get(one.prompt.id, one)
         found[one.prompt.id] = Terms(
             known.prompt, max(known.chat, one.chat), max(known.base, one.base)
@@ -207,22 +192,22 @@ def suite_terms(suite: Suite, orders: int = 1, shots: int = SHOTS) -> list[Terms
     return list(found.values())
 
 
-def _of_steps(suite: Suite, orders: int, shots: int) -> Iterator[Terms]:
+def _of_steps(suite: Suite, orders: int) -> Iterator[Terms]:
     questions = {one.id: one for one in load_probe_set(suite.set).questions} if suite.step else {}
     for step in suite.step:
         question = questions[step.question]
         for name in step.conditions:
             for order in range(min(orders, len(question.options) or 1)):
-                yield Terms(render(question, name, order, shots=shots))
+                yield Terms(render(question, name, order))
 
 
-def _of_blocks(suite: Suite, orders: int, shots: int) -> Iterator[Terms]:
+def _of_blocks(suite: Suite, orders: int) -> Iterator[Terms]:
     for block in suite.block:
         asked = list(block.conditions)
         if _crossed(block):
-            rendered = [cell.prompt for cell in _cells(block, max(orders, block.orders), shots)]
+            rendered = [cell.prompt for cell in _cells(block, max(orders, block.orders))]
         else:
-            rendered = render_set(_limited(block), asked, max(orders, block.orders), shots=shots)
+            rendered = render_set(_limited(block), asked, max(orders, block.orders))
         for prompt in rendered:
             named = prompt.model_copy(update={"probes": block.set})
             chat, base = block.models != "base", block.models != "chat"
@@ -242,7 +227,7 @@ def _crossed(block: Block) -> bool:
     return len(block.wordings) > 1 or len(block.labels) > 1 or block.cells is not None
 
 
-def _cells(block: Block, orders: int, shots: int = SHOTS) -> Iterator[Cell]:
+def _cells(block: Block, orders: int) -> Iterator[Cell]:
     """The prompts of a block that crosses factors: each question in its share of combinations.
 
     The combinations stand in one shuffled row. Question k takes them from k times `cells` on, and
@@ -267,7 +252,7 @@ def _cells(block: Block, orders: int, shots: int = SHOTS) -> Iterator[Cell]:
             levels = {"orders": str(order), "wordings": str(wording), "labels": labels}
             for condition in block.conditions:
                 name = names[condition, wording, labels]
-                yield Cell(render(question, name, order, shots=shots), condition, levels)
+                yield Cell(render(question, name, order), condition, levels)
         asked += 1
 
 
@@ -315,12 +300,3 @@ def suite_left_out(suite: Suite) -> dict[tuple[str, str, str], int]:
             ],
         ).items()
     }
-
-
-def steps_of(suite: Suite, prompt: Prompt) -> tuple[Step, ...]:
-    """The steps that ask this prompt: an experiment repeated on other models is the same prompt."""
-    return tuple(
-        step
-        for step in suite.step
-        if step.question == prompt.question_id and prompt.condition in step.conditions
-    )

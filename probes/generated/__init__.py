@@ -20,7 +20,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 from pydantic import Field, ValidationError
 
 from starprobe.probes.checks import FEATURES, NEAR, alike, features, signature
-from starprobe.probes.errors import InputError
+from starprobe.probes.errors import InputError, first_error
 from starprobe.probes.schema import CANARY, Option, Question, Record
 
 Tier = Literal["easy", "medium", "hard"]
@@ -264,8 +264,7 @@ def parse_name(name: str, spec: type[AnySpec], example: str) -> AnySpec:
     try:
         return spec(**given)
     except ValidationError as error:
-        first = error.errors()[0]
-        raise InputError(_pattern(name, f"{first['loc'][0]}: {first['msg']}", example)) from error
+        raise InputError(_pattern(name, first_error(error), example)) from error
 
 
 def _pattern(name: str, what: str, example: str) -> str:

@@ -15,17 +15,8 @@ from starprobe.probes.generated import NAMES, Family, Item, Tier, listed, upper_
 Facts = Mapping[str, Any]
 
 GOODS = (
-    "vase",
-    "kettle",
-    "chair",
-    "clock",
-    "basket",
-    "drum",
-    "mirror",
-    "statue",
-    "blanket",
-    "tent",
-)
+    "vase", "kettle", "chair", "clock", "basket", "drum", "mirror", "statue", "blanket", "tent",
+)  # fmt: skip
 STORES = (
     "the mill", "the barn", "the tower", "the cellar", "the old school", "the boat house",
     "the market hall", "the chapel", "the stable",

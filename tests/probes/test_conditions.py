@@ -88,8 +88,8 @@ def test_a_users_own_conditions_come_from_toml_and_combine_with_ours(tmp_path):
     [
         ("[a", "not valid TOML"),
         ("a = 1", "no table"),
-        ('[a]\nwording = "x"', "field 'wording'"),
-        ('[a]\nasks = "everything"', "field 'asks'"),
+        ('[a]\nwording = "x"', "wording: Extra inputs"),
+        ('[a]\nasks = "everything"', "asks: Input should be"),
         ('[a]\nhint = "{letter}"', "only {label} and {text}"),
         ("[plain]", "built-in condition"),
         ('["a+b"]\nhint = ""', "holds one of"),

@@ -1,11 +1,12 @@
 """Worked examples: whole, consistent, and in none of the sets."""
 
 import re
+from typing import get_args
 
 import pytest
 
 from starprobe.probes.checks import overlap
-from starprobe.probes.conditions import RATIONALE_STYLES
+from starprobe.probes.conditions import RationaleStyle
 from starprobe.probes.rendering import OPENER, closing, rationale, worked_examples
 from starprobe.probes.sets import BUILT_IN, load_probe_set
 
@@ -28,7 +29,7 @@ def test_there_are_four_to_six_examples_a_domain_with_the_answers_spread():
         assert worked_examples(domain, 2) == examples[:2]
 
 
-@pytest.mark.parametrize("style", RATIONALE_STYLES)
+@pytest.mark.parametrize("style", get_args(RationaleStyle))
 @pytest.mark.parametrize("example", ALL, ids=lambda example: example.id)
 def test_every_rationale_ends_with_the_one_closing_sentence(example, style):
     labels = labels_of(example)
@@ -64,7 +65,7 @@ def test_labels_follow_the_order_shown():
 
 
 def test_without_labels_no_letter_appears():
-    for style in RATIONALE_STYLES:
+    for style in get_args(RationaleStyle):
         assert not re.search(r"\([A-E1-5]\)", rationale(ALL[0], style, {}))
     assert (
         closing(None, "18") == "The answer is 18." and closing("B", "a. ") == "The answer is (B) a."

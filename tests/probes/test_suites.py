@@ -11,7 +11,6 @@ from starprobe.probes.conditions import built_in_conditions
 from starprobe.probes.errors import InputError
 from starprobe.probes.suites import (
     load_suite,
-    steps_of,
     suite_factors,
     suite_left_out,
     suite_prompts,
@@ -56,13 +55,6 @@ def test_its_prompts_are_each_made_once():
     ]
 
 
-def test_a_prompt_knows_its_steps():
-    suite = load_suite("seed")
-    first, second, *_ = suite_prompts(suite)
-    assert [step.number for step in steps_of(suite, first)] == [1, 2, 3, 4, 5, 6]
-    assert [step.number for step in steps_of(suite, second)] == [7, 13, 14]
-
-
 def test_a_plan_of_ones_own(tmp_path):
     path = tmp_path / "mine.toml"
     path.write_text(OWN)
@@ -75,7 +67,7 @@ def test_a_plan_of_ones_own(tmp_path):
     [
         (("grapes", "figs"), "step 1: the set 'everyday' has no question 'figs'"),
         (("plain", "plian"), "did you mean 'plain'"),
-        (("number", "nummer"), "field 'step.0.number'"),
+        (("number", "nummer"), "step.0.number: Field required"),
         (('["plain"]', "[]"), "a step asks under conditions"),
         (('set = "everyday"', "set = ["), "not valid TOML"),
         (('set = "everyday"', 'set = "everyday"\nname = "x"'), "name"),

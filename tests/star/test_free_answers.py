@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
@@ -13,7 +13,7 @@ from starprobe.bench.models import BackendOptions
 from starprobe.bench.models.backend import Request
 from starprobe.bench.readers import load_reader
 from starprobe.bench.records import Generation, ModelInfo, Usage
-from starprobe.probes.conditions import RATIONALE_STYLES
+from starprobe.probes.conditions import RationaleStyle
 from starprobe.probes.errors import InputError
 from starprobe.probes.rendering import rationale
 from starprobe.probes.schema import Option, Prompt, Question
@@ -78,7 +78,7 @@ def test_worked_word_problems_hold_and_are_shown_before_questions_without_option
     shown = shown_for(PLUMS, exemplars("probes"), 4)
     assert shown == problems[:4] and len(problems) >= 6
     for one in problems:
-        for style in RATIONALE_STYLES:
+        for style in get_args(RationaleStyle):
             text = rationale(one, style, {})
             assert closing_number(text) == one.answer
             stated = list(claims(text))
