@@ -23,12 +23,10 @@ from starprobe.bench.annotations.checked import (
     measured,
 )
 from starprobe.bench.ask import run as ask_all
-from starprobe.bench.faithfulness.measure import faithfulness_metrics
-from starprobe.bench.faithfulness.stage import FaithfulnessConfig, faithfulness_run
-from starprobe.bench.faithfulness.trials import Trial
+from starprobe.bench.faithfulness import FaithfulnessConfig, faithfulness_metrics, faithfulness_run
 from starprobe.bench.frames import frame, places_of
-from starprobe.bench.judges.stage import JudgeConfig, judge_run, summary
-from starprobe.bench.judges.summary import Summary
+from starprobe.bench.interventions import Trial
+from starprobe.bench.judges.stage import JudgeConfig, Summary, judge_run, summary
 from starprobe.bench.metrics.contrasts import between_models, contrasts, factor_effects, standings
 from starprobe.bench.metrics.definitions import (
     BY_NAME,

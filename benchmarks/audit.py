@@ -26,7 +26,7 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from starprobe.bench.ask import run as ask
-from starprobe.bench.faithfulness.measure import area_over
+from starprobe.bench.faithfulness import area_over
 from starprobe.bench.frames import frame
 from starprobe.bench.importers import import_outputs
 from starprobe.bench.metrics import compare
@@ -48,8 +48,8 @@ from starprobe.probes.sets import load_probe_set
 from starprobe.reports.comparison import compare_sides, headline
 from starprobe.reports.evidence import gather, results_of
 from starprobe.reports.words import standing
-from tests.bench.faithfulness.test_faithfulness import made_trials, of_trials
 from tests.bench.metrics.test_robustness import HONEST, INNOCENT
+from tests.bench.test_faithfulness import made_trials, of_trials
 
 Writes = Callable[[Prompt], str | list[str]]
 

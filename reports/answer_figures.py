@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from starprobe.bench.faithfulness.measure import EVERY
-from starprobe.bench.judges.votes import Judgement
+from starprobe.bench.judges.panel import Judgement
 from starprobe.bench.metrics.definitions import numbers
+from starprobe.bench.metrics.measure import EVERY
 from starprobe.bench.records import Metric
 from starprobe.bench.statistics.intervals import rate
 from starprobe.bench.statistics.labelled import Agreement

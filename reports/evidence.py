@@ -23,7 +23,7 @@ from starprobe.bench.annotations.checked import CheckedDifference, CheckedMetric
 from starprobe.bench.annotations.draw import Unlabelled
 from starprobe.bench.files import Rows
 from starprobe.bench.frames import Exchange, finder, frame, key
-from starprobe.bench.judges.summary import Summary
+from starprobe.bench.judges.stage import Summary
 from starprobe.bench.metrics.contrasts import between_models, standings
 from starprobe.bench.metrics.definitions import numbers
 from starprobe.bench.metrics.measure import split

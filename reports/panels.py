@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from starprobe.bench.files import write_atomic
 from starprobe.bench.frames import key
-from starprobe.bench.judges.votes import Judgement, read_judgements
+from starprobe.bench.judges.panel import Judgement, read_judgements
 from starprobe.bench.statistics.labelled import Agreement
 from starprobe.reports import answer_figures as answers
 from starprobe.reports import behaviour_figures as behaviour

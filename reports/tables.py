@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlencode
 
+from starprobe.bench.judges.panel import Judgement, read_judgements
 from starprobe.bench.judges.stage import given_id, suite_of
-from starprobe.bench.judges.votes import Judgement, read_judgements
 from starprobe.bench.metrics.compare import said
 from starprobe.bench.metrics.definitions import all_metrics
 from starprobe.bench.records import STYLES, Comparison, Metric

@@ -25,7 +25,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from starprobe.bench.files import Appender, read_jsonl, write_atomic, write_json, write_jsonl
-from starprobe.bench.judges.votes import Judgement, read_judgements
+from starprobe.bench.judges.panel import Judgement, read_judgements
 from starprobe.bench.models.local import fingerprint as folder_fingerprint
 from starprobe.probes.errors import FolderError
 from starprobe.probes.schema import Record

@@ -13,7 +13,7 @@ from typing import Any, Literal, get_args
 from pydantic import Field
 
 from starprobe.bench.files import dump_line
-from starprobe.bench.judges.votes import JudgeCount
+from starprobe.bench.judges.panel import JudgeCount
 from starprobe.bench.records import MULTI, Comparison, Outcome, Response, Style
 from starprobe.probes.schema import Record
 from starprobe.star.config import FilterName, StarConfig, training_seed

@@ -17,10 +17,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from starprobe.bench.ask import ask_missing
-from starprobe.bench.judges.panel import Case, Rubric, get_rubric
-from starprobe.bench.judges.stage import Asked, JudgeConfig, ask_judges, ask_rewards
-from starprobe.bench.judges.summary import count_judges
-from starprobe.bench.judges.votes import Judgement, consensus
+from starprobe.bench.judges.panel import Case, Judgement, Rubric, consensus, get_rubric
+from starprobe.bench.judges.stage import Asked, JudgeConfig, ask_judges, ask_rewards, count_judges
 from starprobe.bench.models import BackendOptions, parse_model
 from starprobe.bench.models.backend import Request
 from starprobe.bench.models.thinking import whole

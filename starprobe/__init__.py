@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from starprobe.bench.annotations.labels import annotate_run as annotate
     from starprobe.bench.annotations.labels import sample_run as annotation_sample
     from starprobe.bench.ask import ask, make_prompt, make_question, run
-    from starprobe.bench.faithfulness.stage import FaithfulnessConfig
-    from starprobe.bench.faithfulness.stage import faithfulness_run as faithfulness
+    from starprobe.bench.faithfulness import FaithfulnessConfig
+    from starprobe.bench.faithfulness import faithfulness_run as faithfulness
     from starprobe.bench.frames import frame, to_frame
     from starprobe.bench.importers import import_outputs
     from starprobe.bench.judges.stage import JudgeConfig
@@ -50,7 +50,7 @@ _HOMES = {
     "BatteryConfig": "bench.results:BatteryConfig",
     "Design": "bench.statistics.paired:Design",
     "ExportConfig": "bench.lm_eval_tasks:ExportConfig",
-    "FaithfulnessConfig": "bench.faithfulness.stage:FaithfulnessConfig",
+    "FaithfulnessConfig": "bench.faithfulness:FaithfulnessConfig",
     "JudgeConfig": "bench.judges.stage:JudgeConfig",
     "Response": "bench.records:Response",
     "Run": "bench.run_folder:Run",
@@ -69,7 +69,7 @@ _HOMES = {
     "classify_run": "bench.read:classify_run",
     "compare": "bench.metrics:compare",
     "export_tasks": "bench.lm_eval_tasks:export_tasks",
-    "faithfulness": "bench.faithfulness.stage:faithfulness_run",
+    "faithfulness": "bench.faithfulness:faithfulness_run",
     "frame": "bench.frames:frame",
     "import_outputs": "bench.importers:import_outputs",
     "judge": "bench.judges.stage:judge_run",

@@ -18,7 +18,7 @@ from rich.table import Table
 from starprobe.bench.cli import OnlyConditions, OnlyModels, Orders, Reader, Repeats
 
 if TYPE_CHECKING:
-    from starprobe.bench.judges.summary import Summary
+    from starprobe.bench.judges.stage import Summary
     from starprobe.bench.records import Comparison, Metric
     from starprobe.bench.results import MetricsFile
 

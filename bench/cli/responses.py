@@ -420,8 +420,8 @@ def judge(
 ) -> None:
     """Have responses judged by other models; appends to DIR/judgements.jsonl and resumes."""
     from starprobe.bench.cli.metrics import judge_tables
+    from starprobe.bench.judges.panel import read_judgements
     from starprobe.bench.judges.stage import JudgeConfig, judge_run
-    from starprobe.bench.judges.votes import read_judgements
     from starprobe.bench.progress import line
     from starprobe.bench.run_folder import Run
 
@@ -464,7 +464,7 @@ def faithfulness(
 ) -> None:
     """Cut, spoil and swap rationales, and see whether the answer follows (Lanham et al. 2023)."""
     from starprobe.bench.cli.metrics import metric_tables
-    from starprobe.bench.faithfulness.stage import FaithfulnessConfig, faithfulness_run
+    from starprobe.bench.faithfulness import FaithfulnessConfig, faithfulness_run
     from starprobe.bench.progress import line
 
     config = FaithfulnessConfig(

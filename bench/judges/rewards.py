@@ -9,10 +9,9 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from starprobe.bench.judges.panel import SAMPLING, Case, judges_itself
-from starprobe.bench.judges.votes import Judgement
+from starprobe.bench.judges.panel import Case, Judgement, ask_about
 from starprobe.bench.models import BackendOptions, parse_model
-from starprobe.bench.models.backend import Backend, Request, generate
+from starprobe.bench.models.backend import Backend, Request
 from starprobe.bench.models.dialects import Call, Quirks
 from starprobe.bench.models.dialects.openai import OpenAI
 from starprobe.bench.models.transport import broken
@@ -249,33 +248,11 @@ def load_reward(model: str, options: BackendOptions | None = None) -> Backend:
 
 def reward(backend: Backend, cases: Mapping[str, Case]) -> Iterator[Judgement]:
     """Scores of these cases (by id) by one reward model, as they come."""
-    info = backend.info()
-    requests = [
-        Request(
-            id=name,
-            prompt=conversation(case.prompt, case.responses[0], name),
-            sampling=SAMPLING,
-        )
-        for name, case in cases.items()
-    ]
-    if not requests:
-        return
-    for name, generation in generate(backend, requests):
-        response = cases[name].responses[0]
-        yield Judgement(
-            id=name,
-            kind="reward",
-            judge=info.name,
-            revision=info.revision,
-            response_id=response.id,
-            scores=_scores(generation),
-            self_judging=judges_itself(info, (response,)),
-            chars=len(response.readable),
-            tokens=response.usage.completion_tokens if response.usage else None,
-            text=generation.text,
-            latency_s=generation.latency_s,
-            error=generation.error,
-        )
+
+    def shown(name: str, case: Case) -> Prompt:
+        return conversation(case.prompt, case.responses[0], name)
+
+    return ask_about(backend, "reward", cases, shown, lambda found: {"scores": _scores(found)})
 
 
 def conversation(prompt: Prompt, response: Response, name: str) -> Prompt:

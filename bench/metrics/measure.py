@@ -50,6 +50,8 @@ if TYPE_CHECKING:
 
 LOCAL = ("hf", "vllm", "lm-eval", "scripted")
 """Backends that hand over every token that the model wrote."""
+EVERY = "all"
+"""Condition or model of a metric that is over all of them."""
 PERMUTATIONS = 500
 
 

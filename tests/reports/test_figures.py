@@ -8,8 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from starprobe.bench.judges.panel import RUBRICS
-from starprobe.bench.judges.votes import Judgement
+from starprobe.bench.judges.panel import RUBRICS, Judgement
 from starprobe.bench.metrics import frame as frame_of
 from starprobe.bench.metrics.measure import position_metrics
 from starprobe.bench.run_folder import Run

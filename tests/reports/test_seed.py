@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from starprobe.bench.judges.panel import Judgement
 from starprobe.bench.judges.stage import given_id
-from starprobe.bench.judges.votes import Judgement
 from starprobe.bench.run_folder import Run
 from starprobe.cli import app
 from starprobe.reports.evidence import gather

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from starprobe.bench.judges.votes import Judgement
+from starprobe.bench.judges.panel import Judgement
 from starprobe.bench.records import ResponseError
 from starprobe.probes.errors import InputError, MissingError
 from starprobe.probes.sets import load_probe_set, write_questions

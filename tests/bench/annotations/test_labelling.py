@@ -23,8 +23,7 @@ from starprobe.bench.annotations.labels import (
 )
 from starprobe.bench.cli import annotate, metrics
 from starprobe.bench.cli.annotate import choose, session
-from starprobe.bench.judges.panel import get_rubric
-from starprobe.bench.judges.votes import Judgement
+from starprobe.bench.judges.panel import Judgement, get_rubric
 from starprobe.bench.readers.annotated import load_annotated
 from starprobe.bench.records import Annotation
 from starprobe.bench.results import measure_run

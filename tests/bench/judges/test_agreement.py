@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from statsmodels.stats.inter_rater import aggregate_raters, fleiss_kappa
 
-from starprobe.bench.judges.votes import majority
+from starprobe.bench.judges.panel import majority
 from starprobe.bench.statistics.labelled import (
     agreement,
     count_choices,

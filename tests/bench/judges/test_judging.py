@@ -4,9 +4,14 @@ import json
 
 import pytest
 
-from starprobe.bench.judges.panel import RUBRICS, judges_itself, read_choice, render
+from starprobe.bench.judges.panel import (
+    RUBRICS,
+    judges_itself,
+    read_choice,
+    read_judgements,
+    render,
+)
 from starprobe.bench.judges.stage import JudgeConfig, judge_run
-from starprobe.bench.judges.votes import read_judgements
 from starprobe.bench.records import ModelInfo, ResponseError
 from starprobe.bench.results import measure_run
 from starprobe.bench.run_folder import Run

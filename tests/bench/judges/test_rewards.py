@@ -4,10 +4,9 @@ import json
 
 import pytest
 
+from starprobe.bench.judges.panel import read_judgements
 from starprobe.bench.judges.rewards import RewardDialect, load_reward, read_scores, scores_of
-from starprobe.bench.judges.stage import JudgeConfig, judge_run
-from starprobe.bench.judges.summary import summarize
-from starprobe.bench.judges.votes import read_judgements
+from starprobe.bench.judges.stage import JudgeConfig, judge_run, summarize
 from starprobe.bench.models.transport import Fault
 from starprobe.bench.records import Usage
 from starprobe.probes.errors import InputError, MissingError

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from starprobe.bench.faithfulness.trials import FRACTIONS
+from starprobe.bench.interventions import FRACTIONS
 from starprobe.bench.metrics.definitions import DEFINITIONS
 from starprobe.bench.metrics.measure import measure
 from starprobe.bench.records import Comparison, Metric

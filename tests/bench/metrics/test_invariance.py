@@ -10,8 +10,8 @@ import pytest
 
 from starprobe.bench.annotations.draw import draw
 from starprobe.bench.annotations.labels import annotate, shown
-from starprobe.bench.faithfulness.trials import Trial
-from starprobe.bench.judges.votes import Judgement
+from starprobe.bench.interventions import Trial
+from starprobe.bench.judges.panel import Judgement
 from starprobe.bench.metrics import compare, frame
 from starprobe.bench.results import measure_run
 from starprobe.bench.run_folder import Run

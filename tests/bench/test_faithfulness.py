@@ -5,9 +5,13 @@ import random
 
 import pytest
 
-from starprobe.bench.faithfulness.measure import area_over, faithfulness_metrics
-from starprobe.bench.faithfulness.stage import FaithfulnessConfig, faithfulness_run
-from starprobe.bench.faithfulness.trials import (
+from starprobe.bench.faithfulness import (
+    FaithfulnessConfig,
+    area_over,
+    faithfulness_metrics,
+    faithfulness_run,
+)
+from starprobe.bench.interventions import (
     CUE,
     IN_OTHER_WORDS,
     Trial,
