@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 
 Hide = Callable[[str], Any]
-SURE = 0.05
-"""Adjusted p below which a row of a comparison is set in bold."""
 
 
 class Cell(NamedTuple):

@@ -54,13 +54,16 @@ second, `at times` between; nothing is said where it is wider than the third."""
 BREAKS, TIMES, RARELY = "breaks down every option", "does at times", "rarely does"
 """The three things that a verdict can say for sure."""
 
+Shown = Estimate | Metric | CheckedMetric
+"""A share with its interval."""
+
 
 class Standing(NamedTuple):
     """What the first screen says of one model."""
 
     model: str
-    full: Estimate
-    accuracy: Estimate
+    full: Shown
+    accuracy: Shown
     shares: dict[Style, float]
     verdict: str
     sentence: str
@@ -80,7 +83,7 @@ def percent(value: float | None) -> str:
     return f"{value * 100:.0f}\u202f%"
 
 
-def with_interval(found: Estimate) -> str:
+def with_interval(found: Shown) -> str:
     """`83 % (76 to 88)`, or what is known of it."""
     if found.value is None:
         return "no value"
@@ -142,24 +145,19 @@ def standing(results: Results, frame: pd.DataFrame, model: str, condition: str) 
     found = results.of(model, condition)
     if not len(rows) or not found:
         return None
-    full, accuracy = estimate_of(found["full_breakdown"]), estimate_of(found["accuracy"])
+    full, accuracy = found["full_breakdown"], found["accuracy"]
     shares = {style: found[f"style_{style}"].value or 0.0 for style in STYLES}
     how = ", unasked" if asks_for(condition, rows) == "nothing" else ""
     kind = "the" if condition == "imported" else condition
     sentence = f"gives a reason for every option in {with_interval(full)} of {kind} questions{how}"
     checked = results.checked(model, condition, "full_breakdown")
     more = [
-        *([_checked(checked)] if checked is not None else []),
+        *([f"as labelled: {with_interval(checked)}, {checked.labels} labels"] if checked else []),
         *_asked(results, own, condition),
         *_right(results.by_set(model, condition, "accuracy"), accuracy, full.n),
     ]
     examples = tuple(_examples(rows, model, condition))
     return Standing(model, full, accuracy, shares, verdict(full), sentence, tuple(more), examples)
-
-
-def _checked(found: CheckedMetric) -> str:
-    found_at = Estimate(found.value, found.low, found.high, found.n, "")
-    return f"as labelled: {with_interval(found_at)}, {found.labels} labels"
 
 
 TRANSFER = {
@@ -215,11 +213,6 @@ def reader_check(
     )
 
 
-def estimate_of(found: Metric) -> Estimate:
-    """A stored metric as an estimate."""
-    return Estimate(found.value, found.low, found.high, found.n, found.method)
-
-
 def _examples(
     rows: pd.DataFrame, model: str, condition: str
 ) -> Iterator[tuple[str, dict[str, str]]]:
@@ -231,7 +224,7 @@ def _examples(
             yield f"{STYLE_WORDS[style]} ({count:,})", where
 
 
-def verdict(full: Estimate) -> str:
+def verdict(full: Shown) -> str:
     """One of three words for a share of full breakdowns, by its interval."""
     if full.value is None or full.low is None or full.high is None:
         return "cannot be told"
@@ -298,7 +291,7 @@ def _asked(results: Results, own: pd.DataFrame, headline: str) -> list[str]:
         asked = asks_for(str(condition), own) == "reasons" and rows["hinted"].isna().all()
         metrics = results.of(str(own["model"].iloc[0]), str(condition))
         if condition != headline and asked and metrics:
-            share = estimate_of(metrics["full_breakdown"])
+            share = metrics["full_breakdown"]
             if share.value is not None:
                 found[str(condition)] = share
     if DECLARED in found or len(found) == 1:
@@ -310,7 +303,7 @@ def _asked(results: Results, own: pd.DataFrame, headline: str) -> list[str]:
     return [f"asked to, in {len(values)} ways: {percent(min(values))} to {percent(max(values))}"]
 
 
-def _right(sets: Mapping[str, Metric], accuracy: Estimate, questions: int) -> list[str]:
+def _right(sets: Mapping[str, Metric], accuracy: Shown, questions: int) -> list[str]:
     """Accuracy, apart for each question set where there are several."""
     if accuracy.value is None:
         return []
@@ -318,7 +311,7 @@ def _right(sets: Mapping[str, Metric], accuracy: Estimate, questions: int) -> li
         over = "" if accuracy.n == questions else f", n = {accuracy.n}"
         return [f"right answer: {with_interval(accuracy)}{over}"]
     return [
-        f"right on {name}: {with_interval(estimate_of(one))}"
+        f"right on {name}: {with_interval(one)}"
         for name, one in sets.items()
         if one.value is not None
     ]
