@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
@@ -30,7 +31,6 @@ from starprobe.reports.drawing import (
     percent,
     plain,
     share_axis,
-    shares,
     symbol_of,
 )
 from starprobe.reports.words import headline_condition
@@ -252,7 +252,8 @@ def hints_table(frame: pd.DataFrame, metrics: Sequence[Metric] | None = None) ->
         own = hinted[(hinted["model"] == model) & (hinted["condition"] == condition)]
         cell = {"model": model, "condition": condition}
         if len(own):
-            followed = shares(own["answer"] == own["hinted"])
+            same = (own["answer"] == own["hinted"]).astype("Float64")
+            followed = same.to_numpy(dtype=np.float64, na_value=np.nan)
             share = rate(followed, own["question"].to_numpy(), own["arranged"].to_numpy())
             rows.append({**cell, "measure": "hinted_answer"} | metric_columns(share))
         rows += [
@@ -315,7 +316,6 @@ QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 def effort_table(frame: pd.DataFrame) -> pd.DataFrame:
     """Quantiles of tokens, seconds, dollars and characters, by model and condition."""
-    import numpy as np
     import pandas as pd
 
     rows = []

@@ -270,7 +270,14 @@ def comparison_context(
         "heading": named(headline(compared, trained=training is not None), secrets),
         "lede": _lede(compared, pairs, name),
         "facts": facts(evidence),
-        "sections": _sections(training=story is not None),
+        "sections": [
+            ("verdict", "The change"),
+            ("paired", "Tests"),
+            *([("training", "Training")] if story is not None else []),
+            ("figures", "Figures"),
+            ("responses", "Responses"),
+            ("methods", "Methods"),
+        ],
         "tiles": [one._replace(title=named(one.title, secrets)) for one in tiles(compared)],
         "standings": [one for one in standings if one is not None],
         "tables": [
@@ -358,17 +365,6 @@ def _lede(compared: Compared, pairs: Sequence[tuple[str, str]], name: Any) -> An
             *map(name, pairs[0])
         )
     return who + verdict + left
-
-
-def _sections(*, training: bool) -> list[tuple[str, str]]:
-    return [
-        ("verdict", "The change"),
-        ("paired", "Tests"),
-        *([("training", "Training")] if training else []),
-        ("figures", "Figures"),
-        ("responses", "Responses"),
-        ("methods", "Methods"),
-    ]
 
 
 def flow_panel(

@@ -9,11 +9,10 @@ import html
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import plotly.graph_objects as go
 
 from starprobe.bench.records import Metric, Style
-from starprobe.bench.statistics.intervals import Estimate, Floats
+from starprobe.bench.statistics.intervals import Estimate
 from starprobe.reports.embed import visible
 
 if TYPE_CHECKING:
@@ -157,11 +156,6 @@ def measured(
 def metric_columns(found: Metric | Estimate) -> dict[str, Any]:
     """A metric, or an estimate, as columns of a tidy table."""
     return {"value": found.value, "low": found.low, "high": found.high, "n": found.n}
-
-
-def shares(found: pd.Series[bool]) -> Floats:
-    """Truth as zeros and ones, missing as NaN, for `bench.statistics.rate`."""
-    return np.asarray(found.astype("Float64").to_numpy(dtype=np.float64, na_value=np.nan))
 
 
 def in_order(frame: pd.DataFrame, column: str) -> list[str]:

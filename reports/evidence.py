@@ -196,8 +196,8 @@ ALIKE = ("model", "question")
 """Responses of one model to one question."""
 
 
-def texts(evidence: Evidence, alike: Sequence[str] = ALIKE, limit: int | None = None) -> Texts:
-    """The responses that a page shows whole: all of them, or a sample of `limit`.
+def texts(evidence: Evidence, alike: Sequence[str] = ALIKE) -> Texts:
+    """The responses that a page shows whole: all of them, or a sample of `TEXTS`.
 
     Responses are sorted by model, condition, and whether the style changes among those that are
     alike, else whether the reader is unsure. Of each such group as many are drawn, or all that it
@@ -207,11 +207,10 @@ def texts(evidence: Evidence, alike: Sequence[str] = ALIKE, limit: int | None = 
     Args:
         evidence: all of them.
         alike: columns that are the same in responses between which a style may change.
-        limit: how many; by default `TEXTS`.
     """
-    whole, limit = evidence.frame, TEXTS if limit is None else limit
-    if len(whole) > limit:
-        whole = whole.iloc[_drawn(whole, alike, limit)]
+    whole = evidence.frame
+    if len(whole) > TEXTS:
+        whole = whole.iloc[_drawn(whole, alike)]
     exchanges: dict[int, Exchange] = {}
     for number, run in enumerate(evidence.runs):
         mine = np.flatnonzero(whole["run"] == number)
@@ -226,7 +225,7 @@ UNSURE = (0.1, 0.9)
 """Probabilities between which a reader is not sure."""
 
 
-def _drawn(whole: pd.DataFrame, alike: Sequence[str], limit: int) -> np.ndarray:
+def _drawn(whole: pd.DataFrame, alike: Sequence[str]) -> np.ndarray:
     import pandas as pd
 
     p = numbers(whole, "p_option_by_option")
@@ -241,7 +240,7 @@ def _drawn(whole: pd.DataFrame, alike: Sequence[str], limit: int) -> np.ndarray:
     )
     table = table.sort_values(["chance", "place"], kind="stable")
     rank = table.groupby(["model", "condition", "kind"], sort=False).cumcount().to_numpy()
-    return np.sort(table["place"].to_numpy()[np.argsort(rank, kind="stable")[:limit]])
+    return np.sort(table["place"].to_numpy()[np.argsort(rank, kind="stable")[:TEXTS]])
 
 
 def question_labels(whole: pd.DataFrame) -> dict[str, str]:

@@ -7,11 +7,11 @@ run.json that is needed to repeat and to judge a run.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -109,11 +109,13 @@ def report_context(evidence: Evidence, secrets: Secrets) -> dict[str, Any]:
         for model in models
         if (found := words.standing(results, frame, model, condition)) is not None
     ]
+    ranked = words.ranking(results.standings, results.models)
+    tests = [row.test for row in (*results.models, *results.contrasts) if row.p is not None]
     then = then_and_now(evidence, name)
     return {
         "title": f"starprobe: {evidence.runs[0].info.probe_set}",
         "heading": words.headline(standings, condition),
-        "lede": named(words.rest(standings) + _ranked(results) + lede(evidence), secrets),
+        "lede": named(words.rest(standings) + ranked + lede(evidence), secrets),
         "facts": facts(evidence),
         "sections": [
             ("verdict", "Verdict"),
@@ -129,17 +131,8 @@ def report_context(evidence: Evidence, secrets: Secrets) -> dict[str, Any]:
         "then": then,
         "panels": [*panels(frame, results), *check_panels(evidence, results)],
         "tables": [*tables_of(results, name), metrics_table(results.metrics, name)],
-        "methods": methods(evidence, results, _tests(results), secrets),
+        "methods": methods(evidence, results, tests, secrets),
     }
-
-
-def _ranked(results: Results) -> str:
-    primary = [row for row in results.models if row.role == "primary"]
-    return words.ranking(results.standings, primary)
-
-
-def _tests(results: Results) -> list[str]:
-    return [row.test for row in (*results.models, *results.contrasts) if row.p is not None]
 
 
 def grouped(
@@ -270,7 +263,7 @@ def render(template: str, context: dict[str, Any], evidence: Evidence, secrets: 
     name = namer(secrets)
     page = environment().get_template(template)
     return page.render(
-        version=package_version(),
+        version=version("starprobe"),
         made=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         policy=embed.policy([app, plotly]),
         css=_template("style.css"),
@@ -345,14 +338,6 @@ def plotly_script() -> str:
 def packed_plotly() -> str:
     """Plotly's script, packed."""
     return embed.pack_bytes(plotly_script().encode())
-
-
-def package_version() -> str:
-    """Of the installed distribution."""
-    try:
-        return version("starprobe")
-    except PackageNotFoundError:
-        return "unknown"
 
 
 def _template(name: str) -> str:
@@ -451,16 +436,12 @@ def _models(runs: Sequence[Run], secrets: Secrets) -> Iterator[Fact]:
         if model.endpoint:
             parts.append(f"at {model.endpoint}")
         parts += [f"{key} {value}" for key, value in model.details.items() if _small(value)]
-        parts += [f"sent {_sent(one)}" for one in model.details.get("sent", ())]
+        for body in model.details.get("sent", ()):
+            parts.append(f"sent {{{', '.join(f'{key}: {value}' for key, value in body.items())}}}")
         if left_out := model.details.get("not_sent"):
             parts.append(f"not sent, since it is refused: {', '.join(left_out)}")
         items.append(secrets.hide(", ".join(parts)))
     yield "Models", items
-
-
-def _sent(body: Mapping[str, Any]) -> str:
-    """What was sent beside the question, in short."""
-    return "{" + ", ".join(f"{key}: {value}" for key, value in body.items()) + "}"
 
 
 def _small(value: Any) -> bool:

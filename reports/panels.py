@@ -309,15 +309,11 @@ def write_data(
     target = Path(out)
     evidence = gather(folders, reader)
     for panel in panels(evidence.frame, results_of(evidence)):
-        table = panel.table.map(_encodable)
+        table = panel.table.map(lambda value: key(value) if isinstance(value, str) else value)
         write_atomic(target / f"{panel.id}.csv", table.map(_tame).to_csv(index=False))
         if find_spec("pyarrow"):
             write_atomic(target / f"{panel.id}.parquet", table.to_parquet(index=False))
     return target
-
-
-def _encodable(value: Any) -> Any:
-    return key(value) if isinstance(value, str) else value
 
 
 def _tame(value: Any) -> Any:

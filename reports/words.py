@@ -331,15 +331,15 @@ def groups_of(standings: Sequence[Rank]) -> list[list[Rank]]:
 
 def ranking(standings: Sequence[Rank], pairs: Sequence[Comparison]) -> str:
     """What the ranks leave open, in a sentence; empty for one model."""
-    groups = groups_of(standings)
+    groups, primary = groups_of(standings), [row for row in pairs if row.role == "primary"]
     if len(standings) < 2:
         return ""
-    if len(standings) == 2 and pairs:
-        return f"{one_pair(pairs[0])} "
+    if len(standings) == 2 and primary:
+        return f"{one_pair(primary[0])} "
     if len(groups) == len(standings):
         return f"All {len(standings)} models are told apart. "
     if len(groups) == 1:
-        limits = [row.detectable for row in pairs if row.detectable is not None]
+        limits = [row.detectable for row in primary if row.detectable is not None]
         over = f"; differences from {100 * max(limits):.0f} points would show" if limits else ""
         return f"No model stands above or below all others: the order is undecided{over}. "
     return (
