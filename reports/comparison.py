@@ -35,9 +35,9 @@ from starprobe.reports.evidence import (
     results_of,
     without_collector,
 )
+from starprobe.reports.html_tables import answers_grid, comparison_table, flips_table, grid_table
 from starprobe.reports.page import checks, facts, methods, named, namer, render
 from starprobe.reports.panels import Panel, check_panels, panels
-from starprobe.reports.tables import answers_grid, comparison_table, flips_table, grid_table
 from starprobe.reports.training import training_story
 
 if TYPE_CHECKING:

@@ -37,8 +37,7 @@ from starprobe.reports.evidence import (
     texts,
     without_collector,
 )
-from starprobe.reports.panels import Panel, check_panels, embedded, panels
-from starprobe.reports.tables import (
+from starprobe.reports.html_tables import (
     Table,
     checked_table,
     comparison_table,
@@ -46,6 +45,7 @@ from starprobe.reports.tables import (
     metrics_table,
     then_and_now,
 )
+from starprobe.reports.panels import Panel, check_panels, embedded, panels
 from starprobe.reports.words import RARE_BELOW, SHOWS_FROM, STYLE_MEANING, STYLE_WORDS, UNSURE_ABOVE
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from starprobe.reports.sign.analysis import Findings, examine
-    from starprobe.reports.sign.page import write_sign
+    from starprobe.reports.sign.report import write_sign
 
 __all__ = ["Findings", "examine", "write_sign"]
-_HOMES = {"Findings": "analysis", "examine": "analysis", "write_sign": "page"}
+_HOMES = {"Findings": "analysis", "examine": "analysis", "write_sign": "report"}
 
 
 def __getattr__(name: str) -> Any:

@@ -551,7 +551,7 @@ def write_page(experiment: Experiment, out: Path, console: Console) -> bool:
     """Writes the page over the parts that are done and prints its findings; whether any are."""
     from starprobe.reports.sign.analysis import show
     from starprobe.reports.sign.arms import Spec
-    from starprobe.reports.sign.page import write_sign
+    from starprobe.reports.sign.report import write_sign
 
     ready = [part for part in units(experiment) if done(part, out)]
     if not ready:

@@ -13,7 +13,7 @@ from starprobe.bench.judges.stage import given_id
 from starprobe.bench.run_folder import Run
 from starprobe.cli import app
 from starprobe.reports.evidence import gather
-from starprobe.reports.tables import NOT_ASKED, then_and_now
+from starprobe.reports.html_tables import NOT_ASKED, then_and_now
 from tests.reports.makers import EAGER, make_run
 
 

@@ -26,11 +26,11 @@ from starprobe.reports.drawing import (
 )
 from starprobe.reports.embed import Secrets
 from starprobe.reports.evidence import without_collector
+from starprobe.reports.html_tables import Cell, Row, Table, number, p_cell
 from starprobe.reports.page import Methods, methods, render
 from starprobe.reports.panels import Panel
 from starprobe.reports.sign.analysis import Contrast, Findings, between, conclude, times
 from starprobe.reports.sign.arms import PROMPTED, Gathered, Spec, collect, said
-from starprobe.reports.tables import Cell, Row, Table, number, p_cell
 
 if TYPE_CHECKING:
     import pandas as pd
