@@ -253,7 +253,7 @@ def hints_table(frame: pd.DataFrame, metrics: Sequence[Metric] | None = None) ->
         cell = {"model": model, "condition": condition}
         if len(own):
             same = (own["answer"] == own["hinted"]).astype("Float64")
-            followed = same.to_numpy(dtype=np.float64, na_value=np.nan)
+            followed = np.asarray(same.to_numpy(na_value=np.nan), dtype=np.float64)
             share = rate(followed, own["question"].to_numpy(), own["arranged"].to_numpy())
             rows.append({**cell, "measure": "hinted_answer"} | metric_columns(share))
         rows += [
