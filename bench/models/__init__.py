@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -29,6 +29,7 @@ from starprobe.bench.models.names import (
     providers,
     public_url,
 )
+from starprobe.bench.models.thinking import split_generation
 from starprobe.bench.records import Generation
 from starprobe.probes.errors import InputError, MissingError, UserError
 from starprobe.probes.plugins import declared, load
@@ -120,16 +121,14 @@ def generate_all(
 
     Models behind HTTP answer at the same time; others one after the other, behind them.
     """
-    from starprobe.bench.models.http import HttpBackend, Together
+    from starprobe.bench.models.http import HttpBackend, generate_together
 
-    remote = [(backend, asked) for backend, asked in jobs if isinstance(backend, HttpBackend)]
+    remote = [(one, asked) for one, asked in jobs if isinstance(one, HttpBackend)]
     if len(remote) > 1:
-        owners = {request.id: backend for backend, asked in remote for request in asked}
-        together = Together([backend for backend, _ in remote], owners)
-        requests = [request for _, asked in remote for request in asked]
-        for name, generation in generate(together, requests):
-            yield owners[name], name, generation
-        jobs = [(backend, asked) for backend, asked in jobs if backend not in together.backends]
+        with closing(generate_together(remote)) as answers:
+            for asked_of, name, generation in answers:
+                yield asked_of, name, split_generation(generation)
+        jobs = [(one, asked) for one, asked in jobs if not isinstance(one, HttpBackend)]
     for backend, asked in jobs:
         for name, generation in generate(backend, asked):
             yield backend, name, generation

@@ -28,8 +28,9 @@ from starprobe.bench.models.local import (
     TooLong,
     attention_of,
     base_of,
+    device_of,
     fingerprint,
-    prompt_ids,
+    load_tokenizer,
     resolve,
     unloadable,
 )
@@ -38,7 +39,7 @@ from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Prompt
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedModel
 
 NUCLEUS = 128
 """Tokens among which the nucleus is looked for before all are sorted, which is slow."""
@@ -70,11 +71,13 @@ class HfBackend:
     def __init__(self, name: str, options: BackendOptions) -> None:
         self.options = options
         self.name = name if name in EMBEDDED else f"hf:{name}"
-        self.device = _device(options.device)
+        self.device = torch.device(device_of(options.device))
         self.dtype = _dtype(options.dtype, self.device)
         self.source = resolve(name, options)
         base = base_of(self.source, options)
-        self.tokenizer = _load_tokenizer(self.source, base, options)
+        self.tokenizer = load_tokenizer(self.source, base, options.trust_remote_code)
+        if self.tokenizer.pad_token_id is None:
+            self.tokenizer.pad_token = self.tokenizer.eos_token
         self.model: PreTrainedModel | None = _load_model(self.source, base, options, self.dtype)
         self.model.to(self.device).eval()
         ends = getattr(self.model.generation_config, "eos_token_id", None)
@@ -119,10 +122,7 @@ class HfBackend:
 
     def loglikelihoods(self, pairs: Sequence[tuple[str, str]]) -> list[float]:
         """Sum of log-probabilities of each continuation's tokens after its prefix."""
-        encoded = [
-            (prompt_ids(self.tokenizer, before), self._tail(continuation))
-            for before, continuation in pairs
-        ]
+        encoded = self.codec.pairs(pairs)
         order = sorted(range(len(encoded)), key=lambda i: -len(encoded[i][0]) - len(encoded[i][1]))
         found = [0.0] * len(encoded)
         for start in range(0, len(order), self.options.batch_size):
@@ -214,10 +214,6 @@ class HfBackend:
             # It tries a tokenizer out with letters, which one of digits, say, does not have.
             return StoppingCriteriaList()
 
-    def _tail(self, text: str) -> list[int]:
-        ids: list[int] = list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
-        return ids
-
     @torch.inference_mode()
     def _score(self, rows: list[tuple[list[int], list[int]]]) -> list[float]:
         longest = max(len(tail) for _, tail in rows)
@@ -284,36 +280,12 @@ def _nucleus(scaled: torch.Tensor, top_p: float) -> tuple[torch.Tensor | None, t
     return ids, mass.masked_fill(before >= top_p, 0.0).cumsum(dim=-1)
 
 
-def _device(wanted: str) -> torch.device:
-    if wanted != "auto":
-        return torch.device(wanted)
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
 def _dtype(wanted: str, device: torch.device) -> torch.dtype:
     if wanted == "auto":
         # What a CPU computes in float32 is the same everywhere.
         return torch.float32 if device.type == "cpu" else torch.bfloat16
     chosen: torch.dtype = getattr(torch, wanted)
     return chosen
-
-
-def _load_tokenizer(
-    source: Path | str, base: Path | str, options: BackendOptions
-) -> PreTrainedTokenizerBase:
-    from transformers import AutoTokenizer
-
-    has_own = (Path(source) / "tokenizer_config.json").is_file()
-    chosen = source if has_own else base
-    try:
-        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
-            str(chosen), trust_remote_code=options.trust_remote_code
-        )
-    except (OSError, ValueError) as error:
-        raise unloadable("hf", chosen, error) from None
-    if tokenizer.pad_token_id is None:
-        tokenizer.pad_token = tokenizer.eos_token
-    return tokenizer
 
 
 def _load_model(

@@ -14,10 +14,10 @@ import logging
 import os
 import random
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any
 
 import httpx2
 
@@ -80,12 +80,9 @@ MOST_BODIES = 8
 log = logging.getLogger("starprobe.bench.http")
 
 
-class Answered(NamedTuple):
-    """One generation of one of several models."""
-
-    backend: HttpBackend
-    request_id: str
-    generation: Generation
+Answer = tuple["HttpBackend", str, Generation]
+"""Who was asked, the request's id, and what came of it."""
+Finished = asyncio.Queue[Answer | Exception]
 
 
 class HttpBackend:
@@ -203,8 +200,8 @@ class HttpBackend:
 
     def generate(self, requests: Sequence[Request]) -> Iterator[tuple[str, Generation]]:
         """(request id, generation) pairs as they finish; from a running event loop too."""
-        for answered in generate_together([(self, requests)]):
-            yield answered.request_id, answered.generation
+        for _, name, generation in generate_together([(self, requests)]):
+            yield name, generation
 
     def close(self) -> None:
         """Closes the connections. May be called twice."""
@@ -235,15 +232,12 @@ class HttpBackend:
 
         async def work() -> None:
             for request in waiting:
-                finished.put_nowait(Answered(self, request.id, await round_.answer(request)))
+                finished.put_nowait((self, request.id, await round_.answer(request)))
                 # Under way and not yet written down together: never more than the concurrency.
                 await handled.acquire()
 
         count = min(len(requests), self.at_once)
         await asyncio.gather(*(work() for _ in range(count)))
-
-
-Finished = asyncio.Queue[Answered | Exception]
 
 
 def _auth(name: str, provider: Provider, entry: names.Entry | None, url: str) -> Auth:
@@ -295,7 +289,7 @@ class _Round:
             # A bug or a body that no one foresaw must not take the other requests along.
             log.exception("request %s failed", request.id)
             message = redact(f"{type(error).__name__}: {error}", self.keys)
-            return _failed(ResponseError(kind="unforeseen", message=message[:300]))
+            return Generation(error=ResponseError(kind="unforeseen", message=message[:300]))
 
     async def _answer(self, request: Request) -> Generation:
         tries = 0
@@ -304,8 +298,8 @@ class _Round:
             try:
                 call = self.backend.call(request)
             except ValueError as error:
-                return _failed(
-                    ResponseError(kind="unsupported", message=str(error), permanent=True)
+                return Generation(
+                    error=ResponseError(kind="unsupported", message=str(error), permanent=True)
                 )
             fault = await self._try(call)
             if isinstance(fault, Generation):
@@ -316,11 +310,11 @@ class _Round:
                 return Generation(finish_reason="refusal", text="")
             tries += 1
             if self._give_up(fault, tries):
-                return _failed(fault.error)
+                return Generation(error=fault.error)
             wait = self._wait(fault, tries)
             self._tell(fault, wait)
             await asyncio.sleep(wait)
-        return _failed(self.over)
+        return Generation(error=self.over)
 
     async def _try(self, call: Call) -> Generation | Fault:
         backend, entered = self.backend, await self.gate.enter()
@@ -410,10 +404,6 @@ def _change(before: Quirks, after: Quirks) -> str:
     return "asked in another way: " + ", ".join(f"{n}={getattr(after, n)}" for n in changed)
 
 
-def _failed(error: ResponseError) -> Generation:
-    return Generation(error=error)
-
-
 def _filtered(fault: Fault) -> bool:
     """Whether the refusal is the service's filter speaking, which is an outcome and no error."""
     return fault.error.kind == "http_400" and "content_filter" in fault.body
@@ -421,7 +411,7 @@ def _filtered(fault: Fault) -> bool:
 
 def generate_together(
     jobs: Sequence[tuple[HttpBackend, Sequence[Request]]],
-) -> Iterator[Answered]:
+) -> Generator[Answer, None, None]:
     """The answers of several models at the same time, as they come: none waits for another's.
 
     Leaving the iterator early cancels what is under way.
@@ -432,7 +422,7 @@ def generate_together(
 
 async def _merged(
     jobs: Sequence[tuple[HttpBackend, list[Request]]], handled: asyncio.Semaphore
-) -> AsyncIterator[Answered]:
+) -> AsyncIterator[Answer]:
     finished: Finished = asyncio.Queue()
 
     async def answer(backend: HttpBackend, requests: list[Request]) -> None:
@@ -452,29 +442,3 @@ async def _merged(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-class Together:
-    """Several models as one backend, each request asked of its own."""
-
-    def __init__(self, backends: Sequence[HttpBackend], owners: Mapping[str, HttpBackend]) -> None:
-        """`owners` names the model of each request's id."""
-        self.backends, self._owners = list(backends), owners
-
-    def info(self) -> ModelInfo:
-        """The names of all."""
-        return ModelInfo(name=", ".join(backend.name for backend in self.backends))
-
-    def generate(self, requests: Sequence[Request]) -> Iterator[tuple[str, Generation]]:
-        """Generations of all models as they come."""
-        jobs = [
-            (backend, [request for request in requests if self._owners[request.id] is backend])
-            for backend in self.backends
-        ]
-        for answered in generate_together(jobs):
-            yield answered.request_id, answered.generation
-
-    def close(self) -> None:
-        """Closes all."""
-        for backend in self.backends:
-            backend.close()

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from starprobe.bench.models import opened
 from starprobe.bench.models.backend import BackendOptions, Request, plain_text, turns
-from starprobe.bench.models.local import EMBEDDED, embedded_folder, fingerprint
+from starprobe.bench.models.local import EMBEDDED, device_of, embedded_folder, fingerprint
 from starprobe.bench.models.names import public_url, redact
 from starprobe.bench.records import Generation, ModelInfo, ResponseError
 from starprobe.probes.errors import InputError, MissingError
@@ -145,6 +145,8 @@ class LmEvalBackend:
         return rendered
 
     def _sampling(self, request: Request) -> dict[str, Any]:
+        from lm_eval.models.api_models import TemplateAPI
+
         sampling = request.sampling
         if request.chat is None and not self._chat:
             sampling = plain_text(sampling)
@@ -155,18 +157,13 @@ class LmEvalBackend:
         }
         if sampling.temperature > 0:
             asked |= {"temperature": sampling.temperature, "top_p": sampling.top_p}
-        if self._sends_seed():
+        if isinstance(self._lm, TemplateAPI):
             # The harness sends one and the same seed for every repeat unless it is told.
             asked["seed"] = sampling.seed
         sent = asked | ({"seed": "one a response"} if "seed" in asked else {})
         if sent not in self._sent:
             self._sent.append(sent)
         return asked
-
-    def _sends_seed(self) -> bool:
-        from lm_eval.models.api_models import TemplateAPI
-
-        return isinstance(self._lm, TemplateAPI)
 
 
 def _load(kind: str, arguments: dict[str, Any]) -> LM:
@@ -203,7 +200,7 @@ def _arguments(kind: str, text: str, url: str | None, options: BackendOptions) -
 
     arguments: dict[str, Any] = {"batch_size": 1 if url else options.batch_size}
     if options.device != "auto" or kind.startswith("hf"):
-        arguments["device"] = _device(options.device)
+        arguments["device"] = device_of(options.device)
     arguments |= simple_parse_args_string(text)
     if url is not None:
         arguments["base_url"] = url
@@ -211,15 +208,6 @@ def _arguments(kind: str, text: str, url: str | None, options: BackendOptions) -
         folder = embedded_folder(arguments["pretrained"], options.cache_dir)
         arguments["pretrained"] = str(folder)
     return arguments
-
-
-def _device(wanted: str) -> str:
-    """The harness takes a GPU for granted."""
-    if wanted != "auto":
-        return wanted
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def _has_chat(model: LM) -> bool:

@@ -69,6 +69,29 @@ def attention_of(base: Path | str, trust_remote_code: bool = False) -> dict[str,
     return {"attn_implementation": "eager"} if capped else {}
 
 
+def device_of(wanted: str) -> str:
+    """The device of this name; `auto` is the first GPU, else the CPU."""
+    import torch
+
+    return wanted if wanted != "auto" else "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def load_tokenizer(
+    source: Path | str, base: Path | str, trust_remote_code: bool = False
+) -> PreTrainedTokenizerBase:
+    """A model's tokenizer; of an adapter, its own where it has one, else that of its base."""
+    from transformers import AutoTokenizer
+
+    chosen = source if (Path(source) / "tokenizer_config.json").is_file() else base
+    try:
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+            str(chosen), trust_remote_code=trust_remote_code
+        )
+    except (OSError, ValueError) as error:
+        raise unloadable("hf", chosen, error) from None
+    return tokenizer
+
+
 EDGE = 1 << 20
 """Bytes read at each end of a large file for its fingerprint."""
 
@@ -226,15 +249,14 @@ def merged_folder(adapter: Path, base: Path | str, cache: Path | None = None) ->
     """
     import torch
     from peft import PeftModel
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM
 
     def make(temporary: Path) -> Path:
         model = AutoModelForCausalLM.from_pretrained(str(base), dtype=torch.float32)
         whole = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
         made = temporary / "model"
         whole.to(torch.bfloat16).save_pretrained(made)
-        own = (adapter / "tokenizer_config.json").exists()
-        AutoTokenizer.from_pretrained(str(adapter if own else base)).save_pretrained(made)
+        load_tokenizer(adapter, base).save_pretrained(made)
         return made
 
     return _made_once(cache, f"merged-{fingerprint(adapter)}", make)
@@ -356,6 +378,16 @@ class Codec:
         if limit is not None and len(ids) + sampling.max_tokens > limit:
             raise TooLong(len(ids), sampling.max_tokens, limit)
         return ids, sampling
+
+    def pairs(self, texts: Sequence[tuple[str, str]]) -> list[tuple[list[int], list[int]]]:
+        """The ids of each prefix, and those of what follows it."""
+        return [
+            (
+                prompt_ids(self.tokenizer, before),
+                list(self.tokenizer(after, add_special_tokens=False)["input_ids"]),
+            )
+            for before, after in texts
+        ]
 
     def finish(self, ids: Sequence[int], sampling: Sampling) -> Finished:
         """What the generated ids say, up to an end token or a stop string."""

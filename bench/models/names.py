@@ -190,7 +190,9 @@ def parse_model(model: str) -> ModelName:
     backend = parsed.backend
     if provider := providers().get(backend):
         backend = provider.name
-    elif ":" not in model or not (backend in LOCAL or is_plug_in(backend)):
+    elif ":" not in model or not (
+        backend in LOCAL or backend in declared("backends") or is_module(backend)
+    ):
         raise InputError(_unknown(model, parsed))
     if not parsed.name:
         raise InputError(f"model {model!r} has no name after {backend!r}:")
@@ -210,11 +212,6 @@ def _unknown(model: str, parsed: ModelName) -> str:
         f"{', '.join(LOCAL)} or a provider that `starprobe models --providers` lists, or a name "
         f"that `starprobe models` lists"
     )
-
-
-def is_plug_in(backend: str) -> bool:
-    """Whether another package brings this backend, or it is a module that can be imported."""
-    return backend in declared("backends") or is_module(backend)
 
 
 def providers() -> dict[str, Provider]:

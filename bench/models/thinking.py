@@ -1,6 +1,6 @@
 """Thinking told from the answer, in each of the shapes in which it arrives.
 
-Split once, in `backend.generate`, so that every backend gives the same response for the same text.
+Split once, above the backends (`generate`), so that each gives the same response for the same text.
 
 Apart from the text: `reasoning_content`, `reasoning` and `reasoning_details` (OpenAI-like servers),
 `thinking` (Ollama), chunks of type `thinking` (Mistral) and blocks of type `thinking` (Anthropic).
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from starprobe.bench.records import Generation
 
@@ -39,22 +39,6 @@ _HARMONY = re.compile(
 )
 
 
-class Said(Protocol):
-    """A record of what a model wrote."""
-
-    @property
-    def text(self) -> str:
-        """The answer."""
-
-    @property
-    def reasoning(self) -> str | None:
-        """The thinking."""
-
-    @property
-    def raw(self) -> str | None:
-        """Both as they were written, where the thinking stood inside the text."""
-
-
 class Parts(NamedTuple):
     """A response taken apart."""
 
@@ -73,7 +57,7 @@ def split_generation(generation: Generation) -> Generation:
     )
 
 
-def whole(said: Said) -> str:
+def whole(said: Generation) -> str:
     """All that a model wrote, thinking included: what a model is trained on.
 
     As it was written, where that is known; thinking that a service kept apart gets the commonest

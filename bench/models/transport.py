@@ -17,7 +17,7 @@ import re
 import ssl
 import threading
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
 from concurrent.futures import Future
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -484,7 +484,9 @@ class LoopThread:
         self._thread = threading.Thread(target=self._run, name="starprobe-http", daemon=True)
         self._thread.start()
 
-    def iterate(self, stream: Callable[[asyncio.Semaphore], AsyncIterator[Item]]) -> Iterator[Item]:
+    def iterate(
+        self, stream: Callable[[asyncio.Semaphore], AsyncIterator[Item]]
+    ) -> Generator[Item, None, None]:
         """The items of an async stream; leaving the iterator early cancels the stream.
 
         The semaphore that the stream is given is released each time the reader comes back for

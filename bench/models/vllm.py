@@ -23,7 +23,6 @@ from starprobe.bench.models.local import (
     base_of,
     fingerprint,
     merged_folder,
-    prompt_ids,
     resolve,
 )
 from starprobe.bench.models.names import redact
@@ -160,11 +159,7 @@ class VllmBackend:
         from vllm import SamplingParams
         from vllm.inputs import TokensPrompt
 
-        tokenizer = self.codec.tokenizer
-        rows = []
-        for before, continuation in pairs:
-            tail = list(tokenizer(continuation, add_special_tokens=False)["input_ids"])
-            rows.append((prompt_ids(tokenizer, before), tail))
+        rows = self.codec.pairs(pairs)
         outputs = self.llm.generate(
             [TokensPrompt(prompt_token_ids=head + tail) for head, tail in rows],
             SamplingParams(max_tokens=1, temperature=0.0, prompt_logprobs=0),

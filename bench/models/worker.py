@@ -55,10 +55,10 @@ def start(place: Place, options: BackendOptions) -> Backend:
     # Each is one process: it must not start others in its turn.
     settings = options.model_copy(update={"workers": 1}).model_dump(mode="json")
     command = [sys.executable, "-m", "starprobe.bench.models.worker"]
-    workers = [Worker(LineProcess(command, env)) for env in places]
+    workers = [Worker(command, env) for env in places]
     try:
         for worker in workers:
-            worker.process.send({"place": place, "options": settings})
+            worker.send({"place": place, "options": settings})
         told = [worker.ready() for worker in workers]
     except BaseException as error:
         for worker in workers:
@@ -97,46 +97,6 @@ def environments(
 
 class Ended(Exception):
     """A worker is gone; says why."""
-
-
-class Worker:
-    """One process that serves a backend."""
-
-    def __init__(self, process: LineProcess) -> None:
-        self.process = process
-
-    def ready(self) -> Row:
-        """Waits until its model is loaded, and says who it is.
-
-        Raises:
-            Ended: it died over it.
-            UserError: the model cannot be loaded.
-        """
-        row = self.process.receive()
-        if row is None:
-            raise Ended(self.process.reason())
-        if "error" in row:
-            raise user_error(row)
-        return row
-
-    def call(self, row: Row) -> Iterator[Row]:
-        """Its answers to a row, as they come.
-
-        Raises:
-            Ended: it died over it.
-        """
-        self.process.send(row)
-        while True:
-            answer = self.process.receive()
-            if answer is None:
-                raise Ended(self.process.reason())
-            if "done" in answer:
-                return
-            yield answer
-
-    def close(self) -> None:
-        """Ends it."""
-        self.process.close()
 
 
 class Workers:
@@ -345,6 +305,39 @@ class LineProcess:
         if pipe is None:
             raise RuntimeError(f"the process was closed: it has no {name}")
         return pipe
+
+
+class Worker(LineProcess):
+    """One process that serves a backend."""
+
+    def ready(self) -> Row:
+        """Waits until its model is loaded, and says who it is.
+
+        Raises:
+            Ended: it died over it.
+            UserError: the model cannot be loaded.
+        """
+        row = self.receive()
+        if row is None:
+            raise Ended(self.reason())
+        if "error" in row:
+            raise user_error(row)
+        return row
+
+    def call(self, row: Row) -> Iterator[Row]:
+        """Its answers to a row, as they come.
+
+        Raises:
+            Ended: it died over it.
+        """
+        self.send(row)
+        while True:
+            answer = self.receive()
+            if answer is None:
+                raise Ended(self.reason())
+            if "done" in answer:
+                return
+            yield answer
 
 
 def speaker() -> Callable[[Mapping[str, Any]], None]:

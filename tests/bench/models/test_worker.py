@@ -127,10 +127,10 @@ def test_two_processes_answer_as_one_does_and_score_as_it_scores(tiny_model: Pat
         assert shared.info().details["sent"] == [
             {"temperature": 1.0, "max_tokens": 6, "top_p": 1.0, "seed": "one a response"}
         ]
-        os.kill(shared._workers[0].process.pid, signal.SIGKILL)
+        os.kill(shared._workers[0].pid, signal.SIGKILL)
         again = {k: row.text for k, row in shared.generate(asked)}
         assert again == texts[0]
-        os.kill(shared._workers[0].process.pid, signal.SIGKILL)
+        os.kill(shared._workers[0].pid, signal.SIGKILL)
         with pytest.raises(MissingError, match="run the same command again"):
             shared.loglikelihoods(pairs)
     finally:
