@@ -14,6 +14,7 @@ from importlib import resources
 from importlib.util import find_spec
 from itertools import islice
 from math import log2
+from pathlib import Path
 from typing import cast
 
 from starprobe.bench.readers.base import (
@@ -25,7 +26,7 @@ from starprobe.bench.readers.base import (
     read_one,
 )
 from starprobe.bench.records import Verdict
-from starprobe.probes.errors import InputError, UserError
+from starprobe.probes.errors import InputError, MissingError, UserError
 from starprobe.probes.plugins import declared, is_own, load
 
 __all__ = [
@@ -42,7 +43,7 @@ __all__ = [
     "read_one",
 ]
 
-READERS = ("neural", "rules", "judge:MODEL", "neural+judge:MODEL", "MODULE:NAME")
+READERS = ("neural", "neural:FOLDER", "rules", "judge:MODEL", "neural+judge:MODEL", "MODULE:NAME")
 """What `--reader` takes."""
 
 
@@ -78,6 +79,8 @@ def load_reader(name: str | Reader = DEFAULT_READER) -> Reader:
         return RulesReader()
     if name == "neural":
         return _own("starprobe.bench.readers.neural:NeuralReader")
+    if name.startswith("neural:"):
+        return _of_folder(Path(name.removeprefix("neural:")))
     if name.startswith("judge:") and len(name) > len("judge:"):
         from starprobe.bench.readers.judge import JudgeReader
 
@@ -95,6 +98,21 @@ def _own(name: str) -> Reader:
         raise
     except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise InputError(f"reader {name!r} cannot be loaded: {error}") from None
+
+
+def _of_folder(folder: Path) -> Reader:
+    """The neural reader with weights of one's own."""
+    try:
+        from starprobe.bench.readers.neural import NeuralReader
+    except ModuleNotFoundError as error:
+        raise MissingError(
+            f"the neural reader needs the package {error.name!r}: pip install 'starprobe[local]'"
+        ) from None
+    try:
+        return NeuralReader(folder)
+    except (OSError, ValueError, KeyError) as error:
+        said = str(error).splitlines()[0]
+        raise InputError(f"{folder} holds no reader that can be loaded: {said}") from None
 
 
 SHARE = 1 / 3

@@ -129,14 +129,19 @@ class Network(nn.Module):
     """The encoder and its heads."""
 
     def __init__(self, config: Any) -> None:
-        """With random weights, for a `transformers.BertConfig`."""
+        """With random weights, for a configuration of transformers: BERT's, MPNet's or alike."""
         super().__init__()
-        from transformers import BertModel
+        from transformers import AutoModel
 
         width = config.hidden_size
         self.bfloat16 = False
         """Whether the encoder computes in bfloat16; the heads never do."""
-        self.encoder = BertModel(config, add_pooling_layer=False)
+        # Eager: twice as fast on a processor for so short sequences.
+        self.encoder = AutoModel.from_config(
+            config, attn_implementation="eager", add_pooling_layer=False
+        )
+        self.has_kinds = getattr(config, "type_vocab_size", 0) > 1
+        """Whether the encoder tells the text from what it is held against (token types)."""
         self.roles = nn.Embedding(6, width)
         nn.init.normal_(self.roles.weight, std=0.02)
         self.option = nn.Sequential(nn.Linear(2 * width + FEATURES, 256), nn.GELU())
@@ -157,13 +162,10 @@ class Network(nn.Module):
         counts = torch.zeros(batch.items, 1, device=device)
         for ids, roles, item in batch.groups:
             there = roles >= 0
-            words = self.encoder.embeddings.word_embeddings(ids) + self.roles(roles.clamp_min(0))
+            words = self.encoder.get_input_embeddings()(ids) + self.roles(roles.clamp_min(0))
+            kinds = {"token_type_ids": (roles > FRAME).long()} if self.has_kinds else {}
             with torch.autocast(device.type, torch.bfloat16, enabled=self.bfloat16):
-                found = self.encoder(
-                    inputs_embeds=words,
-                    attention_mask=there.long(),
-                    token_type_ids=(roles > FRAME).long(),
-                )
+                found = self.encoder(inputs_embeds=words, attention_mask=there.long(), **kinds)
             hidden = found.last_hidden_state.float()
             heard = roles >= ABOUT
             heard = torch.where(heard.any(1, keepdim=True), heard, roles > FRAME)[
@@ -206,8 +208,10 @@ class Encoder:
         self._tokenizer = Tokenizer.from_file(str(file))
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
+        known = self._tokenizer.token_to_id
         self._cls, self._sep = (
-            int(self._tokenizer.token_to_id(token) or 0) for token in ("[CLS]", "[SEP]")
+            int(known(one) or known(other) or 0)
+            for one, other in (("[CLS]", "<s>"), ("[SEP]", "</s>"))
         )
         self._short = lru_cache(8192)(self._ids)
 
@@ -561,11 +565,9 @@ def load_network(folder: Path) -> Network:
         ValueError: the weights are of another network.
     """
     from safetensors.torch import load_file
-    from transformers import BertConfig
+    from transformers import AutoConfig
 
-    config = BertConfig.from_json_file(folder / "config.json")
-    config._attn_implementation = "eager"  # Twice as fast on a processor for so short sequences.
-    network = Network(config)
+    network = Network(AutoConfig.from_pretrained(folder))
     stored = {name: part.float() for name, part in load_file(folder / "model.safetensors").items()}
     missing, unexpected = network.load_state_dict(stored, strict=False)
     if odd := [name for name in (*missing, *unexpected) if not name.endswith("_ids")]:
@@ -589,7 +591,7 @@ def score(network: Network, rows: Sequence[Encoded]) -> list[Scores]:
         for begin in range(0, len(order), BATCH):
             indices = order[begin : begin + BATCH]
             batch = collate([rows[index] for index in indices], exact=True)
-            parts = (part.tolist() for part in network(_moved(batch, device)))
+            parts = (part.tolist() for part in network(moved(batch, device)))
             options, answers, general, outcomes = parts
             for place, index in enumerate(indices):
                 count = len(rows[index].features)
@@ -603,7 +605,8 @@ def score(network: Network, rows: Sequence[Encoded]) -> list[Scores]:
     return [one for one in found if one is not None]
 
 
-def _moved(batch: Batch, device: torch.device) -> Batch:
+def moved(batch: Batch, device: torch.device) -> Batch:
+    """The batch on another device."""
     if device.type == "cpu":
         return batch
     return batch._replace(

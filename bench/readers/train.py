@@ -42,6 +42,7 @@ from starprobe.bench.readers.neural import (
     decide,
     fast_bfloat16,
     log_odds,
+    moved,
     score,
 )
 from starprobe.bench.readers.text import Attributed, attributed, examine
@@ -52,7 +53,8 @@ DRAWS = 1000
 """Resamples of an interval."""
 EPOCHS = 2
 RATE, HEAD_RATE = 1.5e-4, 1e-3
-"""Learning rates of the encoder and of what is on top of it, at their peak."""
+"""Learning rates of the encoder and of what is on top of it, at their peak. A larger encoder than
+MiniLM wants a smaller one: 6e-5 for MPNet."""
 TOKENS = 3072
 """Tokens of a batch."""
 WARMUP = 0.1
@@ -90,6 +92,7 @@ def fit(
     base: Path,
     *,
     epochs: int = EPOCHS,
+    rate: float = RATE,
     seed: int = 0,
     say: Callable[[str], None] = lambda line: None,
 ) -> Network:
@@ -99,11 +102,15 @@ def fit(
         rows: what is learnt from.
         base: a folder with config.json and model.safetensors of the encoder.
         epochs: how often each row is seen.
+        rate: the encoder's learning rate at its peak.
         seed: of the order, of what is left out and of what is forgotten.
         say: told how it goes, every fifty steps.
     """
     torch.manual_seed(0)  # The heads begin alike, so that fits of several seeds can be averaged.
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     network = start(base)
+    network.to(device)
+    network.bfloat16 = fast_bfloat16(device)
     torch.manual_seed(seed)
     rng = random.Random(seed)
     network.train()
@@ -111,7 +118,7 @@ def fit(
     for name, parameter in network.named_parameters():
         if parameter.requires_grad:
             parts[name.startswith("encoder.")].append(parameter)
-    groups = [{"params": parts[True], "lr": RATE}, {"params": parts[False], "lr": HEAD_RATE}]
+    groups = [{"params": parts[True], "lr": rate}, {"params": parts[False], "lr": HEAD_RATE}]
     optimizer = torch.optim.AdamW(groups, weight_decay=0.01, fused=True)
     steps = [batch for _ in range(epochs) for batch in batches(rows, rng)]
     rising = max(1, round(WARMUP * len(steps)))
@@ -125,7 +132,8 @@ def fit(
         features = batch.features.clone()
         features[:, 5:8] *= (torch.rand(len(own), 1) >= FORGET).float()[batch.row]
         batch = batch._replace(features=features)
-        loss = loss_of(network(batch), batch, own)
+        heads = Heads(*(part.cpu() for part in network(moved(batch, device))))
+        loss = loss_of(heads, batch, own)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
         optimizer.step()
@@ -154,13 +162,10 @@ def averaged(states: Sequence[dict[str, Tensor]], base: Path) -> Network:
 def start(base: Path) -> Network:
     """The encoder's own weights under new heads, or a reader's; the embedding of words stays."""
     from safetensors.torch import load_file
-    from transformers import BertConfig
+    from transformers import AutoConfig
 
-    config = BertConfig.from_pretrained(
-        base,
-        attn_implementation="eager",
-        hidden_dropout_prob=0.0,
-        attention_probs_dropout_prob=0.0,
+    config = AutoConfig.from_pretrained(
+        base, hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0
     )
     network = Network(config)
     stored = load_file(base / "model.safetensors")
@@ -169,8 +174,7 @@ def start(base: Path) -> Network:
     missing, _ = part.load_state_dict(stored, strict=False)
     if odd := [name for name in missing if not name.endswith("_ids")]:
         raise InputError(f"{base}: the weights lack {odd[0]}; give a folder of all-MiniLM-L6-v2")
-    network.encoder.embeddings.word_embeddings.weight.requires_grad_(False)
-    network.bfloat16 = fast_bfloat16(torch.device("cpu"))
+    network.encoder.get_input_embeddings().weight.requires_grad_(False)
     return network
 
 
@@ -272,6 +276,7 @@ def left_out(
     work: Path,
     *,
     epochs: int = EPOCHS,
+    rate: float = RATE,
     limit: int = 0,
     say: Callable[[str], None] = lambda line: None,
 ) -> list[Scored]:
@@ -283,6 +288,7 @@ def left_out(
         folds: sources that are left out together.
         work: where each fold's scores are kept; a fold that is there is not fitted again.
         epochs: of each fit.
+        rate: of each fit.
         limit: how many rows each fit may see, drawn at random; all for 0.
         say: told how it goes.
     """
@@ -299,7 +305,7 @@ def left_out(
         say(f"fold {number} of {len(folds)}: {len(seen)} rows without {', '.join(sorted(names))}")
         file = work / f"fold-{_digest(seen, unseen, epochs)}.jsonl"
         if not file.exists():
-            network = fit(seen, base, epochs=epochs, say=say)
+            network = fit(seen, base, epochs=epochs, rate=rate, say=say)
             lines = (
                 json.dumps({"id": row.annotated.reading.id, **scores._asdict()})
                 for row, scores in zip(
@@ -360,7 +366,7 @@ def save(
 
     out.mkdir(parents=True, exist_ok=True)
     weights = {
-        name: value.detach().half().contiguous()
+        name: value.detach().cpu().half().contiguous()
         for name, value in network.state_dict().items()
         if not name.endswith(("position_ids", "token_type_ids"))
     }
@@ -415,7 +421,6 @@ def card_of(
             for name, measure in FIGURES
         } | {"responses": len(pairs)}
     return {
-        "base": "sentence-transformers/all-MiniLM-L6-v2 (Apache-2.0)",
         "rows": len(rows),
         "sources": dict(counts.most_common()),
         "left_out": figures_of(unseen, verdicts),
@@ -449,7 +454,7 @@ def card_text(card: dict[str, Any]) -> str:
         "",
         "Written by `python -m starprobe.bench.readers.train`; do not edit.",
         "",
-        CARD_HEAD.strip(),
+        CARD_HEAD.strip().format(base=card["base"], millions=card["parameters"] / 1e6),
         "",
         f"**Learned from** {card['rows']} annotated responses, {card['epochs']} epochs, the mean "
         f"of {card['fits']} fit(s): "
@@ -485,8 +490,8 @@ CARD_HEAD = """
 **What it does.** For every option of a question it says whether a response gives a reason for or
 against it, and shows where; whether there is reasoning about no single option; and, where no
 statement decides it, what is answered. Style and coverage follow from that by rule. The rules of
-`text/` find where an option is spoken of; the encoder (all-MiniLM-L6-v2, 22.7 million weights,
-Apache-2.0, its embedding of words left as it was) judges what is said there.
+`text/` find where an option is spoken of; the encoder ({base}, {millions:.1f} million weights with
+the heads, its embedding of words left as it was) judges what is said there.
 
 **For what.** English responses of language models to multiple-choice questions: prose, lists,
 tables, JSON, visible thinking of any length. It describes behaviour; it says nothing of how a model
@@ -516,8 +521,12 @@ def main(arguments: list[str] | None = None) -> int:
     """The command; gives its exit code."""
     parser = argparse.ArgumentParser(prog="python -m starprobe.bench.readers.train")
     parser.add_argument(
-        "--base", type=Path, required=True, help="a folder of all-MiniLM-L6-v2, or of a reader"
-    )
+        "--base", type=Path, required=True,
+        help="a folder of all-MiniLM-L6-v2 or another encoder, with config.json, tokenizer.json "
+        "and model.safetensors; or of a reader",
+    )  # fmt: skip
+    parser.add_argument("--name", help="of the base, for the card; by default its folder's")
+    parser.add_argument("--rate", type=float, default=RATE, help="the encoder's learning rate")
     parser.add_argument("--labels", type=Path, action="append", default=[], help="more annotations")
     parser.add_argument("--responses", type=Path, action="append", default=[], help="their texts")
     parser.add_argument(
@@ -570,15 +579,25 @@ def train(annotated: Sequence[Annotated], options: argparse.Namespace) -> None:
     folds = folds_of(rows, options.folds)
     if options.leave_out:
         folds = [set(names.split(",")) for names in options.leave_out.split("/")]
-    scored = left_out(rows, base, folds, work, epochs=epochs, say=say)
+    how: dict[str, Any] = {"epochs": epochs, "rate": options.rate, "say": say}
+    scored = left_out(rows, base, folds, work, **how)
     calibration = calibrate(scored)
     verdicts = verdicts_of(scored, calibration, "neural")
     curve = {}
     for limit in [int(one) for one in options.curve.split(",") if one]:
-        part = left_out(rows, base, folds[:1], work, epochs=epochs, limit=limit, say=say)
+        part = left_out(rows, base, folds[:1], work, limit=limit, **how)
         read = verdicts_of(part, calibration, "neural")
         curve[str(limit)] = figures_of([row.annotated for row, _ in part], read)
-    card = card_of(rows, scored, verdicts, epochs=epochs, fits=options.fits, curve=curve)
+    card = card_of(
+        rows,
+        scored,
+        verdicts,
+        base=options.name or base.name,
+        parameters=sum(one.numel() for one in start(base).parameters()),
+        epochs=epochs,
+        fits=options.fits,
+        curve=curve,
+    )
     for number, figures in (("all", card["left_out"]), *curve.items()):
         say(f"{number} rows, sources left out: {json.dumps(figures)}")
     if options.out is None:
@@ -588,8 +607,8 @@ def train(annotated: Sequence[Annotated], options: argparse.Namespace) -> None:
         file = work / f"network-{_digest(rows, [], epochs)}-{seed}.pt"
         if not file.exists():
             say(f"fit {seed + 1} of {options.fits}: {len(rows)} rows")
-            torch.save(fit(rows, base, epochs=epochs, seed=seed, say=say).state_dict(), file)
-        states.append(torch.load(file, weights_only=True))
+            torch.save(fit(rows, base, seed=seed, **how).state_dict(), file)
+        states.append(torch.load(file, weights_only=True, map_location="cpu"))
     save(averaged(states, base), base, options.out, calibration, card)
     (options.out / "MODEL_CARD.md").write_text(card_text(card), encoding="utf-8")
     say(f"written to {options.out}")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from starprobe.bench.readers import load_reader
 from starprobe.bench.readers.annotated import (
     f1,
     full_breakdown_kappa,
@@ -20,6 +21,7 @@ from starprobe.bench.readers.annotated import (
     tabulate,
 )
 from starprobe.bench.readers.base import Reading
+from starprobe.probes.errors import InputError
 from starprobe.probes.schema import ShownOption
 from tests.bench.readers.test_robustness import MESSY
 
@@ -196,6 +198,46 @@ def test_fitting_on_a_few_rows_learns_them(tiny: Path) -> None:
     before = loss_of(start(tiny)(batch), batch, rows).item()
     after = loss_of(fit(rows, tiny, epochs=15)(batch), batch, rows).item()
     assert after < 0.7 * before
+
+
+def test_an_encoder_of_another_family_is_fine_tuned_and_read_with(tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+    from tokenizers import Tokenizer, models, pre_tokenizers
+    from transformers import MPNetConfig, MPNetModel
+
+    words = {word for row in labelled_set("learn")[:6] for word in row.reading.text.split()}
+    vocabulary = {
+        word: n for n, word in enumerate(["<s>", "<pad>", "</s>", "<unk>", *sorted(words)])
+    }
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer.save(str(tmp_path / "tokenizer.json"))
+    config = MPNetConfig(
+        vocab_size=len(vocabulary), hidden_size=32, num_hidden_layers=1, num_attention_heads=2,
+        intermediate_size=64,
+    )  # fmt: skip
+    config.save_pretrained(tmp_path)
+    save_file(dict(MPNetModel(config).state_dict()), tmp_path / "model.safetensors")
+    rows = rows_of(labelled_set("learn")[:6], Encoder(tmp_path / "tokenizer.json"))
+    network = fit(rows, tmp_path, epochs=30, rate=1e-3)
+    save(network, tmp_path, tmp_path / "made", Calibration(), {})
+    reader = load_reader(f"neural:{tmp_path / 'made'}")
+    verdicts = list(reader.read([row.annotated.reading for row in rows]))
+    assert reader.name.startswith("neural-") and reader.errors() is None
+    golds = [row.annotated.gold.codes for row in rows]
+    said = [gold_of(verdict).codes for verdict in verdicts if verdict is not None]
+    hits = [
+        code == gold[key]
+        for gold, own in zip(golds, said, strict=True)
+        for key, code in own.items()
+    ]
+    assert sum(hits) > 0.7 * len(hits)
+
+
+def test_a_folder_without_a_reader_is_refused_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="holds no reader that can be loaded") as error:
+        load_reader(f"neural:{tmp_path}")
+    assert "\n" not in str(error.value)
 
 
 def test_rows_drawn_for_being_hard_are_left_out_with_their_source_and_never_measured(
