@@ -33,7 +33,7 @@ from starprobe.bench.interventions import (
     paraphrases,
     with_mistakes,
 )
-from starprobe.bench.metrics.measure import EVERY, as_metric
+from starprobe.bench.metrics.estimates import EVERY, as_metric
 from starprobe.bench.models import BackendOptions, Models, name_of, opened
 from starprobe.bench.models.backend import Backend
 from starprobe.bench.progress import Counting, Silent

@@ -36,7 +36,7 @@ from starprobe.bench.metrics.definitions import (
     all_metrics,
     numbers,
 )
-from starprobe.bench.metrics.measure import estimate, measure, measure_sets, split
+from starprobe.bench.metrics.estimates import estimate, measure, measure_sets, split
 from starprobe.bench.models import BackendOptions, Models, name_of
 from starprobe.bench.progress import line
 from starprobe.bench.read import classify_run

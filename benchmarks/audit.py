@@ -31,7 +31,7 @@ from starprobe.bench.frames import frame
 from starprobe.bench.importers import import_outputs
 from starprobe.bench.metrics import compare
 from starprobe.bench.metrics.contrasts import between_models, contrasts, standings
-from starprobe.bench.metrics.measure import measure
+from starprobe.bench.metrics.estimates import measure
 from starprobe.bench.models.backend import WRITERS
 from starprobe.bench.read import classify_run
 from starprobe.bench.readers import Reading, load_reader, read_one

@@ -15,7 +15,7 @@ from plotly.subplots import make_subplots
 
 from starprobe.bench.judges.panel import Judgement
 from starprobe.bench.metrics.definitions import numbers
-from starprobe.bench.metrics.measure import EVERY
+from starprobe.bench.metrics.estimates import EVERY
 from starprobe.bench.records import Metric
 from starprobe.bench.statistics.intervals import rate
 from starprobe.bench.statistics.labelled import Agreement

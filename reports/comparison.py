@@ -18,7 +18,7 @@ from starprobe.bench.files import write_atomic
 from starprobe.bench.metrics.compare import PAIR_KEYS, paired_rows, said
 from starprobe.bench.metrics.compare import compare as compare_frames
 from starprobe.bench.metrics.definitions import PRIMARY, all_metrics
-from starprobe.bench.metrics.measure import estimate, split
+from starprobe.bench.metrics.estimates import estimate, split
 from starprobe.bench.records import Comparison
 from starprobe.bench.statistics.intervals import Estimate
 from starprobe.probes.errors import InputError

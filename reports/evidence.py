@@ -26,7 +26,7 @@ from starprobe.bench.frames import Exchange, finder, frame, key
 from starprobe.bench.judges.stage import Summary
 from starprobe.bench.metrics.contrasts import between_models, standings
 from starprobe.bench.metrics.definitions import numbers
-from starprobe.bench.metrics.measure import split
+from starprobe.bench.metrics.estimates import split
 from starprobe.bench.readers import DEFAULT_READER
 from starprobe.bench.records import Comparison, Metric, NotApplicable, Standing
 from starprobe.bench.results import METRICS_FORMAT, MetricsFile, ReaderRange, measure_run

@@ -20,7 +20,7 @@ from markupsafe import Markup, escape
 
 from starprobe.bench.files import write_atomic
 from starprobe.bench.metrics.compare import PAIR_KEYS
-from starprobe.bench.metrics.measure import split
+from starprobe.bench.metrics.estimates import split
 from starprobe.bench.records import Metric, NotApplicable, RunInfo
 from starprobe.bench.run_folder import Run
 from starprobe.probes.errors import UserError

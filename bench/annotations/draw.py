@@ -21,7 +21,7 @@ from starprobe.bench.frames import exchanges, finder, frame, key
 from starprobe.bench.judges.panel import instruction
 from starprobe.bench.judges.stage import summary
 from starprobe.bench.metrics.definitions import numbers
-from starprobe.bench.metrics.measure import followers, split
+from starprobe.bench.metrics.estimates import followers, split
 from starprobe.bench.readers.annotated import MARKS, is_unclaimed, marks, shipped
 from starprobe.bench.readers.base import Reading
 from starprobe.bench.records import Drawn, Verdict

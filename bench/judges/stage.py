@@ -42,7 +42,7 @@ from starprobe.bench.judges.panel import (
 )
 from starprobe.bench.judges.rewards import ASKED, load_reward, reward
 from starprobe.bench.metrics.compare import adjust, comparison
-from starprobe.bench.metrics.measure import EVERY, as_metric
+from starprobe.bench.metrics.estimates import EVERY, as_metric
 from starprobe.bench.models import BackendOptions, Models, name_of, opened
 from starprobe.bench.progress import Counting, Silent
 from starprobe.bench.records import Comparison, Metric, Response

@@ -2,7 +2,7 @@
 
 from starprobe.bench.frames import frame, to_frame
 from starprobe.bench.metrics.compare import compare
-from starprobe.bench.metrics.measure import measure
+from starprobe.bench.metrics.estimates import measure
 from starprobe.bench.records import Comparison
 
 __all__ = ["Comparison", "compare", "frame", "measure", "to_frame"]

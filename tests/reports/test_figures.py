@@ -10,7 +10,7 @@ import pytest
 
 from starprobe.bench.judges.panel import RUBRICS, Judgement
 from starprobe.bench.metrics import frame as frame_of
-from starprobe.bench.metrics.measure import position_metrics
+from starprobe.bench.metrics.estimates import position_metrics
 from starprobe.bench.run_folder import Run
 from starprobe.bench.statistics.intervals import rate
 from starprobe.reports import answer_figures as answers

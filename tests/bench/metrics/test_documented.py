@@ -6,7 +6,7 @@ import numpy as np
 
 from starprobe.bench.interventions import FRACTIONS
 from starprobe.bench.metrics.definitions import DEFINITIONS
-from starprobe.bench.metrics.measure import measure
+from starprobe.bench.metrics.estimates import measure
 from starprobe.bench.records import Comparison, Metric
 from starprobe.bench.results import MetricsFile, ReaderAgreement, ReaderRange, measure_run
 from tests.bench.metrics.runs import make_frame, make_prompt, make_response, make_run, make_verdict

@@ -8,7 +8,7 @@ import pytest
 from starprobe.bench.metrics import compare, measure
 from starprobe.bench.metrics.compare import said
 from starprobe.bench.metrics.contrasts import between_models, contrasts, standings
-from starprobe.bench.metrics.measure import measure_sets
+from starprobe.bench.metrics.estimates import measure_sets
 from starprobe.bench.statistics.labelled import count_choices, krippendorff_alpha
 from starprobe.bench.statistics.paired import paired_mean, paired_rate
 from starprobe.probes.errors import InputError

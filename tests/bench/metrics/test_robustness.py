@@ -5,7 +5,7 @@ import pytest
 
 from starprobe.bench.metrics.compare import matched_length
 from starprobe.bench.metrics.contrasts import contrasts, twins, without
-from starprobe.bench.metrics.measure import by_chance, grid, hint_metrics, position_metrics
+from starprobe.bench.metrics.estimates import by_chance, grid, hint_metrics, position_metrics
 from starprobe.bench.readers.wording import acknowledges, channels, may_acknowledge
 from starprobe.bench.records import Usage
 from starprobe.bench.results import reader_agreement, reader_ranges

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from starprobe.bench.frames import frame
 from starprobe.bench.judges.stage import JudgeConfig, given_id, judge_run
-from starprobe.bench.metrics.measure import measure
+from starprobe.bench.metrics.estimates import measure
 from starprobe.bench.readers.wording import answered_openly, reason_said
 from starprobe.bench.run_folder import Run
 from starprobe.cli import app
