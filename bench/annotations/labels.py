@@ -377,15 +377,8 @@ def export(run: Run, out: Path, names: Sequence[str] = ()) -> tuple[Path, Path, 
 
 
 def _label_row(rows: Sequence[Annotation]) -> dict[str, Any]:
-    passes = [
-        {
-            "options": row.options,
-            "answer": row.answer,
-            "general": row.general,
-            "outcome": row.outcome,
-        }
-        for row in rows
-    ]
+    fields = "options", "answer", "general", "outcome"
+    passes = [{name: getattr(row, name) for name in fields} for row in rows]
     first = rows[0]
     found = {"id": first.id, **passes[0], "style": first.style}
     return found | ({"passes": passes} if len(passes) > 1 else {})

@@ -8,7 +8,6 @@ has to beat, the fallback where none can run, and the way to read millions.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -179,9 +178,6 @@ def side_of(examined: Examined, said: Sequence[Said], option: int) -> Side:
         return "for"
     declared = [u.segment for u in examined.units[stated.options[0]] if u.how == DECLARES]
     return "against" if among or own.first > min(declared, default=own.first) else "neutral"
-
-
-_WORKING = re.compile(r"=|\b(?:because|since|therefore|thus|so)\b", re.I)
 
 
 def is_general(examined: Examined) -> bool:

@@ -102,20 +102,20 @@ def _ends(text: str, end: int) -> bool:
 
 def labels_at(text: str, at: int, options: Options) -> Reference | None:
     """The labels that stand right here: "B", "(a)", "A and C", "ACD"."""
-    run = _RUN.match(text, at)
-    if run and options.scheme == "upper" and _is_run(run[0], options):
-        return Reference(tuple(options.by_label[form] for form in run[0]), at, run.end())
+    run, labelling = _RUN.match(text, at), options.labelling
+    if run and labelling.scheme == "upper" and _is_run(run[0], labelling.labels):
+        return Reference(tuple(labelling.by_label[form] for form in run[0]), at, run.end())
     found: list[int] = []
     begin = end = at
-    for _ in options.labels:
-        label = options.label_pattern.match(text, at)
+    for _ in labelling.labels:
+        label = labelling.pattern.match(text, at)
         if label is None or not is_label(text, label, options):
             break
-        if found and label[0] not in options.labels:
+        if found and label[0] not in labelling.labels:
             break
         if not found:
             begin = label.start()
-        option, end = options.by_label[label[0]], label.end()
+        option, end = labelling.by_label[label[0]], label.end()
         if option not in found:
             found.append(option)
         more = _MORE.match(text, end)
@@ -125,9 +125,9 @@ def labels_at(text: str, at: int, options: Options) -> Reference | None:
     return Reference(tuple(found), begin, end) if found else None
 
 
-def _is_run(letters: str, options: Options) -> bool:
+def _is_run(letters: str, labels: tuple[str, ...]) -> bool:
     together = set(letters)
-    return len(together) == len(letters) and together <= set(options.labels)
+    return len(together) == len(letters) and together <= set(labels)
 
 
 def is_label(text: str, label: re.Match[str], options: Options) -> bool:
@@ -138,7 +138,7 @@ def is_label(text: str, label: re.Match[str], options: Options) -> bool:
     closed = _CLOSED.match(text, end) is not None
     if form.isdigit():
         return not _goes_on(text, end) and (closed or _word_after(text, end) in AFTER_LABEL)
-    if form in ("a", "i", "I") or (form.islower() and options.scheme == "upper"):
+    if form in ("a", "i", "I") or (form.islower() and options.labelling.scheme == "upper"):
         return closed or _word_after(text, end) in ("because", "since", "instead")
     if form == "A" and text[end : end + 1] == " ":
         word = _word_after(text, end)
@@ -422,7 +422,7 @@ def _is_offered(
 ) -> bool:
     """All options are named to choose from, or on the next line the first of a list."""
     text = document.text
-    if len(found.options) > 2 and len(found.options) == len(options.labels):
+    if len(found.options) > 2 and len(found.options) == len(options.texts):
         joined = _JOINS.search(text, found.start, found.end)
         return reach < FAR or text[cue_end - 1] in ":=-> \u2192" or not joined
     if "\n" not in text[cue_end : found.start]:
@@ -433,7 +433,7 @@ def _is_offered(
 def _listed_on(document: Document, options: Options, found: Reference) -> tuple[int, ...]:
     """Such as "[A] its text and [C] its text": labels that go on behind the text of the first."""
     named, end = list(found.options), found.end
-    while len(named) < len(options.labels):
+    while len(named) < len(options.texts):
         own = options.texts[named[-1]].lower()
         at = end
         while at < len(document.text) and document.text[at] in " )].:'\"-":
@@ -450,7 +450,7 @@ def _listed_on(document: Document, options: Options, found: Reference) -> tuple[
 
 def _united(options: Options, named: tuple[int, ...]) -> tuple[int, ...]:
     """All the others are named: that is the option "all of the above"."""
-    if len(named) > 1 and len(options.all_of) == 1 and len(named) == len(options.labels) - 1:
+    if len(named) > 1 and len(options.all_of) == 1 and len(named) == len(options.texts) - 1:
         (whole,) = options.all_of
         return (whole,) if whole not in named else named
     return named

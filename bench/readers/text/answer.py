@@ -198,7 +198,7 @@ def alone(document: Document, options: Options, index: int) -> tuple[int, ...]:
 
 def _few(named: tuple[int, ...], options: Options) -> tuple[int, ...]:
     """Options named all together are a list, and no answer."""
-    return () if len(named) > 2 and len(named) == len(options.labels) else named
+    return () if len(named) > 2 and len(named) == len(options.texts) else named
 
 
 def _named_in(document: Document, options: Options, index: int) -> tuple[int, ...]:
@@ -206,13 +206,13 @@ def _named_in(document: Document, options: Options, index: int) -> tuple[int, ..
     segment, text = document.segments[index], document.text
     labels = [
         label
-        for label in options.label_pattern.finditer(text, segment.content, segment.end)
+        for label in options.labelling.pattern.finditer(text, segment.content, segment.end)
         if is_label(text, label, options)
     ]
     if labels:
         found = labels_at(text, labels[0].start(), options)
         together = set(found.options) if found else set()
-        named = {options.by_label[label[0]] for label in labels}
+        named = {options.labelling.by_label[label[0]] for label in labels}
         once = len(labels) == len(named) and named <= together
         return tuple(sorted(named)) if len(named) == 1 or once else ()
     texts = {m.option for m in document.mentions[index] if m.kind >= TEXT}
@@ -462,7 +462,7 @@ def _left_over(document: Document, options: Options) -> Stated | None:
             current = None
         if current is not None and DENY.search(document.text, segment.content, segment.end):
             denied[current] = True
-    if len(denied) < max(3, len(options.labels)) or breaks_off(document):
+    if len(denied) < max(3, len(options.texts)) or breaks_off(document):
         return None
     left = [option for option, is_denied in denied.items() if not is_denied]
     if len(left) == 1:

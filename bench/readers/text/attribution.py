@@ -102,10 +102,12 @@ def _segment(
         groups = [group for group in groups if group is head or _takes_over(document, group[0])]
         groups[0] = [mention for mention in head if mention.kind > FUZZY]
     begins = leads or _begins(document, first, head[0].first)
-    if topic and topic.strong and not leads and not (begins and _other_subject(head, topic)):
-        units += _about(topic, first, stop, GOES_ON, index)
-        _inside(document, groups, topic, index, units)
-        return topic
+    if topic and topic.strong and not leads:
+        other = head[0].kind != FUZZY and not any(m.option in topic.options for m in head)
+        if not (begins and other):
+            units += _about(topic, first, stop, GOES_ON, index)
+            _inside(document, groups, topic, index, units)
+            return topic
     only_lead = leads and segment.opens and _only_lead(document, segment, head)
     declares = not only_lead and _declares(document, segment, first, stop)
     for number, (group, clause) in enumerate(
@@ -204,10 +206,6 @@ def _begins(document: Document, first: int, at: int) -> bool:
     return content <= 1
 
 
-def _other_subject(group: list[Mention], topic: _Topic) -> bool:
-    return not any(mention.option in topic.options for mention in group) and group[0].kind != FUZZY
-
-
 def _only_lead(document: Document, segment: Segment, group: list[Mention]) -> bool:
     before = document.text[segment.content : group[0].start].lower()
     return "answer" not in before and "correct" not in before
@@ -270,7 +268,7 @@ def derivation(document: Document, options: Options, units: list[Unit], answer: 
 
 def _repeats(document: Document, options: Options, unit: Unit) -> bool:
     """Holds the option's label and text and nothing else."""
-    weights, labels = options.weights[unit.option], options.label_words
+    weights, labels = options.weights[unit.option], options.labelling.words
     return all(
         document.stems[at] in weights
         or document.stems[at] in labels
@@ -287,7 +285,7 @@ def new_words(document: Document, options: Options, unit: Unit) -> set[str]:
 def new_tokens(document: Document, options: Options, unit: Unit) -> Iterator[int]:
     """The places of these words."""
     own, question = options.weights[unit.option], options.question
-    near, labels = openings(question), options.label_words
+    near, labels = openings(question), options.labelling.words
     mates = {mention.option for mention in document.mentions[unit.segment]}
     for at in range(unit.first, unit.stop):
         key = document.stems[at]

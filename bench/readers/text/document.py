@@ -144,6 +144,8 @@ REJECT = 4096
 """Verbs of elimination: "eliminate", "exclude", "rule"."""
 COPULA = 8192
 """Verbs that can directly follow a subject."""
+VERDICT = 16384
+"""Words that pronounce on an option; with POSITIVE or NEGATIVE they say which way."""
 
 _LISTS: tuple[tuple[int, str], ...] = (
     (
@@ -253,15 +255,11 @@ _LISTS: tuple[tuple[int, str], ...] = (
         "suggests implies involves means mentions talks sounds looks makes fits matches "
         "contains includes gives provides shows correctly incorrectly also and or",
     ),
-)
-
-
-VERDICT = 16384
-"""Words that pronounce on an option; with POSITIVE or NEGATIVE they say which way."""
-
-_VERDICTS = (
-    "correct right true accurate valid answer incorrect wrong false inaccurate invalid untrue "
-    "eliminated excluded discarded implausible impossible incorrectly correctly"
+    (
+        VERDICT,
+        "correct right true accurate valid answer incorrect wrong false inaccurate invalid untrue "
+        "eliminated excluded discarded implausible impossible incorrectly correctly",
+    ),
 )
 
 
@@ -270,8 +268,6 @@ def _flags() -> dict[str, int]:
     for flag, words in _LISTS:
         for word in words.split():
             flags[word] = flags.get(word, 0) | flag
-    for word in _VERDICTS.split():
-        flags[word] = flags.get(word, 0) | VERDICT
     return flags
 
 
@@ -317,7 +313,7 @@ _MARKER = re.compile(
     r"[\"'](?=[\w(\[]))){0,4}+[ >|\"']*+"
 )
 _NUMBER = re.compile(
-    r"(?:(?:step|point|item) {1,3})?[(\[]?(\d{1,3})[.):\]](?: ?[-:])? {1,9}(?=\D)|"
+    r"(?:(?:step|point|item) {1,3})?[(\[]?\d{1,3}[.):\]](?: ?[-:])? {1,9}(?=\D)|"
     r"step {1,3}\d{1,3} {0,3}[:.)-]++ {0,3}",
     re.I,
 )
@@ -354,8 +350,6 @@ class Segment(NamedTuple):
     paragraph: int
     opens: bool
     """First of its line."""
-    number: int
-    """Of a numbered item; 0 for none."""
     indent: int
     key: str
     """Of a JSON field; empty for none."""
@@ -412,13 +406,12 @@ def _sentences(
     number = _NUMBER.match(text, content, end)
     kind = _kind(text, start, content, end, bool(number), key)
     words = number.end() if number else content
-    value = int(number[1]) if number and number[1] else 0
     found: list[Segment] = []
     at, opens = start, True
     for stop in _stops(text, words, end) if kind != "row" else [end]:
         if any(map(str.isalnum, text[at:stop])):
             begin = words if opens else at
-            found.append(Segment(at, stop, begin, kind, line, paragraph, opens, value, indent, key))
+            found.append(Segment(at, stop, begin, kind, line, paragraph, opens, indent, key))
             opens = False
         at = stop
         while at < end and text[at] == " ":
@@ -525,16 +518,11 @@ def cut(raw: str) -> Document:
     words, starts, ends = list(map(str.lower, parts[1::2])), bounds[0:-1:2], bounds[1::2]
     flags = list(map(FLAGS.get, words, repeat(0)))
     segments = split(plain)
-    document = Document(
-        raw, plain, words, list(map(stem, words)), flags, starts, ends, segments, [], []
-    )
-    _bound(document)
-    return document
-
-
-def _bound(document: Document) -> None:
-    at, starts = 0, document.starts
-    for segment in document.segments:
+    inside, at = [], 0
+    for segment in segments:
         first = bisect_left(starts, segment.content, at)
         at = bisect_left(starts, segment.end, first)
-        document.bounds.append((first, at))
+        inside.append((first, at))
+    return Document(
+        raw, plain, words, list(map(stem, words)), flags, starts, ends, segments, inside, []
+    )

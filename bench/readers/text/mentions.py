@@ -250,22 +250,22 @@ class _Spot(NamedTuple):
 def _find_labels(document: Document, options: Options) -> list[Mention]:
     """Every label of the text that is used as a label, in order."""
     found: list[Mention] = []
-    starts, segments = document.starts, document.segments
+    starts, segments, labelling = document.starts, document.segments, options.labelling
     if not segments:
         return found
     token = place = 0
-    for match in options.label_pattern.finditer(document.text):
+    for match in labelling.pattern.finditer(document.text):
         start, end = match.span()
         while place < len(segments) - 1 and segments[place].end <= start:
             place += 1
         token = bisect_left(starts, start, token)
-        if options.scheme != "word" and _is_article(document, start, end, token):
+        if labelling.scheme != "word" and _is_article(document, start, end, token):
             continue
         spot = _spot(document, options, start, end, token, segments[place])
         kind = _kind(document, options, spot, found)
         if kind:
             stop = bisect_left(starts, end, token)
-            found.append(Mention(options.by_label[spot.form], token, stop, start, end, kind, 1.0))
+            found.append(Mention(labelling.by_label[spot.form], token, stop, start, end, kind, 1.0))
     return found
 
 
@@ -286,7 +286,7 @@ def _find_ordinals(document: Document, options: Options, first: int, stop: int) 
         Mention(place, at, at + 2, document.starts[at], document.ends[at + 1], LABEL, 1.0)
         for at in range(first, stop - 1)
         if words[at + 1] in _COUNTED
-        and (place := _place(words[at], len(options.labels))) is not None
+        and (place := _place(words[at], len(options.texts))) is not None
     ]
 
 
@@ -311,7 +311,7 @@ def _spot(
         text[max(0, start - 3) : start].rstrip(" \"'")[-1:],
         text[end : end + 3],
         start - segment.start <= 14 and not any(map(str.isalnum, head)),
-        form in options.labels,
+        form in options.labelling.labels,
     )
 
 
@@ -328,7 +328,7 @@ def _kind(document: Document, options: Options, spot: _Spot, found: list[Mention
         kind = _opening_kind(options, spot, closing)
         if kind:
             return kind
-    if not spot.exact or spot.form.isdigit() or options.scheme == "lower":
+    if not spot.exact or spot.form.isdigit() or options.labelling.scheme == "lower":
         return 0
     if spot.after[:2] in (". ", ": ") and spot.form.isupper() and _starts(document, spot):
         return LEAD
@@ -374,7 +374,7 @@ def _enclosed_kind(document: Document, options: Options, spot: _Spot) -> int:
         return 0
     if spot.form in options.enumerated and not (spot.opens and spot.exact):
         return 0
-    if not spot.exact and (spot.form.lower() in "ivx" or options.scheme == "digit"):
+    if not spot.exact and (spot.form.lower() in "ivx" or options.labelling.scheme == "digit"):
         return 0
     if spot.form.isdigit() and not spot.opens:
         return LABEL
@@ -385,7 +385,7 @@ def _bracketed_kind(options: Options, spot: _Spot) -> int:
     """Such as "A)" at the start of something."""
     if spot.form.isdigit():
         return LEAD if spot.opens else 0
-    if spot.exact or options.scheme in ("upper", "lower"):
+    if spot.exact or options.labelling.scheme in ("upper", "lower"):
         return LEAD if spot.opens or spot.before in (".", ";", ":") else LABEL
     return 0
 
@@ -393,7 +393,7 @@ def _bracketed_kind(options: Options, spot: _Spot) -> int:
 def _opening_kind(options: Options, spot: _Spot, closing: str) -> int:
     """Such as "A. text", "A: text", "A - text", a line that is only "A", a JSON key."""
     marked = spot.after[:1] in tuple(".:|)]") or spot.after[:2] in (" -", " :", " |", " =")
-    if marked and (spot.exact or (options.scheme == "lower" and spot.form.isupper())):
+    if marked and (spot.exact or (options.labelling.scheme == "lower" and spot.form.isupper())):
         return LEAD
     if not spot.exact:
         return 0

@@ -103,7 +103,7 @@ _WEAK = word_set(
 class Options(NamedTuple):
     """What is looked for."""
 
-    labels: tuple[str, ...]
+    labelling: Labelling
     texts: tuple[str, ...]
     """Normalised."""
     phrases: dict[str, list[tuple[tuple[str, ...], int]]]
@@ -115,8 +115,6 @@ class Options(NamedTuple):
     """Content stem -> options that hold it."""
     weak: frozenset[int]
     """Options whose text is a number or a word like "true", which stands in any text."""
-    wordless: frozenset[int]
-    """Options without a telling word: formulas, numbers, letters."""
     all_of: frozenset[int]
     """Options that stand for all the others: "all of the above"."""
     none_of: frozenset[int]
@@ -131,19 +129,12 @@ class Options(NamedTuple):
     """One-letter words of question and options: no label when they stand alone."""
     enumerated: frozenset[str]
     """Letters and numbers that the question itself enumerates with: "(a)", "(ii)"."""
-    label_pattern: re.Pattern[str]
     by_start: dict[str, tuple[tuple[str, int], ...]]
     """First character -> (text in lower case, option), longest first; no text that is a label."""
     longest: int
     """Words of the option that has most of them."""
     own_words: tuple[frozenset[str], ...]
     """Of each option the stems of its text and the words of its label."""
-    by_label: dict[str, int]
-    """Label in any accepted case -> option."""
-    label_words: frozenset[str]
-    """The labels as tokens, where they are no words: what is said is not said by a label."""
-    scheme: str
-    """upper, lower, digit or word: how the labels look."""
 
 
 @lru_cache(maxsize=512)
@@ -162,14 +153,13 @@ def prepare(shown: tuple[ShownOption, ...], stem_text: str) -> Options:
         for known, label in zip(stems, labels.labels, strict=True)
     ]
     return Options(
-        labels=labels.labels,
+        labelling=labels,
         texts=texts,
         phrases=_phrases(words, stems),
         weights=tuple(weights),
         totals=tuple(sum(known.values()) for known in weights),
         owners=_owners(weights),
         weak=_weak(words, texts, weights, question),
-        wordless=frozenset(i for i, bag in enumerate(weights) if all(len(key) == 1 for key in bag)),
         all_of=frozenset(i for i, text in enumerate(texts) if _ALL.match(text)),
         none_of=frozenset(i for i, text in enumerate(texts) if _NONE.match(text)),
         question=question,
@@ -177,13 +167,9 @@ def prepare(shown: tuple[ShownOption, ...], stem_text: str) -> Options:
         focus=focus_of(asked),
         content_letters=frozenset(_LETTER.findall("\n".join((*texts, asked)))) - {"A", "I"},
         enumerated=enumerated(" ".join((*texts, asked))),
-        label_pattern=labels.pattern,
         by_start=_by_start(texts, labels.by_label),
         own_words=tuple(own),
         longest=max(map(len, own), default=0),
-        by_label=labels.by_label,
-        label_words=labels.words,
-        scheme=labels.scheme,
     )
 
 
