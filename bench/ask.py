@@ -166,20 +166,10 @@ def ask(
         if response.error is not None:
             yield Asked(name, prompt, response, None, response.error.message)
             continue
-        yield Asked(name, prompt, response, read_one(loaded, _reading(prompt, response)))
-
-
-def read(prompt: Prompt, text: str, reader: str | Reader = DEFAULT_READER) -> Asked:
-    """A text that one has, read as an answer to a prompt."""
-    response = Response(id="pasted", prompt_id=prompt.id, model="pasted", text=text)
-    verdict = read_one(load_reader(reader), _reading(prompt, response))
-    return Asked("pasted", prompt, response, verdict)
-
-
-def _reading(prompt: Prompt, response: Response) -> Reading:
-    return Reading(
-        response.id, response.readable, prompt.stem, prompt.shown, response.finish_reason
-    )
+        reading = Reading(
+            name, response.readable, prompt.stem, prompt.shown, response.finish_reason
+        )
+        yield Asked(name, prompt, response, read_one(loaded, reading))
 
 
 Item = TypeVar("Item")

@@ -256,22 +256,15 @@ def command_line(config: RunConfig) -> str:
             for one in config.conditions
         ]  # fmt: skip
         parts += ["--conditions", ",".join(conditions)]
-    named: Iterable[tuple[str, object, object]] = (
-        ("--suite", config.suite, defaults.suite),
-        ("--shuffle", config.shuffle, defaults.shuffle),
-        ("--orders", config.orders, defaults.orders),
-        ("--repeats", config.repeats, defaults.repeats),
-        ("--limit", config.limit, defaults.limit),
-        ("--seed", sampling.seed, defaults.sampling.seed),
-        ("--temperature", sampling.temperature, defaults.sampling.temperature),
-        ("--top-p", sampling.top_p, defaults.sampling.top_p),
-        ("--max-tokens", sampling.max_tokens, defaults.sampling.max_tokens),
-        ("--system", config.options.system, defaults.options.system),
-        ("--reasoning", config.options.reasoning, defaults.options.reasoning),
+    told: tuple[tuple[Record, Record, tuple[str, ...]], ...] = (
+        (config, defaults, ("suite", "shuffle", "orders", "repeats", "limit")),
+        (sampling, defaults.sampling, ("seed", "temperature", "top_p", "max_tokens")),
+        (config.options, defaults.options, ("system", "reasoning")),
     )
-    for flag, value, default in named:
-        if value != default:
-            parts += [flag, str(value)]
+    for given, usual, names in told:
+        for name in names:
+            if (value := getattr(given, name)) != getattr(usual, name):
+                parts += [f"--{name.replace('_', '-')}", str(value)]
     if config.options.price is not None:
         parts += ["--price", "{:g},{:g}".format(*config.options.price)]
     for name, said in config.options.body.items():

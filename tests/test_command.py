@@ -106,10 +106,11 @@ def test_help_arranges_every_command_under_a_heading() -> None:
 
 
 def test_values_are_completed_also_behind_a_comma() -> None:
-    from starprobe.bench.cli import complete, known_conditions, known_sets
+    from starprobe.bench.cli import complete
 
-    assert complete(known_sets)("sci") == ["science"]
-    assert "plain,scratchpad" in complete(known_conditions)("plain,scra")
+    assert complete("probes.sets:BUILT_IN")("sci") == ["science"]
+    conditions = complete("probes.conditions:built_in_conditions")
+    assert "plain,scratchpad" in conditions("plain,scra")
 
 
 def test_a_dry_run_says_requests_tokens_and_dollars_and_asks_nothing(tmp_path: Path) -> None:

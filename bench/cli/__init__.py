@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
@@ -31,12 +32,18 @@ def names(said: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in re.split(r",(?!https?://)", said) if name.strip())
 
 
-def complete(words: Callable[[], Iterable[str]]) -> Callable[[str], list[str]]:
-    """Completion of a value, or of the last one of a list with commas."""
+def complete(where: str) -> Callable[[str], list[str]]:
+    """Completion of a value, or of the last one of a list with commas.
+
+    `where` is MODULE:NAME of a collection of words, or of a function that gives one; it is imported
+    when somebody asks for it.
+    """
 
     def found(incomplete: str) -> list[str]:
+        words = resolve_name(f"starprobe.{where}")
         before, comma, last = incomplete.rpartition(",")
-        return [f"{before}{comma}{word}" for word in words() if word.startswith(last)]
+        listed = words() if callable(words) else words
+        return [f"{before}{comma}{word}" for word in listed if word.startswith(last)]
 
     return found
 
@@ -48,52 +55,26 @@ def known_names() -> list[str]:
     return [row.name for row in known_models([]) if row.name]
 
 
-def known_sets() -> list[str]:
-    """The built-in sets of questions."""
-    from starprobe.probes.sets import BUILT_IN
-
-    return list(BUILT_IN)
-
-
-def known_conditions() -> list[str]:
-    """The built-in ways of asking."""
-    from starprobe.probes.conditions import built_in_conditions
-
-    return list(built_in_conditions())
-
-
-def known_readers() -> list[str]:
-    """The readers."""
-    from starprobe.bench.readers import READERS
-
-    return list(READERS)
-
-
-def known_suites() -> list[str]:
-    """The built-in suites."""
-    from starprobe.probes.suites import SUITES
-
-    return list(SUITES)
-
-
 Models = Annotated[
     list[str],
     typer.Argument(
-        metavar="MODEL...", help="smollm2, hf:NAME, ...", autocompletion=complete(known_names)
+        metavar="MODEL...",
+        help="smollm2, hf:NAME, ...",
+        autocompletion=complete("bench.cli:known_names"),
     ),
 ]
 Conditions = Annotated[
     str,
     typer.Option(
         help="Ways of asking, by comma: built in, combined with +, or FILE.toml:NAME.",
-        autocompletion=complete(known_conditions),
+        autocompletion=complete("probes.conditions:built_in_conditions"),
     ),
 ]
 Probes = Annotated[
     list[str],
     typer.Option(
         help="A built-in set or a file of questions; may be given again.",
-        autocompletion=complete(known_sets),
+        autocompletion=complete("probes.sets:BUILT_IN"),
     ),
 ]
 Orders = Annotated[int, typer.Option(min=1, help="Option orders a question.")]
@@ -112,21 +93,21 @@ OnlyConditions = Annotated[
     typer.Option(
         "--condition",
         help="Only this condition; may be given again.",
-        autocompletion=complete(known_conditions),
+        autocompletion=complete("probes.conditions:built_in_conditions"),
     ),
 ]
 Suite = Annotated[
     str | None,
     typer.Option(
         help="Ask a suite of sets and conditions instead: seed, battery, or a TOML file.",
-        autocompletion=complete(known_suites),
+        autocompletion=complete("probes.suites:SUITES"),
     ),
 ]
 Reader = Annotated[
     str | None,
     typer.Option(
         help="The reader: its name, rules, or judge:MODEL; default: the best.",
-        autocompletion=complete(known_readers),
+        autocompletion=complete("bench.readers:READERS"),
     ),
 ]
 Seed = Annotated[int, typer.Option(help="Of all that is drawn by chance.")]

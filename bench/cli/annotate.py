@@ -126,7 +126,7 @@ def annotate(
         from starprobe.bench.annotations.labels import write_page
 
         command = f"starprobe annotate {folder} --name {labels.checked_name(name)} --from"
-        write_page(page, sample, _Verdicts(run, reader), labels.checked_name(name), command)
+        write_page(page, sample, _verdicts(run, reader), labels.checked_name(name), command)
         minutes = max(1, round(len(sample) * SECONDS / 60))
         console.print(
             f"Written: {page} ({len(sample)} responses, about {minutes} minutes). "
@@ -143,7 +143,17 @@ def annotate(
             raise typer.Exit(1)
         _show(folder, reader, console)
     else:
-        _session(run, sample, name, reader, console)
+        there = run.annotations(labels.checked_name(name))
+        with labels.writer(run, name) as writer:
+            labelled = session(
+                sample,
+                there,
+                _verdicts(run, reader),
+                lambda one: writer.append([one]),
+                name,
+                Console(highlight=False, emoji=False),
+            )
+        console.print(labelled.said(name), markup=False)
         _show(folder, reader, console)
 
 
@@ -189,7 +199,7 @@ def _of_machine(
     else:
         there = {one.id for one in run.machine_labels() if (one.matter, one.by) == (matter, by)}
         with run.machine_label_writer() as writer:
-            done = choose(
+            labelled = choose(
                 sample,
                 there,
                 found,
@@ -198,25 +208,21 @@ def _of_machine(
                 ),
                 Console(highlight=False, emoji=False),
             )
-        more = f"; {done.left} to go: the same command goes on" if done.left else ""
-        console.print(f"{done.done} of {len(sample)} labelled by {name}{more}", markup=False)
+        console.print(labelled.said(name), markup=False)
     _show(run.path, reader, console)
 
 
-class _Verdicts:
+def _verdicts(run: Run, reader: str | None) -> Callable[[Shown], Verdict | None]:
     """The reader's verdict of a response, by the labels shown."""
+    from starprobe.bench.run_folder import chosen_reader
 
-    def __init__(self, run: Run, reader: str | None) -> None:
-        from starprobe.bench.run_folder import chosen_reader
+    verdicts = run.verdicts(chosen_reader(run, reader))
 
-        self._verdicts = run.verdicts(chosen_reader(run, reader))
-
-    def __call__(self, one: Shown) -> Verdict | None:
-        found = self._verdicts.get(one.id)
+    def find(one: Shown) -> Verdict | None:
+        found = verdicts.get(one.id)
         if found is None:
             return None
-        label_of = one.prompt.label_of
-        answer = found.answer
+        label_of, answer = one.prompt.label_of, found.answer
         return found.model_copy(
             update={
                 "options": {label_of(option): t for option, t in found.options.items()},
@@ -224,24 +230,7 @@ class _Verdicts:
             }
         )
 
-
-def _session(
-    run: Run, sample: list[Shown], name: str, reader: str | None, console: Console
-) -> None:
-    from starprobe.bench.annotations import labels
-
-    there = run.annotations(labels.checked_name(name))
-    with labels.writer(run, name) as writer:
-        found = session(
-            sample,
-            there,
-            _Verdicts(run, reader),
-            lambda one: writer.append([one]),
-            name,
-            Console(highlight=False, emoji=False),
-        )
-    more = f"; {found.left} to go: the same command goes on" if found.left else ""
-    console.print(f"{found.done} of {len(sample)} labelled by {name}{more}", markup=False)
+    return find
 
 
 def _show(folder: Path, reader: str | None, console: Console) -> None:
@@ -308,6 +297,11 @@ class Labelled(NamedTuple):
 
     done: int
     left: int
+
+    def said(self, by: str) -> str:
+        """It in words."""
+        more = f"; {self.left} to go: the same command goes on" if self.left else ""
+        return f"{self.done} of {self.done + self.left} labelled by {by}{more}"
 
 
 def session(

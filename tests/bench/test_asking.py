@@ -6,8 +6,9 @@ import pytest
 from typer.testing import CliRunner, Result
 
 import starprobe.cli
-from starprobe.bench.ask import make_prompt, make_question, read
+from starprobe.bench.ask import make_prompt, make_question
 from starprobe.bench.cli.asking import coloured
+from starprobe.bench.read import classify
 from starprobe.probes.errors import InputError
 
 QUESTION = "What can carry water?"
@@ -73,9 +74,7 @@ def test_wrong_options_are_one_line(options: list[str], hint: str | None, said: 
 
 
 def test_evidence_has_the_colour_of_its_side() -> None:
-    prompt = make_prompt(make_question(QUESTION, ["bucket", "sieve"]))
     text = "(A) bucket: this fits because it is tight.\n(B) sieve: wrong, because it has holes."
-    answer = read(prompt, text, "rules")
-    assert answer.verdict is not None
-    styles = {str(span.style) for span in coloured(text, answer.verdict).spans}
+    verdict = classify(text, make_question(QUESTION, ["bucket", "sieve"]), "rules").verdict
+    styles = {str(span.style) for span in coloured(text, verdict).spans}
     assert {"green", "red"} <= styles
