@@ -30,6 +30,12 @@ def test_no_folder_holds_more_modules_than_a_head_does(size: ModuleType) -> None
     assert {name: count for name, count in folders.items() if count > size.CROWDED} == {}
 
 
+def test_there_are_no_more_modules_than_a_head_holds(size: ModuleType) -> None:
+    found = size.measure(ROOT)
+    assert len(found.modules) <= size.MODULES
+    assert set(found.names) <= {"cli", "evaluate", "records", "sample"}, "a name for two modules"
+
+
 def test_a_circle_is_found_wherever_the_import_stands(size: ModuleType, tmp_path: Path) -> None:
     for package in size.PACKAGES:
         (tmp_path / package).mkdir()

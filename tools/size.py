@@ -19,6 +19,8 @@ SMALL = 60
 """A module of no more lines is rarely an idea of its own."""
 CROWDED = 16
 """A folder of more modules is hard to hold in the head."""
+MODULES = 140
+"""Of more modules nobody keeps the names: one that comes is paid for by one that goes."""
 NAMES = 24
 """Columns of a module's name in the tree."""
 BEGINS, ENDS = "<!-- the tree: python tools/size.py --tree -->", "<!-- its end -->"
