@@ -166,27 +166,6 @@ _ABSOLUTE = frozenset(
 _HEDGED = frozenset(
     ("may might can could some sometimes often usually mostly probably likely").split()
 )
-FEATURES = (
-    "characters",
-    "the longest",
-    "the shortest",
-    "words",
-    "words of the stem",
-    "mentions in the stem",
-    "first mention",
-    "last mention",
-    "digits",
-    "value",
-    "the lowest or highest value",
-    "round number",
-    "absolute words",
-    "hedging words",
-    "words of other options",
-    "commas",
-    "alphabet",
-    "place",
-    "place in the middle",
-)
 RIDGE = 3.0
 """Questions' worth of doubt that any feature tells something."""
 
@@ -236,7 +215,7 @@ def _stem_overlap(question: Question) -> list[float]:
 
 
 def features(question: Question) -> NDArray[np.float64]:
-    """Options x features, in the order of FEATURES; each less its mean over the options.
+    """Options x features, each less its mean over the options.
 
     Numbers that have a scale of their own (lengths, values, mentions) are ranks from -0.5 to 0.5.
     Where the stem itself lists every option ("which of 4, 9 and 12 is the largest"), it asks for
@@ -252,28 +231,33 @@ def features(question: Question) -> NDArray[np.float64]:
     asked = all(said)
     values = [0.0 if asked else _value(option.text) for option in options]
     count = len(options)
-    columns = [
-        _ranks(lengths),
-        _only(lengths, max(lengths)),
-        _only(lengths, min(lengths)),
-        _ranks([len(one) for one in words]),
-        _stem_overlap(question),
-        _ranks([len(one) for one in said]),
-        _ranks([one[0] if one else len(stem) for one in said]),
-        _ranks([one[-1] if one else -1 for one in said]),
-        [float(any(char.isdigit() for char in option.text)) for option in options],
-        _ranks(values),
-        [float(one in (min(values), max(values))) for one in values],
-        [float(not asked and option.text.rstrip(" .%").endswith(("0", "5"))) for option in options],
-        [float(bool(_ABSOLUTE & set(one))) for one in words],
-        [float(bool(_HEDGED & set(one))) for one in words],
-        [_shared(own, place) for place in range(count)],
-        [float("," in option.text) for option in options],
-        _ranks(["" if asked else option.text.casefold() for option in options]),
-        _ranks(range(count)),
-        [1 - abs(2 * place / max(count - 1, 1) - 1) for place in range(count)],
-    ]
-    table = np.array(columns, dtype=np.float64).T.reshape(count, len(FEATURES))
+    columns = {
+        "characters": _ranks(lengths),
+        "the longest": _only(lengths, max(lengths)),
+        "the shortest": _only(lengths, min(lengths)),
+        "words": _ranks([len(one) for one in words]),
+        "words of the stem": _stem_overlap(question),
+        "mentions in the stem": _ranks([len(one) for one in said]),
+        "first mention": _ranks([one[0] if one else len(stem) for one in said]),
+        "last mention": _ranks([one[-1] if one else -1 for one in said]),
+        "digits": [float(any(char.isdigit() for char in option.text)) for option in options],
+        "value": _ranks(values),
+        "the lowest or highest value": [float(one in (min(values), max(values))) for one in values],
+        "round number": [
+            float(not asked and option.text.rstrip(" .%").endswith(("0", "5")))
+            for option in options
+        ],
+        "absolute words": [float(bool(_ABSOLUTE & set(one))) for one in words],
+        "hedging words": [float(bool(_HEDGED & set(one))) for one in words],
+        "words of other options": [_shared(own, place) for place in range(count)],
+        "commas": [float("," in option.text) for option in options],
+        "alphabet": _ranks(["" if asked else option.text.casefold() for option in options]),
+        "place": _ranks(range(count)),
+        "place in the middle": [
+            1 - abs(2 * place / max(count - 1, 1) - 1) for place in range(count)
+        ],
+    }
+    table = np.array(list(columns.values()), dtype=np.float64).T
     return np.asarray(table - table.mean(axis=0), dtype=np.float64)
 
 
@@ -331,7 +315,7 @@ def guess(questions: Sequence[Question]) -> Guess:
         return Guess(0.0, len(tables), 0.0, 1.0)
     moments = [table.T @ table for table in tables]
     targets = [table[right] for table, right in zip(tables, rights, strict=True)]
-    whole = np.sum(moments, axis=0) + RIDGE * np.eye(len(FEATURES))
+    whole = np.sum(moments, axis=0) + RIDGE * np.eye(len(targets[0]))
     target = np.sum(targets, axis=0)
     hits, chance = 0.0, 0.0
     for table, right, moment, own in zip(tables, rights, moments, targets, strict=True):

@@ -235,12 +235,7 @@ def _cells(block: Block, orders: int) -> Iterator[Cell]:
     """
     asked = 0
     for question in _limited(block).questions:
-        names = {
-            (condition, wording, labels): _with(condition, wording, labels)
-            for condition in block.conditions
-            for wording in block.wordings
-            for labels in block.labels
-        }
+        names = _names(block)
         if any(inapplicable(question, get_condition(name)) for name in names.values()):
             continue
         turns = min(orders, len(question.options) or 1)
@@ -254,6 +249,11 @@ def _cells(block: Block, orders: int) -> Iterator[Cell]:
                 name = names[condition, wording, labels]
                 yield Cell(render(question, name, order), condition, levels)
         asked += 1
+
+
+def _names(block: Block) -> dict[tuple[str, int, str], str]:
+    every = product(block.conditions, block.wordings, block.labels)
+    return {one: _with(*one) for one in every}
 
 
 def _with(condition: str, wording: int, labels: str) -> str:
@@ -291,12 +291,6 @@ def suite_left_out(suite: Suite) -> dict[tuple[str, str, str], int]:
         (block.set, condition, reason): count
         for block in suite.block
         for (condition, reason), count in left_out(
-            _limited(block),
-            [
-                _with(condition, wording, labels)
-                for condition in block.conditions
-                for wording in block.wordings
-                for labels in block.labels
-            ],
+            _limited(block), list(_names(block).values())
         ).items()
     }

@@ -19,7 +19,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 from pydantic import Field, ValidationError
 
-from starprobe.probes.checks import FEATURES, NEAR, alike, features, signature
+from starprobe.probes.checks import NEAR, alike, features, signature
 from starprobe.probes.errors import InputError, first_error
 from starprobe.probes.schema import CANARY, Option, Question, Record
 
@@ -189,15 +189,16 @@ class _Drift:
     """
 
     def __init__(self) -> None:
-        import numpy as np
-
         self.right: Any = 0.0
-        self.spread: Any = np.eye(len(FEATURES))
+        self.spread: Any = None
 
     def _with(self, question: Question) -> tuple[Any, Any]:
+        import numpy as np
+
         table = features(question)
         right = [option.id for option in question.options].index(str(question.answer_id))
-        return self.right + table[right], self.spread + table.T @ table / len(table)
+        spread = np.eye(table.shape[1]) if self.spread is None else self.spread
+        return self.right + table[right], spread + table.T @ table / len(table)
 
     def after(self, question: Question) -> float:
         """By how much they would stray too far with this question."""
