@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
@@ -18,6 +17,7 @@ from typing import Any, NamedTuple
 
 from starprobe.bench.files import Appender, read_jsonl
 from starprobe.bench.models.backend import Backend, Request, generate
+from starprobe.bench.models.local import cache_folder
 from starprobe.bench.models.thinking import WRITTEN
 from starprobe.bench.readers.base import (
     CODES,
@@ -193,10 +193,8 @@ class JudgeReader:
 
 
 def _cache_file(model: str) -> Path:
-    root = os.environ.get("STARPROBE_CACHE")
-    folder = Path(root) if root else Path.home() / ".cache" / "starprobe"
     name = re.sub(r"[^A-Za-z0-9_.-]+", "-", model)
-    return folder / "judges" / f"{name}-{VERSION}.jsonl"
+    return cache_folder() / "judges" / f"{name}-{VERSION}.jsonl"
 
 
 def stored_replies(path: Path) -> dict[str, str]:
