@@ -209,7 +209,8 @@ def test_a_local_score_is_the_model_s_own_logit(tiny_reward):
     import torch
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-    from starprobe.bench.judges.rewards import SAMPLING, conversation
+    from starprobe.bench.judges.panel import SAMPLING
+    from starprobe.bench.judges.rewards import conversation
     from starprobe.bench.models.backend import Request
 
     prompt = make_prompt("q")
