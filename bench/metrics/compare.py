@@ -55,7 +55,6 @@ MATCHED = "full_breakdown_at_matched_length"
 DEFAULT = (*HEADLINES, MATCHED)
 PAIR_KEYS = ("question", "condition", "arranged", "repeat")
 PLAIN = "plain"
-VERDICTS = ("more", "less", "alike", "undecided")
 BINS = 5
 """Of length."""
 FULL_BIN = 5
@@ -127,26 +126,18 @@ def compare(
 
 def compared(cells: Sequence[Cell], metrics: Sequence[str | Definition]) -> list[Comparison]:
     """The comparisons of cells that belong together: roles, adjusted p and verdicts."""
-    headline = headline_of([cell.condition for cell in cells])
     rows = []
     for cell in cells:
         for metric in metrics:
             row = compare_cell(cell, metric)
-            role = "exploratory" if cell.probes else role_of(row.metric, cell.condition, headline)
+            role = "exploratory" if cell.probes else role_of(row.metric, cell.condition)
             rows.append(row.model_copy(update={"role": role}))
     return judged(rows)
 
 
-def headline_of(conditions: Sequence[str]) -> str | None:
-    """The condition of the primary outcome: asked for nothing; None where it was not asked so."""
-    return PLAIN if PLAIN in conditions else None
-
-
-def role_of(
-    metric: str, condition: str, headline: str | None
-) -> Literal["primary", "secondary", "exploratory"]:
-    """What a comparison was declared to be; everything outside the headline condition explores."""
-    if condition != headline:
+def role_of(metric: str, condition: str) -> Literal["primary", "secondary", "exploratory"]:
+    """What a comparison was declared to be; all but what was asked for nothing explores."""
+    if condition != PLAIN:
         return "exploratory"
     if metric == PRIMARY:
         return "primary"

@@ -15,7 +15,6 @@ from starprobe.bench.metrics.compare import (
     cell_of,
     compared,
     comparison,
-    headline_of,
     judged,
     role_of,
 )
@@ -233,7 +232,7 @@ def _of_sheets(
     unmatched = asked - len(set(one.questions[first]))
     for name in metrics if len(first) else ():
         row = _of_rows(pair, condition, name, one, two, (first, second))
-        role = role_of(name, condition, headline_of([condition]))
+        role = role_of(name, condition)
         yield row.model_copy(update={"role": role, "unmatched": unmatched})
     sets = list(dict.fromkeys(np.sort(one.probes[first])))
     for probes in sets if condition == PLAIN and len(sets) > 1 else ():

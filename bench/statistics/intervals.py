@@ -89,20 +89,16 @@ def _means(values: Floats, codes: NDArray[Any]) -> tuple[Floats, NDArray[Any]]:
     return np.add.reduceat(values, starts) / sizes, codes[starts]
 
 
-def wilson(successes: float, trials: float, level: float = LEVEL) -> tuple[float, float]:
+def wilson(successes: float, trials: float, alpha: float = 1 - LEVEL) -> tuple[float, float]:
     """Wilson's score interval of a proportion (Wilson 1927, JASA 22:209); trials may be a fraction.
 
     Raises:
         ValueError: no trials.
     """
-    if trials <= 0:
-        raise ValueError(f"a proportion of {trials} trials has no interval")
-    return _wilson(successes, trials, 1 - level)
-
-
-def _wilson(successes: float, trials: float, alpha: float) -> tuple[float, float]:
     from statsmodels.stats.proportion import proportion_confint
 
+    if trials <= 0:
+        raise ValueError(f"a proportion of {trials} trials has no interval")
     low, high = proportion_confint(successes, trials, alpha=alpha, method="wilson")
     # At 0 and at trials rounding leaves a limit beside the bound that it is.
     return 0.0 if successes <= 0 else float(low), 1.0 if successes >= trials else float(high)
@@ -112,13 +108,12 @@ def rate(
     values: Floats,
     questions: NDArray[Any],
     orders: NDArray[Any] | None = None,
-    level: float = LEVEL,
 ) -> Estimate:
     """A share, or a mean of numbers between 0 and 1, over questions; see `bounded_mean`."""
-    return bounded_mean(by_question(values, questions, orders), level)
+    return bounded_mean(by_question(values, questions, orders))
 
 
-def bounded_mean(means: Floats, level: float = LEVEL) -> Estimate:
+def bounded_mean(means: Floats) -> Estimate:
     """The mean of numbers between 0 and 1, one a question, with Wilson's interval for it.
 
     The effective number of questions is p(1-p)/v (Korn & Graubard 1998, Survey Methodology 24:193),
@@ -136,24 +131,24 @@ def bounded_mean(means: Floats, level: float = LEVEL) -> Estimate:
     floored = np.r_[0.0, means, 1.0]
     p, variance = float(floored.mean()), float(floored.var(ddof=1)) / n
     effective = p * (1 - p) / variance
-    low, high = _wilson(value * effective, effective, _t_alpha(n, level))
+    low, high = wilson(value * effective, effective, _t_alpha(n))
     return Estimate(value, low, high, n, "Wilson over questions, floored variance, t")
 
 
 @lru_cache(maxsize=4096)
-def t_quantile(freedom: int, level: float = LEVEL) -> float:
+def t_quantile(freedom: int) -> float:
     """The two-sided t quantile of that many degrees of freedom."""
     from scipy import stats
 
-    return float(stats.t.ppf((1 + level) / 2, freedom))
+    return float(stats.t.ppf((1 + LEVEL) / 2, freedom))
 
 
 @lru_cache(maxsize=4096)
-def _t_alpha(questions: int, level: float) -> float:
+def _t_alpha(questions: int) -> float:
     """The alpha whose normal quantile is the t quantile of questions - 1 degrees of freedom."""
     from scipy import stats
 
-    return float(2 * stats.norm.sf(t_quantile(questions - 1, level)))
+    return float(2 * stats.norm.sf(t_quantile(questions - 1)))
 
 
 def mean(
@@ -161,14 +156,13 @@ def mean(
     questions: NDArray[Any],
     bounded: bool = False,
     orders: NDArray[Any] | None = None,
-    level: float = LEVEL,
 ) -> Estimate:
     """A mean over questions: `bounded_mean` where values lie between 0 and 1, else `free_mean`."""
     means = by_question(values, questions, orders)
-    return bounded_mean(means, level) if bounded else free_mean(means, level)
+    return bounded_mean(means) if bounded else free_mean(means)
 
 
-def free_mean(means: Floats, level: float = LEVEL) -> Estimate:
+def free_mean(means: Floats) -> Estimate:
     """The mean of numbers without bounds, one a question.
 
     Positive numbers (tokens, seconds): a t interval on the scale of the logarithm, for skewed
@@ -188,26 +182,26 @@ def free_mean(means: Floats, level: float = LEVEL) -> Estimate:
     if spread <= 1e-12 * abs(value):
         return Estimate(value, None, None, n, "all questions alike: no interval")
     if means[0] > 0:
-        low, high = _on_log_scale(means, value, spread, level)
+        low, high = _on_log_scale(means, value, spread)
         return Estimate(value, low, high, n, "t over questions, log scale")
-    low, high = _skewed_t(means, value, spread, level)
+    low, high = _skewed_t(means, value, spread)
     if means[0] == 0:
         low = max(0.0, low)
     return Estimate(value, low, high, n, "t over questions, corrected for skewness")
 
 
-def _on_log_scale(means: Floats, value: float, spread: float, level: float) -> tuple[float, float]:
+def _on_log_scale(means: Floats, value: float, spread: float) -> tuple[float, float]:
     n = len(means)
     of_logs = float(np.log(means).var(ddof=1))
     lognormal = sqrt(of_logs / n + of_logs**2 / (2 * (n - 1)))
     # Mean and variance of the logarithms are both estimated: two degrees of freedom less.
-    width = t_quantile(n - 2, level) * max(spread / value / sqrt(n), lognormal)
+    width = t_quantile(n - 2) * max(spread / value / sqrt(n), lognormal)
     return value * exp(-width), value * exp(min(width, 700.0))
 
 
-def _skewed_t(means: Floats, value: float, spread: float, level: float) -> tuple[float, float]:
+def _skewed_t(means: Floats, value: float, spread: float) -> tuple[float, float]:
     # The skewness is estimated too: one degree of freedom less.
-    n, t = len(means), t_quantile(len(means) - 2, level)
+    n, t = len(means), t_quantile(len(means) - 2)
     centred = (means - value) / float(means.std())
     skewness, root = float((centred**3).mean()), sqrt(n)
     if abs(skewness) < 1e-9:
@@ -246,9 +240,7 @@ def _draw(generator: np.random.Generator, n: int, times: int) -> Floats:
     return np.bincount(picks.ravel(), minlength=times * n).reshape(times, n).astype(np.float64)
 
 
-def expanded_percentiles(
-    drawn: Floats, questions: int, level: float = LEVEL
-) -> tuple[float, float]:
+def expanded_percentiles(drawn: Floats, questions: int) -> tuple[float, float]:
     """Limits of a bootstrap distribution over questions, for what is no plain mean.
 
     Percentiles widened by the t quantile and n/(n-1), which the plain ones lack (Hesterberg 2015,
@@ -256,9 +248,7 @@ def expanded_percentiles(
     """
     from scipy import stats
 
-    tail = float(
-        stats.norm.cdf(-t_quantile(questions - 1, level) * sqrt(questions / (questions - 1)))
-    )
+    tail = float(stats.norm.cdf(-t_quantile(questions - 1) * sqrt(questions / (questions - 1))))
     low, high = np.quantile(drawn[~np.isnan(drawn)], [tail, 1 - tail])
     return float(low), float(high)
 

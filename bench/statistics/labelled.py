@@ -30,6 +30,7 @@ from starprobe.bench.statistics.intervals import (
     Floats,
     bootstrapped,
     resample,
+    t_quantile,
     wilson,
 )
 from starprobe.probes.schema import Record
@@ -108,15 +109,15 @@ class CheckedChange(NamedTuple):
     questions: int
 
 
-def checked_share(side: Side, level: float = LEVEL) -> CheckedShare | None:
+def checked_share(side: Side) -> CheckedShare | None:
     """The checked value with its interval; None without responses or without labels."""
     labels = _labels(side)
     if not len(side.said) or not labels:
         return None
-    change = errors(side.strata, level)
+    change = errors(side.strata)
     read = side.read
     value = _share(read + change.value)
-    below, above = _of_questions(side, value, level)
+    below, above = _of_questions(side, value)
     return CheckedShare(
         read,
         value,
@@ -128,7 +129,7 @@ def checked_share(side: Side, level: float = LEVEL) -> CheckedShare | None:
     )
 
 
-def checked_change(before: Side, after: Side, level: float = LEVEL) -> CheckedChange | None:
+def checked_change(before: Side, after: Side) -> CheckedChange | None:
     """The checked difference of two sides whose responses are paired, row by row.
 
     None without responses, or where a side has no labels.
@@ -138,9 +139,9 @@ def checked_change(before: Side, after: Side, level: float = LEVEL) -> CheckedCh
         return None
     parts = []
     for side in (before, after):
-        change = errors(side.strata, level)
+        change = errors(side.strata)
         value = _share(side.read + change.value)
-        parts.append((value, change, _of_questions(side, value, level)))
+        parts.append((value, change, _of_questions(side, value)))
     (p, of_p, (p_below, p_above)), (q, of_q, (q_below, q_above)) = parts
     r = _correlation(before, after)
     down = _cross(q_below, p_above, r) + of_q.below**2 + of_p.above**2
@@ -155,18 +156,18 @@ def checked_change(before: Side, after: Side, level: float = LEVEL) -> CheckedCh
     )
 
 
-def errors(strata: Sequence[Stratum], level: float = LEVEL) -> Limits:
+def errors(strata: Sequence[Stratum]) -> Limits:
     """Label minus verdict, averaged over all responses of the strata."""
     value = below = above = 0.0
     for stratum in strata:
-        found = _stratum_errors(stratum, level)
+        found = _stratum_errors(stratum)
         value += stratum.share * found.value
         below += (stratum.share * found.below) ** 2
         above += (stratum.share * found.above) ** 2
     return Limits(value, sqrt(below), sqrt(above))
 
 
-def _stratum_errors(stratum: Stratum, level: float) -> Limits:
+def _stratum_errors(stratum: Stratum) -> Limits:
     if not len(stratum.labels):
         return Limits(0.0, stratum.said, 1 - stratum.said)
     weights = stratum.weights / stratum.weights.sum()
@@ -179,7 +180,6 @@ def _stratum_errors(stratum: Stratum, level: float) -> Limits:
         count,
         (float(weights @ missed), float(weights @ added)),
         (_size_of_errors(missed), _size_of_errors(added)),
-        level,
     )
 
 
@@ -194,7 +194,6 @@ def error_limits(
     labels: float,
     shares: tuple[float, float],
     sizes: tuple[float, float] = (1.0, 1.0),
-    level: float = LEVEL,
 ) -> Limits:
     """Label minus verdict in one stratum.
 
@@ -204,13 +203,12 @@ def error_limits(
         labels: how many are labelled, or the effective number where weights differ.
         shares: what the reader missed and what it added, averaged over the labelled.
         sizes: how large such an error is where there is one.
-        level: of the interval.
     """
     rest = sqrt(max(0.0, 1 - labels / size))
     ends = []
     for share, scale, most in zip(shares, sizes, (1 - said, said), strict=True):
         trials = labels / scale
-        low, high = wilson(min(share, 1.0) * trials, trials, level)
+        low, high = wilson(min(share, 1.0) * trials, trials)
         # The reader cannot have missed more than it left out, nor added more than it said.
         most = max(share, most)
         ends.append((rest * max(0.0, share - low), rest * max(0.0, min(high, most) - share)))
@@ -231,7 +229,7 @@ def _labels(side: Side) -> int:
     return sum(len(stratum.labels) for stratum in side.strata)
 
 
-def _of_questions(side: Side, value: float, level: float) -> tuple[float, float]:
+def _of_questions(side: Side, value: float) -> tuple[float, float]:
     """How far the limits stand off for having asked these questions and no others.
 
     Wilson's, for as many answers as the questions are worth, with Student's quantile.
@@ -244,10 +242,10 @@ def _of_questions(side: Side, value: float, level: float) -> tuple[float, float]
     if spread > 0:
         gain = spread / max(_label_variance(side, value), 1e-9)
         trials = max(1.0, gain * questions / _share_between(side))
+    alpha = 1 - LEVEL
     if questions > 1:
-        t = stats.t.ppf((1 + level) / 2, questions - 1)
-        level = float(2 * stats.norm.cdf(t) - 1)
-    low, high = wilson(value * trials, trials, level)
+        alpha = 1 - float(2 * stats.norm.cdf(t_quantile(questions - 1)) - 1)
+    low, high = wilson(value * trials, trials, alpha)
     return max(0.0, value - low), max(0.0, high - value)
 
 

@@ -129,7 +129,6 @@ def paired_rate(
     after: Floats,
     questions: NDArray[Any],
     orders: NDArray[Any] | None = None,
-    level: float = LEVEL,
 ) -> Paired:
     """Two shares, or means of numbers between 0 and 1, on the same questions.
 
@@ -137,7 +136,7 @@ def paired_rate(
     changes from 0 to 1 and one that changes back, so that questions without a change do not give an
     interval without width, and it holds 0 exactly where the test does not reject.
     """
-    return paired(before, after, questions, orders, level, bounded=True)
+    return paired(before, after, questions, orders, bounded=True)
 
 
 def paired_mean(
@@ -145,13 +144,12 @@ def paired_mean(
     after: Floats,
     questions: NDArray[Any],
     orders: NDArray[Any] | None = None,
-    level: float = LEVEL,
 ) -> Paired:
     """Two means on the same questions: `sign_flip`, and the interval that inverts it.
 
     No interval and no test below five questions; no interval where all changes are equal.
     """
-    return paired(before, after, questions, orders, level, bounded=False)
+    return paired(before, after, questions, orders, bounded=False)
 
 
 def paired(
@@ -159,7 +157,6 @@ def paired(
     after: Floats,
     questions: NDArray[Any],
     orders: NDArray[Any] | None = None,
-    level: float = LEVEL,
     *,
     bounded: bool,
 ) -> Paired:
@@ -176,7 +173,7 @@ def paired(
     changes = np.round(two - one, 12)
     binary = bounded and set(np.unique(np.r_[first, second])) <= {0.0, 1.0}
     single = binary and len(one) == len(first)
-    p, difference, spread = _tested(changes, bounded, level)
+    p, difference, spread = _tested(changes, bounded)
     test = "McNemar, exact" if single else "sign-flip permutation test over questions"
     return Paired(
         float(np.sort(one).mean()),
@@ -191,9 +188,7 @@ def paired(
     )
 
 
-def _tested(
-    changes: Floats, bounded: bool, level: float
-) -> tuple[float | None, Estimate, float | None]:
+def _tested(changes: Floats, bounded: bool) -> tuple[float | None, Estimate, float | None]:
     """p, the difference with its interval, and the spread of changes."""
     # fsum rounds once: before and after swapped give mirror images to the last digit.
     n, value = len(changes), fsum(changes) / len(changes)
@@ -208,22 +203,20 @@ def _tested(
     spread = sqrt(fsum((floored - centre) ** 2) / len(floored))
     if spread <= 1e-12:
         return p, Estimate(value, None, None, n, "all changes alike: no interval"), None
-    low, high = inverted(centre, spread, n, len(floored), level)
+    low, high = inverted(centre, spread, n, len(floored))
     if bounded:
         low, high = max(-1.0, low), min(1.0, high)
-    low, high = _agreeing(low, high, value, p < 1 - level)
+    low, high = _agreeing(low, high, value, p < 1 - LEVEL)
     return p, Estimate(value, low, high, n, "sign-flip test inverted"), spread
 
 
-def inverted(
-    centre: float, spread: float, questions: int, counted: int, level: float = LEVEL
-) -> tuple[float, float]:
+def inverted(centre: float, spread: float, questions: int, counted: int) -> tuple[float, float]:
     """The changes that a sign-flip test would not reject.
 
     The signed sum of n changes less d has the variance sum((change - d)^2); solved for d, with a t
     quantile in place of the normal one, that is centre +- t * spread / sqrt(n - 1).
     """
-    width = t_quantile(questions - 1, level) * spread / sqrt(counted - 1)
+    width = t_quantile(questions - 1) * spread / sqrt(counted - 1)
     return centre - width, centre + width
 
 
@@ -466,7 +459,7 @@ def detectable_words(questions: int) -> str:
     return " | ".join("-" if rise is None else f"{100 * rise:.3g}" for rise in found)
 
 
-def questions_for_width(share: float, half_width: float, level: float = LEVEL) -> int:
+def questions_for_width(share: float, half_width: float) -> int:
     """The fewest questions, one response each, whose Wilson interval is that narrow.
 
     Raises:
@@ -475,17 +468,17 @@ def questions_for_width(share: float, half_width: float, level: float = LEVEL) -
     if not 0 <= share <= 1 or not 0 < half_width < 0.5:
         raise InputError(f"no interval of half-width {half_width} around a share of {share}")
     low, high = 1, 2
-    while _half_width(share, high, level) > half_width:
+    while _half_width(share, high) > half_width:
         low, high = high, high * 2
     while high - low > 1:
         middle = (low + high) // 2
-        if _half_width(share, middle, level) > half_width:
+        if _half_width(share, middle) > half_width:
             low = middle
         else:
             high = middle
     return high
 
 
-def _half_width(share: float, questions: int, level: float) -> float:
-    low, high = wilson(share * questions, questions, level)
+def _half_width(share: float, questions: int) -> float:
+    low, high = wilson(share * questions, questions)
     return (high - low) / 2

@@ -156,7 +156,7 @@ def touches(centre: float, seeds: Part, questions: Part) -> float:
     return min(1.0, exp(exponent))
 
 
-def seed_rate(cells: Floats, level: float = LEVEL) -> Estimate:
+def seed_rate(cells: Floats) -> Estimate:
     """An arm's rate over its seeds and the questions, with an interval on the logit scale.
 
     Where every seed gives 0 everywhere, or 1, seeds show no variance at all; Wilson's limits for
@@ -169,17 +169,17 @@ def seed_rate(cells: Floats, level: float = LEVEL) -> Estimate:
     check_cells(cells)
     p, questions = float(cells.mean()), cells.shape[1]
     if p <= 0 or p >= 1:
-        low, high = wilson(p * questions, questions, level)
+        low, high = wilson(p * questions, questions)
         return Estimate(p, low, high, questions, "Wilson over questions: all seeds alike")
     found = parts(cells)
     alone = Part(max(0.0, found.questions.value - found.residual), found.questions.df)
-    reach = margin(found.seeds, alone, 1 - level) / (p * (1 - p))
+    reach = margin(found.seeds, alone, 1 - LEVEL) / (p * (1 - p))
     centre = log(p / (1 - p))
     method = METHOD if len(cells) > 1 else ALONE
     return Estimate(p, _expit(centre - reach), _expit(centre + reach), questions, method)
 
 
-def likelihood_ratio(positive: Floats, negative: Floats, level: float = LEVEL) -> Ratio:
+def likelihood_ratio(positive: Floats, negative: Floats) -> Ratio:
     """The ratio of two arms' rates on the same questions, with an interval on the log scale.
 
     Seeds are drawn for each arm (their two parts are joined as in Welch's test), questions for both
@@ -190,7 +190,6 @@ def likelihood_ratio(positive: Floats, negative: Floats, level: float = LEVEL) -
     Args:
         positive: seeds by questions, shares of responses with the sign.
         negative: the other arm's; the columns are the same questions.
-        level: of the interval.
 
     Raises:
         ValueError: see `check_cells`; or the questions differ in number.
@@ -202,7 +201,7 @@ def likelihood_ratio(positive: Floats, negative: Floats, level: float = LEVEL) -
     seeds, questions = contrast_parts(one / one.mean(), two / two.mean())
     unseen = _unseen(positive) + _unseen(negative)
     questions = Part(questions.value + unseen, questions.df)
-    reach = margin(seeds, questions, 1 - level)
+    reach = margin(seeds, questions, 1 - LEVEL)
     return Ratio(
         value=exp(centre),
         low=exp(centre - reach),
@@ -213,7 +212,7 @@ def likelihood_ratio(positive: Floats, negative: Floats, level: float = LEVEL) -
     )
 
 
-def rate_difference(first: Floats, second: Floats, level: float = LEVEL) -> Difference:
+def rate_difference(first: Floats, second: Floats) -> Difference:
     """The difference of two arms' rates, over their training seeds and the questions they share.
 
     Seeds are drawn for each arm, questions for both together, so that what both find hard cancels;
@@ -222,14 +221,13 @@ def rate_difference(first: Floats, second: Floats, level: float = LEVEL) -> Diff
     Args:
         first: seeds by questions, shares of responses.
         second: the other arm's; the columns are the same questions.
-        level: of the interval.
 
     Raises:
         ValueError: a table with gaps or fewer than two questions, or unlike numbers of them.
     """
     seeds, questions = contrast_parts(first, second)
     centre = float(first.mean() - second.mean())
-    reach = margin(seeds, questions, 1 - level)
+    reach = margin(seeds, questions, 1 - LEVEL)
     return Difference(
         value=centre,
         low=centre - reach,
