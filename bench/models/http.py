@@ -306,7 +306,8 @@ class _Round:
                 return fault
             if self._learn(quirks, call.body, fault):
                 continue
-            if _filtered(fault):
+            if fault.error.kind == "http_400" and "content_filter" in fault.body:
+                # The service's filter speaks, which is an outcome and no error.
                 return Generation(finish_reason="refusal", text="")
             tries += 1
             if self._give_up(fault, tries):
@@ -402,11 +403,6 @@ def _change(before: Quirks, after: Quirks) -> str:
         name for name in Quirks.model_fields if getattr(before, name) != getattr(after, name)
     ]
     return "asked in another way: " + ", ".join(f"{n}={getattr(after, n)}" for n in changed)
-
-
-def _filtered(fault: Fault) -> bool:
-    """Whether the refusal is the service's filter speaking, which is an outcome and no error."""
-    return fault.error.kind == "http_400" and "content_filter" in fault.body
 
 
 def generate_together(

@@ -55,8 +55,9 @@ class LmEvalBackend:
         arguments = _arguments(self.kind, self.arguments, url, options)
         files = arguments.get("pretrained")
         self._fingerprint = fingerprint(files) if isinstance(files, str) else None
-        self._lm: LM | None = _load(self.kind, arguments)
-        self._chat = _has_chat(self._lm)
+        self.lm: LM | None = _load(self.kind, arguments)
+        """The harness's own model, for its own tasks; None once closed."""
+        self._chat = _has_chat(self.lm)
         self._sent: list[dict[str, Any]] = []
 
     def info(self) -> ModelInfo:
@@ -68,8 +69,8 @@ class LmEvalBackend:
         if self._sent:
             details["sent"] = self._sent
         said: dict[str, Any] = {}
-        if self._lm is not None and hasattr(self._lm, "get_model_info"):
-            said = self._lm.get_model_info()
+        if self.lm is not None and hasattr(self.lm, "get_model_info"):
+            said = self.lm.get_model_info()
         return ModelInfo(
             name=self.name,
             revision=str(said.get("model_sha") or "") or self._fingerprint,
@@ -83,14 +84,9 @@ class LmEvalBackend:
         for start in range(0, len(requests), size):
             yield from self._generate(list(requests[start : start + size]))
 
-    @property
-    def lm(self) -> LM | None:
-        """The harness's own model, for its own tasks; None once closed."""
-        return self._lm
-
     def close(self) -> None:
         """Lets go of the model."""
-        self._lm = None
+        self.lm = None
 
     def _generate(self, requests: list[Request]) -> Iterator[tuple[str, Generation]]:
         start = time.perf_counter()
@@ -117,7 +113,7 @@ class LmEvalBackend:
     def _texts(self, requests: list[Request]) -> list[str]:
         from lm_eval.api.instance import Instance
 
-        if self._lm is None:
+        if self.lm is None:
             raise RuntimeError(f"{self.name} was closed")
         instances = [
             Instance(
@@ -129,19 +125,19 @@ class LmEvalBackend:
             )
             for request in requests
         ]
-        quiet = "disable_tqdm" in inspect.signature(self._lm.generate_until).parameters
+        quiet = "disable_tqdm" in inspect.signature(self.lm.generate_until).parameters
         _seed(requests[0].sampling.seed)
-        texts: list[str] = self._lm.generate_until(
+        texts: list[str] = self.lm.generate_until(
             instances, **({"disable_tqdm": True} if quiet else {})
         )
         return texts
 
     def _render(self, request: Request) -> str:
         chat = self._chat if request.chat is None else request.chat
-        if not chat or self._lm is None:
+        if not chat or self.lm is None:
             return request.prompt.text
         messages = [turn.model_dump() for turn in turns(request.prompt, self.options.system)]
-        rendered: str = self._lm.apply_chat_template(messages)
+        rendered: str = self.lm.apply_chat_template(messages)
         return rendered
 
     def _sampling(self, request: Request) -> dict[str, Any]:
@@ -157,7 +153,7 @@ class LmEvalBackend:
         }
         if sampling.temperature > 0:
             asked |= {"temperature": sampling.temperature, "top_p": sampling.top_p}
-        if isinstance(self._lm, TemplateAPI):
+        if isinstance(self.lm, TemplateAPI):
             # The harness sends one and the same seed for every repeat unless it is told.
             asked["seed"] = sampling.seed
         sent = asked | ({"seed": "one a response"} if "seed" in asked else {})

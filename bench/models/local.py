@@ -285,12 +285,14 @@ def join_pieces(pieces: Sequence[Path], whole: Path, sha256: str) -> Path:
 
 def _convert(path: Path, made: Path) -> Path:
     import torch
-    from transformers import AutoTokenizer
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
     from transformers.utils import logging
 
     logging.disable_progress_bar()
     try:
-        model = _dequantized(path)
+        model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
+            str(path.parent), gguf_file=path.name, quantization_config=GgufConfig(dequantize=True)
+        )
         tokenizer = AutoTokenizer.from_pretrained(str(path.parent), gguf_file=path.name)
     except (ValueError, OSError, KeyError, NotImplementedError) as error:
         raise InputError(f"{path} is no GGUF file that transformers reads: {error}") from None
@@ -313,15 +315,6 @@ def _begins_with_bos(path: Path) -> bool:
         return bool(said.contents())
     kind = fields.get("tokenizer.ggml.model")
     return kind is not None and kind.contents() == "llama"
-
-
-def _dequantized(path: Path) -> PreTrainedModel:
-    from transformers import AutoModelForCausalLM, GgufConfig
-
-    model: PreTrainedModel = AutoModelForCausalLM.from_pretrained(
-        str(path.parent), gguf_file=path.name, quantization_config=GgufConfig(dequantize=True)
-    )
-    return model
 
 
 TURN_ENDS = ("<|im_end|>", "<end_of_turn>", "<|eot_id|>", "<|end|>")

@@ -222,13 +222,6 @@ class Servers:
         self._rests_until[place] = time.monotonic() + self._rest_s if failed else 0.0
 
 
-class Reply(NamedTuple):
-    """What came back: one object, or the pieces of a stream."""
-
-    data: dict[str, Any] | list[dict[str, Any]]
-    latency_s: float
-
-
 def open_client(endpoint: Endpoint, concurrency: int) -> httpx2.AsyncClient:
     """A client with room for so many connections; the environment's proxies are for far hosts."""
     return httpx2.AsyncClient(
@@ -247,8 +240,8 @@ def open_client(endpoint: Endpoint, concurrency: int) -> httpx2.AsyncClient:
 
 async def post(
     client: httpx2.AsyncClient, endpoint: Endpoint, path: str, body: dict[str, Any]
-) -> Reply:
-    """The answer to a body, and the seconds that it took.
+) -> tuple[dict[str, Any] | list[dict[str, Any]], float]:
+    """The answer to a body, one object or the pieces of a stream, and the seconds that it took.
 
     `timeout_s` holds from the first byte sent to the last one received, however slowly they drip.
 
@@ -283,8 +276,8 @@ async def post(
         )
     kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind in STREAMS or response.content.lstrip().startswith((b"data:", b"event:")):
-        return Reply(events(response.content), latency)
-    return Reply(parse(response.content, kind), latency)
+        return events(response.content), latency
+    return parse(response.content, kind), latency
 
 
 def parse(content: bytes, content_type: str) -> dict[str, Any]:

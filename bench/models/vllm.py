@@ -116,12 +116,14 @@ class VllmBackend:
 
     def info(self) -> ModelInfo:
         """Name, revision and how the engine runs."""
+        import vllm
+
         commit = getattr(self._config.hf_config, "_commit_hash", None)
         return ModelInfo(
             name=self.name,
             revision=self._fingerprint or commit,
             details={
-                "engine": f"vllm {version_of_vllm()}",
+                "engine": f"vllm {vllm.__version__}",
                 "dtype": str(self._config.dtype).removeprefix("torch."),
                 "device": "cpu" if _on_cpu() else "cuda",
                 "max_model_len": self._config.max_model_len,
@@ -223,13 +225,6 @@ class VllmBackend:
                 token_ids=done.ids,
             )
             yield name, generation
-
-
-def version_of_vllm() -> str:
-    """VLLM's own version."""
-    import vllm
-
-    return str(vllm.__version__)
 
 
 def _engine(source: Path | str, base: Path | str, options: BackendOptions) -> LLM:
