@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from urllib.parse import urlencode
 
 from starprobe.bench.judges.panel import Judgement, read_judgements
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 
 Hide = Callable[[str], Any]
+One = TypeVar("One")
 
 
 class Cell(NamedTuple):
@@ -50,6 +51,11 @@ class Table(NamedTuple):
     rows: list[Row]
 
 
+Column = tuple[str, str, Callable[[One], Cell]]
+"""Words, class, and a record's cell."""
+ROLES = ("primary", "secondary", "exploratory")
+
+
 def link(filters: dict[str, str]) -> str:
     """The address, inside the page, of the responses that pass these filters."""
     return urlencode(filters)
@@ -65,28 +71,44 @@ def number(name: str, value: float | None) -> Cell:
     return Cell(words, f"{value:.6g}")
 
 
+def table_of(
+    id: str,
+    title: str,
+    caption: str,
+    records: Iterable[One],
+    columns: Sequence[Column[One]],
+    sure: Callable[[One], bool] = lambda one: False,
+) -> Table:
+    """A row a record: under each heading what its function makes of it; bold where it is sure."""
+    rows = [
+        Row([cell(one) for _, _, cell in columns], "sure" if sure(one) else "") for one in records
+    ]
+    return Table(id, title, caption, [(words, kind) for words, kind, _ in columns], rows)
+
+
+def says(name: str) -> str:
+    """What a metric is, in words."""
+    return all_metrics()[name].says if name in all_metrics() else ""
+
+
 def metrics_table(metrics: Iterable[Metric], hide: Hide) -> Table:
     """Every metric that has a value, with its interval."""
-    rows = [
-        Row(
-            [
-                Cell(hide(m.model)),
-                Cell(m.condition),
-                Cell(m.name.replace("_", " ")),
-                number(m.name, m.value),
-                number(m.name, m.low),
-                number(m.name, m.high),
-                Cell(f"{m.n:,}", m.n),
-                Cell(all_metrics()[m.name].says if m.name in all_metrics() else ""),
-            ]
-        )
-        for m in metrics
-        if m.value is not None
-    ]
-    columns = [("model", ""), ("condition", ""), ("metric", ""), ("value", "n"), ("low", "n")]
-    columns += [("high", "n"), ("questions", "n"), ("what it is", "w")]
-    caption = "95 % intervals with the question as unit. Select a heading to sort."
-    return Table("metrics", "Every metric", caption, columns, rows)
+    return table_of(
+        "metrics",
+        "Every metric",
+        "95 % intervals with the question as unit. Select a heading to sort.",
+        [m for m in metrics if m.value is not None],
+        [
+            ("model", "", lambda m: Cell(hide(m.model))),
+            ("condition", "", lambda m: Cell(m.condition)),
+            ("metric", "", lambda m: Cell(m.name.replace("_", " "))),
+            ("value", "n", lambda m: number(m.name, m.value)),
+            ("low", "n", lambda m: number(m.name, m.low)),
+            ("high", "n", lambda m: number(m.name, m.high)),
+            ("questions", "n", lambda m: Cell(f"{m.n:,}", m.n)),
+            ("what it is", "w", lambda m: Cell(says(m.name))),
+        ],
+    )
 
 
 def comparison_table(
@@ -109,87 +131,81 @@ def comparison_table(
         pairs: which names of models are shown: `none`, those of `one` side, or of `both`.
     """
     kept = [row for row in rows if row.before is not None and row.after is not None]
-    sets = any(row.probes for row in kept)
-    columns = [("condition", ""), ("metric", ""), (f"{sides[1]} is", ""), (sides[0], "n")]
-    columns += [(sides[1], "n"), ("difference", "n"), ("95 % interval", "n"), ("outcome", "")]
-    columns += [("p", "n"), ("p adjusted", "n"), ("questions", "n"), ("in words", "")]
-    columns += [("lost", "n"), ("gained", "n"), ("test", ""), ("what it is", "w")]
-    names = {"none": [], "one": ["model"], "both": list(sides)}[pairs]
-    made = []
-    for row in kept:
-        models = [row.model_before, row.model_after][: len(names)]
-        cells = [*(Cell(hide(name)) for name in models)]
-        if sets:
-            cells.append(Cell(row.probes or "all"))
-        sure = row.verdict in ("more", "less") and row.role != "exploratory"
-        made.append(Row([*cells, *_compared(row)], "sure" if sure else ""))
-    head = [(name, "") for name in names] + ([("question set", "")] if sets else [])
-    caption = (
+    first, second = ("model" if pairs == "one" else sides[0]), sides[1]
+    heads: list[Column[Comparison]] = [
+        (first, "", lambda c: Cell(hide(c.model_before))),
+        (second, "", lambda c: Cell(hide(c.model_after))),
+    ]
+    heads = heads[: {"none": 0, "one": 1, "both": 2}[pairs]]
+    if any(row.probes for row in kept):
+        heads.append(("question set", "", lambda c: Cell(c.probes or "all")))
+    return table_of(
+        id,
+        title,
         "Paired by the question’s content. Primary: the one outcome declared beforehand, tested "
         "alone. Secondary: adjusted together (Holm). Exploratory: adjusted as false discoveries "
         "(Benjamini and Hochberg), and no more than a hint. Alike: the interval lies inside the "
-        "margin. Lost and gained: pairs that were true only on the first side, only on the second."
+        "margin. Lost and gained: pairs that were true only on the first side, only on the second.",
+        kept,
+        [
+            *heads,
+            ("condition", "", lambda c: Cell(c.condition)),
+            ("metric", "", lambda c: Cell(c.metric.replace("_", " "))),
+            (f"{sides[1]} is", "", lambda c: Cell(c.verdict or "–")),
+            (sides[0], "n", lambda c: number(c.metric, c.before)),
+            (sides[1], "n", lambda c: number(c.metric, c.after)),
+            ("difference", "n", lambda c: difference(c.metric, c.difference)),
+            ("95 % interval", "n", lambda c: Cell(_between(c), "")),
+            ("outcome", "", lambda c: Cell(c.role, ROLES.index(c.role))),
+            ("p", "n", lambda c: p_cell(c.p)),
+            ("p adjusted", "n", lambda c: p_cell(c.p_adjusted)),
+            ("questions", "n", _counted),
+            ("in words", "", lambda c: Cell(said(c))),
+            ("lost", "n", lambda c: Cell(_or_none(c.before_only), c.before_only)),
+            ("gained", "n", lambda c: Cell(_or_none(c.after_only), c.after_only)),
+            ("test", "", lambda c: Cell(c.test)),
+            ("what it is", "w", lambda c: Cell(says(c.metric))),
+        ],
+        lambda c: c.verdict in ("more", "less") and c.role != "exploratory",
     )
-    return Table(id, title, caption, [*head, *columns], made)
 
 
-def _compared(c: Comparison) -> list[Cell]:
-    says = all_metrics()[c.metric].says if c.metric in all_metrics() else ""
+def _counted(c: Comparison) -> Cell:
     left = f", {c.unmatched} on one side only" if c.unmatched else ""
-    return [
-        Cell(c.condition),
-        Cell(c.metric.replace("_", " ")),
-        Cell(c.verdict or "–"),
-        number(c.metric, c.before),
-        number(c.metric, c.after),
-        difference(c.metric, c.difference)._replace(mark="change"),
-        Cell(_between(c), ""),
-        Cell(c.role, ("primary", "secondary", "exploratory").index(c.role)),
-        p_cell(c.p),
-        p_cell(c.p_adjusted),
-        Cell(f"{c.n:,}{left}", c.n),
-        Cell(said(c)),
-        Cell("" if c.before_only is None else c.before_only, c.before_only),
-        Cell("" if c.after_only is None else c.after_only, c.after_only),
-        Cell(c.test),
-        Cell(says),
-    ]
+    return Cell(f"{c.n:,}{left}", c.n)
+
+
+def _or_none(count: int | None) -> int | str:
+    return "" if count is None else count
 
 
 def checked_table(results: Results, hide: Hide) -> Table:
     """Each figure as read and as the labels of a sample have it."""
-    rows = [
-        Row(
-            [
-                Cell(hide(one.model)),
-                Cell(one.condition),
-                Cell(one.metric.replace("_", " ")),
-                number(one.metric, one.read),
-                number(one.metric, one.value),
-                number(one.metric, one.low),
-                number(one.metric, one.high),
-                Cell(one.labels, one.labels),
-                Cell(f"{one.n:,}", one.n),
-            ]
-        )
-        for _, check in results.checks
-        for one in check.metrics
-    ]
-    columns = [("model", ""), ("condition", ""), ("metric", ""), ("as read", "n")]
-    columns += [("as labelled", "n"), ("low", "n"), ("high", "n"), ("labels", "n")]
-    columns += [("questions", "n")]
-    caption = (
+    return table_of(
+        "checked",
+        "As read and as labelled",
         "As labelled: estimated from a sample of known probabilities, by its design, with 95 % "
-        "intervals; it holds whatever the reader’s errors are."
+        "intervals; it holds whatever the reader’s errors are.",
+        [one for _, check in results.checks for one in check.metrics],
+        [
+            ("model", "", lambda one: Cell(hide(one.model))),
+            ("condition", "", lambda one: Cell(one.condition)),
+            ("metric", "", lambda one: Cell(one.metric.replace("_", " "))),
+            ("as read", "n", lambda one: number(one.metric, one.read)),
+            ("as labelled", "n", lambda one: number(one.metric, one.value)),
+            ("low", "n", lambda one: number(one.metric, one.low)),
+            ("high", "n", lambda one: number(one.metric, one.high)),
+            ("labels", "n", lambda one: Cell(one.labels, one.labels)),
+            ("questions", "n", lambda one: Cell(f"{one.n:,}", one.n)),
+        ],
     )
-    return Table("checked", "As read and as labelled", caption, columns, rows)
 
 
 def difference(name: str, value: float | None) -> Cell:
     """A difference: of shares in points, of numbers with its sign."""
     if value is None:
-        return Cell("–", "")
-    return Cell(signed(name, value), f"{value:.6g}")
+        return Cell("–", "", "change")
+    return Cell(signed(name, value), f"{value:.6g}", "change")
 
 
 def _between(c: Comparison) -> str:

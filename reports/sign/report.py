@@ -26,7 +26,7 @@ from starprobe.reports.drawing import (
 )
 from starprobe.reports.embed import Secrets
 from starprobe.reports.evidence import without_collector
-from starprobe.reports.html_tables import Cell, Row, Table, number, p_cell
+from starprobe.reports.html_tables import Cell, Table, number, p_cell, table_of
 from starprobe.reports.page import Methods, methods, render
 from starprobe.reports.panels import Panel
 from starprobe.reports.sign.analysis import Contrast, Findings, between, conclude, times
@@ -101,7 +101,7 @@ def sign_context(
         ],
         "kinds": tiles(findings.contrasts),
         "panels": list(sign_panels(findings)),
-        "tables": list(sign_tables(findings)),
+        "tables": [table for made in TABLES if (table := made(findings)).rows],
         "seeds": [len(one.checkpoints) for one in findings.arms if one.checkpoints],
         "methods": with_arms(methods(evidence, None, tests, secrets), gathered, findings),
     }
@@ -328,96 +328,73 @@ def _p(value: float) -> str:
     return "< 0.0001" if value < 0.0001 else f"{value:.2g}"
 
 
-def sign_tables(findings: Findings) -> Iterator[Table]:
-    """Every table of the page that has rows."""
-    for table in (
-        contrasts_table(findings),
-        arms_table(findings),
-        checked_table(findings),
-        variants_table(findings),
-        matched_table(findings),
-    ):
-        if table.rows:
-            yield table
-
-
 def contrasts_table(findings: Findings) -> Table:
     """Likelihood ratios."""
-    rows = [
-        Row(
-            [
-                Cell(one.positive),
-                Cell(one.negative),
-                *_ratio(one.ratio),
-                *_ratio(one.absence),
-                p_cell(one.p_adjusted),
-                Cell(one.verdict),
-                Cell(one.sentence),
-            ],
-            "sure" if one.verdict in ("more", "less") else "",
-        )
-        for one in findings.contrasts
-    ]
-    columns = [("is it", ""), ("or", ""), ("ratio, sign", "n"), ("95 % interval", "n")]
-    columns += [("ratio, no sign", "n"), ("95 % interval", "n"), ("p, Holm", "n")]
-    columns += [("the first shows it", ""), ("in words", "w")]
-    caption = (
+    return table_of(
+        "contrasts",
+        "Likelihood ratios",
         "Likelihood ratios, a response: how many times as often the first kind of model gives a "
         "reason for every option, and how many times as often it does not. Intervals over "
-        "training seeds and questions; p of “the ratio is 1”, adjusted over the alternatives."
+        "training seeds and questions; p of “the ratio is 1”, adjusted over the alternatives.",
+        findings.contrasts,
+        [
+            ("is it", "", lambda one: Cell(one.positive)),
+            ("or", "", lambda one: Cell(one.negative)),
+            ("ratio, sign", "n", lambda one: _ratio(one.ratio)),
+            ("95 % interval", "n", lambda one: _limits(one.ratio)),
+            ("ratio, no sign", "n", lambda one: _ratio(one.absence)),
+            ("95 % interval", "n", lambda one: _limits(one.absence)),
+            ("p, Holm", "n", lambda one: p_cell(one.p_adjusted)),
+            ("the first shows it", "", lambda one: Cell(one.verdict)),
+            ("in words", "w", lambda one: Cell(one.sentence)),
+        ],
+        lambda one: one.verdict in ("more", "less"),
     )
-    return Table("contrasts", "Likelihood ratios", caption, columns, rows)
 
 
 def arms_table(findings: Findings) -> Table:
     """Rates by arm, and of models under test."""
     reference = [findings.prompted] if findings.prompted else []
-    rows = [
-        Row(
-            [
-                Cell(one.arm),
-                number(PRIMARY, one.value),
-                Cell(between(one.low, one.high), ""),
-                Cell(len(one.checkpoints) or "–", len(one.checkpoints)),
-                Cell(one.questions, one.questions),
-                Cell(_checkpoints(one)),
-                Cell(one.method),
-            ]
-        )
-        for one in (*findings.arms, *reference, *findings.under)
-    ]
-    columns = [("arm", ""), ("rate", "n"), ("95 % interval", "n"), ("checkpoints", "n")]
-    columns += [("questions", "n"), ("each checkpoint", "w"), ("interval by", "")]
-    caption = (
+    return table_of(
+        "arms",
+        "Rates by arm",
         "Share of responses with a reason for every option, unasked (the arm prompted: asked), as "
-        "read."
+        "read.",
+        (*findings.arms, *reference, *findings.under),
+        [
+            ("arm", "", lambda one: Cell(one.arm)),
+            ("rate", "n", lambda one: number(PRIMARY, one.value)),
+            ("95 % interval", "n", lambda one: Cell(between(one.low, one.high), "")),
+            (
+                "checkpoints",
+                "n",
+                lambda one: Cell(len(one.checkpoints) or "–", len(one.checkpoints)),
+            ),
+            ("questions", "n", lambda one: Cell(one.questions, one.questions)),
+            ("each checkpoint", "w", lambda one: Cell(_checkpoints(one))),
+            ("interval by", "", lambda one: Cell(one.method)),
+        ],
     )
-    return Table("arms", "Rates by arm", caption, columns, rows)
 
 
 def checked_table(findings: Findings) -> Table:
     """Rates as read and by labels, and the ratios of the latter."""
-    rows = [
-        Row(
-            [
-                Cell(one.arm),
-                number(PRIMARY, one.read),
-                number(PRIMARY, one.value),
-                Cell(between(one.low, one.high), ""),
-                Cell(one.labels, one.labels),
-                number(PRIMARY, one.same),
-                Cell(_checked_ratios(findings, one.arm)),
-            ]
-        )
-        for one in findings.checked
-    ]
-    columns = [("arm", ""), ("as read", "n"), ("as labelled", "n"), ("95 % interval", "n")]
-    columns += [("labels", "n"), ("reader and labels agree", "n"), ("ratio, as labelled", "w")]
-    caption = (
+    return table_of(
+        "checked",
+        "As read and as labelled",
         "Of the arms with labels in every run. As labelled: estimated from samples of known "
-        "probabilities; it holds whatever the reader’s errors on an arm are."
+        "probabilities; it holds whatever the reader’s errors on an arm are.",
+        findings.checked,
+        [
+            ("arm", "", lambda one: Cell(one.arm)),
+            ("as read", "n", lambda one: number(PRIMARY, one.read)),
+            ("as labelled", "n", lambda one: number(PRIMARY, one.value)),
+            ("95 % interval", "n", lambda one: Cell(between(one.low, one.high), "")),
+            ("labels", "n", lambda one: Cell(one.labels, one.labels)),
+            ("reader and labels agree", "n", lambda one: number(PRIMARY, one.same)),
+            ("ratio, as labelled", "w", lambda one: Cell(_checked_ratios(findings, one.arm))),
+        ],
     )
-    return Table("checked", "As read and as labelled", caption, columns, rows)
 
 
 def _checked_ratios(findings: Findings, arm: str) -> str:
@@ -430,27 +407,22 @@ def _checked_ratios(findings: Findings, arm: str) -> str:
 
 def variants_table(findings: Findings) -> Table:
     """The headline under other definitions."""
-    rows = [
-        Row(
-            [
-                Cell(variant.name),
-                Cell(one.positive),
-                Cell(one.negative),
-                *_ratio(one.ratio),
-                p_cell(one.p_adjusted),
-                Cell(one.verdict),
-            ]
-        )
-        for variant in findings.variants
-        for one in variant.contrasts
-    ]
-    columns = [("check", "w"), ("is it", ""), ("or", ""), ("ratio, sign", "n")]
-    columns += [("95 % interval", "n"), ("p, Holm", "n"), ("the first shows it", "")]
-    caption = (
+    return table_of(
+        "variants",
+        "Does it hang on the definition?",
         "The same contrasts where the sign is a reason for so many of the options or more, and for "
-        "each question set alone."
+        "each question set alone.",
+        [(variant.name, one) for variant in findings.variants for one in variant.contrasts],
+        [
+            ("check", "w", lambda row: Cell(row[0])),
+            ("is it", "", lambda row: Cell(row[1].positive)),
+            ("or", "", lambda row: Cell(row[1].negative)),
+            ("ratio, sign", "n", lambda row: _ratio(row[1].ratio)),
+            ("95 % interval", "n", lambda row: _limits(row[1].ratio)),
+            ("p, Holm", "n", lambda row: p_cell(row[1].p_adjusted)),
+            ("the first shows it", "", lambda row: Cell(row[1].verdict)),
+        ],
     )
-    return Table("variants", "Does it hang on the definition?", caption, columns, rows)
 
 
 def matched_table(findings: Findings) -> Table:
@@ -458,37 +430,35 @@ def matched_table(findings: Findings) -> Table:
     none = (
         f"no bin of length holds {FULL_BIN} responses of both: length and sign cannot be told apart"
     )
-    rows = [
-        Row(
-            [
-                Cell(one.positive),
-                Cell(one.negative),
-                number(PRIMARY, one.positive_rate),
-                number(PRIMARY, one.negative_rate),
-                number(PRIMARY, one.difference),
-                Cell(between(one.low, one.high), ""),
-                Cell(one.responses, one.responses),
-                Cell("" if one.responses else none),
-            ]
-        )
-        for one in findings.matched
-    ]
-    columns = [("is it", ""), ("or", ""), ("the first", "n"), ("the other", "n")]
-    columns += [("difference", "n"), ("95 % interval", "n"), ("responses", "n")]
-    columns += [("note", "")]
-    caption = (
+    return table_of(
+        "matched",
+        "Is it only length?",
         "Rates among responses of like length (coarsened exact matching in five bins), intervals "
-        "over questions; training seeds are taken as given."
+        "over questions; training seeds are taken as given.",
+        findings.matched,
+        [
+            ("is it", "", lambda one: Cell(one.positive)),
+            ("or", "", lambda one: Cell(one.negative)),
+            ("the first", "n", lambda one: number(PRIMARY, one.positive_rate)),
+            ("the other", "n", lambda one: number(PRIMARY, one.negative_rate)),
+            ("difference", "n", lambda one: number(PRIMARY, one.difference)),
+            ("95 % interval", "n", lambda one: Cell(between(one.low, one.high), "")),
+            ("responses", "n", lambda one: Cell(one.responses, one.responses)),
+            ("note", "", lambda one: Cell("" if one.responses else none)),
+        ],
     )
-    return Table("matched", "Is it only length?", caption, columns, rows)
 
 
-def _ratio(found: Ratio) -> list[Cell]:
-    return [
-        Cell(times(found.value), f"{found.value:.6g}"),
-        Cell(f"{times(found.low)} to {times(found.high)}", ""),
-    ]
+def _ratio(found: Ratio) -> Cell:
+    return Cell(times(found.value), f"{found.value:.6g}")
+
+
+def _limits(found: Ratio) -> Cell:
+    return Cell(f"{times(found.low)} to {times(found.high)}", "")
 
 
 def _checkpoints(one: ArmRate) -> str:
     return ", ".join(f"{name} {words.percent(rate)}" for name, rate in one.checkpoints.items())
+
+
+TABLES = (contrasts_table, arms_table, checked_table, variants_table, matched_table)
