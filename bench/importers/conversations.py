@@ -90,7 +90,9 @@ def samples(rows: Sequence[Row], notes: list[str]) -> Iterator[Sample]:
     found: list[tuple[Sample, bool]] = []
     for (where, row), own, turns in zip(rows, questions, turned, strict=True):
         for turn in turns:
-            shown = own if len(turns) == 1 else _stated(turn)
+            shown = own
+            if len(turns) > 1:
+                shown = stated(completed(Described(None), turn.asked), None, turn.asked)
             model = turn.model or _model(row)
             found.append((_sample(where, row, turn, shown, model), bool(shown.options)))
     several = any(len(turns) > 1 for turns in turned) or "mapping" in rows[0][1]
@@ -101,10 +103,6 @@ def samples(rows: Sequence[Row], notes: list[str]) -> Iterator[Sample]:
         yield sample
     if left:
         notes.append(f"{left} turns without options, beside others that have some, are left out")
-
-
-def _stated(turn: Turn) -> Stated:
-    return stated(completed(Described(None), turn.asked), None, turn.asked)
 
 
 def _sample(where: str, row: Mapping[str, Any], turn: Turn, shown: Stated, model: str) -> Sample:

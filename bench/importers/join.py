@@ -91,9 +91,9 @@ class Outgoing(NamedTuple):
     name: str
     """The prompt's id, and the repeat's number."""
     prompt: Prompt
-    repeat: int
     model: str
     sampling: Sampling
+    """With the seed that `starprobe run` gives this repeat of the prompt."""
 
 
 def export_prompts(
@@ -122,28 +122,20 @@ def export_prompts(
         raise InputError(f"--format {form}: one of {', '.join(FORMS)}")
     if not prompts:
         raise InputError("nothing is asked: the conditions fit none of the questions")
-    asked = [
-        Outgoing(
-            custom_id(prompt.id, repeat),
-            prompt,
-            repeat,
-            model or PLACEHOLDER,
-            _seeded(sampling or Sampling(), prompt, repeat),
-        )
-        for prompt in prompts
-        for repeat in range(repeats)
-    ]
+    sampling = sampling or Sampling()
+    asked = []
+    for prompt in prompts:
+        for repeat in range(repeats):
+            seed = derived_seed(sampling.seed, prompt.id, repeat)
+            seeded = sampling.model_copy(update={"seed": seed})
+            name = custom_id(prompt.id, repeat)
+            asked.append(Outgoing(name, prompt, model or PLACEHOLDER, seeded))
     write_atomic(out, FORMS[form](asked, out))
     if form == "jsonl":
         return [out]
     beside = out.with_name(f"{out.stem}{BESIDE}")
     write_jsonl(beside, prompts)
     return [out, beside]
-
-
-def _seeded(sampling: Sampling, prompt: Prompt, repeat: int) -> Sampling:
-    """The sampling with the seed that `starprobe run` gives this repeat of the prompt."""
-    return sampling.model_copy(update={"seed": derived_seed(sampling.seed, prompt.id, repeat)})
 
 
 def _openai(asked: Sequence[Outgoing], out: Path) -> str:
