@@ -259,12 +259,9 @@ def read_choice(text: str, choices: Sequence[str]) -> str | None:
     if found:
         return str(found[-1]).upper()
     # A base model goes on from "VERDICT:", and some judges say the bare word.
-    alone = re.fullmatch(rf"\W*({either})\W*", _first_line(text), re.IGNORECASE)
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    alone = re.fullmatch(rf"\W*({either})\W*", first, re.IGNORECASE)
     return alone.group(1).upper() if alone else None
-
-
-def _first_line(text: str) -> str:
-    return next((line for line in text.splitlines() if line.strip()), "")
 
 
 SAMPLING = Sampling(temperature=0.0, max_tokens=400)

@@ -282,7 +282,7 @@ def comparison(
         found: the result.
         bounded: its numbers lie between 0 and 1.
     """
-    margin = MARGIN if bounded else _tenth(found.before)
+    margin = MARGIN if bounded else RELATIVE_MARGIN * abs(found.before or 0.0) or None
     value, spread = found.difference.value, found.spread
     needed = None if value is None or not spread else questions_to_decide(value, spread, margin)
     return Comparison(
@@ -307,10 +307,6 @@ def comparison(
         detectable=detectable(spread, found.difference.n),
         questions_needed=needed,
     )
-
-
-def _tenth(before: float | None) -> float | None:
-    return RELATIVE_MARGIN * abs(before) if before else None
 
 
 def at_matched_length(cell: Cell) -> Comparison:
@@ -340,19 +336,23 @@ def said(row: Comparison) -> str:
         parts.append(f"would take about {row.questions_needed:,} questions")
     if row.detectable is not None:
         limit = amount(row, row.detectable)
-        bounded = row.metric not in all_metrics() or all_metrics()[row.metric].within_bounds
-        beyond = bounded and row.detectable > 1
+        beyond = _within_bounds(row) and row.detectable > 1
         parts.append(
             f"{row.n} are too few for any" if beyond else f"{row.n} show differences from {limit}"
         )
     return f"undecided ({'; '.join(parts)})" if parts else "undecided"
 
 
+def _within_bounds(row: Comparison) -> bool:
+    known = all_metrics().get(row.metric)
+    return known is None or known.within_bounds
+
+
 def amount(row: Comparison, size: float | None) -> str:
     """A difference in the units of a row: points of a share, or the numbers themselves."""
     if size is None:
         return "?"
-    if row.metric not in all_metrics() or all_metrics()[row.metric].within_bounds:
+    if _within_bounds(row):
         return f"{100 * size:.0f} points" if size >= 0.02 else f"{100 * size:.1f} points"
     return f"{size:.3g}"
 

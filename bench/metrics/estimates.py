@@ -252,18 +252,22 @@ def position_metrics(table: pd.DataFrame) -> Iterator[tuple[str, Estimate]]:
     for place in places:
         at = np.where(np.isnan(chosen), np.nan, (chosen == place).astype(float))
         yield f"answers_at_{place}", rate(at, questions)
-    yield from _recall_spread(grid(right, key, questions))
+    shares = grid(right, key, questions)
+    found = _spread_of(shares, np.std)
+    yield "recall_std", found
+    if found.value is not None:
+        yield "recall_std_by_chance", by_chance(shares)
     several = _asked_in_several(table, "arranged")
     if several.any():
         turned, rightly = table[several], right[several]
         yield "flip_rate", bounded_mean(disagreements(turned, ["question", "repeat"]))
         yield "right_in_every_order", _right_in_every_order(turned, rightly)
         orders = numbers(turned, "order")
-        yield "accuracy_spread", _spread_of(grid(rightly, orders, questions[several]), _range)
+        yield "accuracy_spread", _spread_of(grid(rightly, orders, questions[several]), np.ptp)
     again = _asked_in_several(table, "repeat")
     if again.any():
-        found = disagreements(table[again], ["question", "arranged"])
-        yield "repeat_flip_rate", bounded_mean(found)
+        flips = disagreements(table[again], ["question", "arranged"])
+        yield "repeat_flip_rate", bounded_mean(flips)
 
 
 def _asked_in_several(table: pd.DataFrame, column: str) -> NDArray[np.bool_]:
@@ -310,22 +314,7 @@ def grid(right: Floats, places: Floats, questions: NDArray[Any]) -> Floats:
     return shares[np.lexsort(np.nan_to_num(shares, nan=2.0).T[::-1])]
 
 
-def _recall_spread(shares: Floats) -> Iterator[tuple[str, Estimate]]:
-    found = _spread_of(shares, _std)
-    yield "recall_std", found
-    if found.value is not None:
-        yield "recall_std_by_chance", by_chance(shares)
-
-
-def _std(by_place: Floats) -> Floats:
-    return np.asarray(np.std(by_place, axis=-1))
-
-
-def _range(by_place: Floats) -> Floats:
-    return np.asarray(np.max(by_place, axis=-1) - np.min(by_place, axis=-1))
-
-
-def _spread_of(shares: Floats, spread: Callable[[Floats], Floats]) -> Estimate:
+def _spread_of(shares: Floats, spread: Callable[..., Any]) -> Estimate:
     """A spread of accuracies over places, with a bootstrap interval over questions.
 
     Resampling adds noise, and noise adds spread: the drawn values are moved back by what they
@@ -335,12 +324,12 @@ def _spread_of(shares: Floats, spread: Callable[[Floats], Floats]) -> Estimate:
     if shares.size == 0 or shares.shape[1] < 2:
         return NOTHING
     totals, counts = np.nan_to_num(shares), (~np.isnan(shares)).astype(np.float64)
-    value = float(spread(totals.sum(axis=0) / counts.sum(axis=0)))
+    value = float(spread(totals.sum(axis=0) / counts.sum(axis=0), axis=-1))
     drawn_right, drawn_counts = np.hsplit(resample(np.hstack([totals, counts])), 2)
     whole = drawn_counts.min(axis=1) > 0
     if n < FEWEST or whole.mean() < 0.5:
         return Estimate(value, None, None, n, "too few questions at each place: no interval")
-    drawn = spread(drawn_right[whole] / drawn_counts[whole])
+    drawn = spread(drawn_right[whole] / drawn_counts[whole], axis=-1)
     if float(np.ptp(drawn)) < 1e-12:
         return Estimate(value, None, None, n, "all questions alike: no interval")
     low, high = expanded_percentiles(drawn - (drawn.mean() - value), n)
@@ -360,7 +349,8 @@ def by_chance(shares: Floats, seed: int = 0) -> Estimate:
     groups = rows if np.bincount(rows).max() > 1 else np.zeros_like(rows)
     generator = np.random.default_rng(seed)
     sizes = np.bincount(columns)
-    found = _std(np.round(shuffled_totals(right, columns, groups, generator) / sizes, 12))
+    totals = shuffled_totals(right, columns, groups, generator)
+    found = np.std(np.round(totals / sizes, 12), axis=-1)
     low, high = np.quantile(found, [0.025, 0.975])
     method = f"{PERMUTATIONS} shuffles of the places; the range holds 95 % of them"
     return Estimate(float(found.mean()), float(low), float(high), len(shares), method)
