@@ -163,6 +163,8 @@ class LmEvalBackend:
 
 
 def _load(kind: str, arguments: dict[str, Any]) -> LM:
+    # The harness looks its own models up only where nobody has registered another one before.
+    import lm_eval.models  # noqa: F401
     from lm_eval.api.registry import get_model
 
     try:
