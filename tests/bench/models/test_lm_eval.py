@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +19,8 @@ from starprobe.bench.models import BackendOptions, load_backend
 from starprobe.probes.errors import InputError
 from tests.bench.models.makers import request
 from tests.bench.models.misbehaving import MisbehavingServer
+
+ROOT = Path(__file__).parents[3]
 
 
 @register_model("starprobe-echo")
@@ -44,6 +49,19 @@ def test_a_registered_model_answers_with_its_arguments() -> None:
     backend.close()
     assert rows["hello"].text == "ho-hello|7"
     assert backend.info().name == "lm-eval:starprobe-echo,shout=ho-"
+
+
+def test_the_models_of_the_harness_are_there_beside_one_that_a_user_registers(
+    tiny_model: Path,
+) -> None:
+    # In a fresh process: here the harness's own may have been looked up before.
+    code = (
+        "import tests.bench.models.test_lm_eval\n"
+        "from starprobe.bench.models import load_backend\n"
+        f"load_backend('lm-eval:hf,pretrained={tiny_model},device=cpu').close()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
 
 
 def test_one_failing_request_does_not_end_the_others() -> None:
