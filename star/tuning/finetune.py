@@ -448,16 +448,24 @@ def finetune(job: Job, watcher: Watcher) -> TrainingStats:
     _seed(job.seed)
     tokenizer = load_tokenizer(job.base)
     rows = records(job.rows, TrainRow)
-    if job.ranks:
-        return _rank(rows, tokenizer, job, watcher)
+    start = time.perf_counter()
+    if job.ranks:  # DPO alone, from the weights that gave the samples.
+        model = load_model(job.base, job.config, job.previous)
+        with writing(job.target.parent), enough_memory():
+            trainer = prefer(model, tokenizer, rows, job, watcher)
+            save(trainer, tokenizer, job)
+        stats = _stats(trainer.state, len(rows), 0, time.perf_counter() - start)
+        del trainer, model
+        free_memory()
+        return stats
     fitting = fitting_rows(rows, tokenizer, job.config)
     found = material(fitting, job.config, job.iteration)
     of = job.fingerprint(rows)
     snapshot = last_whole(job.snapshots, of)
-    start = time.perf_counter() - (snapshot.seconds if snapshot else 0.0)
+    before = snapshot.seconds if snapshot else 0.0
 
     def spent() -> float:
-        return time.perf_counter() - start
+        return time.perf_counter() - start + before
 
     model = load_model(job.base, job.config, job.previous)
     trainer = make_trainer(model, tokenizer, found, job.config, job.iteration, job.snapshots)
@@ -472,29 +480,9 @@ def finetune(job: Job, watcher: Watcher) -> TrainingStats:
         if job.config.training.pairs:
             last = prefer(trainer.model, tokenizer, rows, job, watcher) or trainer
         save(last, tokenizer, job)
-    stats = _stats(state, found, len(rows) - len(fitting), spent())
+    tokens = found.tokens[int(state.global_step)]
+    stats = _stats(state, len(fitting), tokens, spent(), len(rows) - len(fitting))
     del trainer, last, model
-    free_memory()
-    return stats
-
-
-def _rank(rows: Sequence[TrainRow], tokenizer: Any, job: Job, watcher: Watcher) -> TrainingStats:
-    """Trains a ranker: DPO alone, from the weights that gave the samples."""
-    start = time.perf_counter()
-    model = load_model(job.base, job.config, job.previous)
-    with writing(job.target.parent), enough_memory():
-        trainer = prefer(model, tokenizer, rows, job, watcher)
-        save(trainer, tokenizer, job)
-    logs = [entry for entry in trainer.state.log_history if "loss" in entry]
-    stats = TrainingStats(
-        rows=len(rows),
-        tokens=0,
-        steps=int(trainer.state.global_step),
-        losses=curve([(int(entry["step"]), float(entry["loss"])) for entry in logs]),
-        token_accuracy=None,
-        seconds=round(time.perf_counter() - start, 2),
-    )
-    del trainer, model
     free_memory()
     return stats
 
@@ -599,13 +587,13 @@ def _seed(seed: int) -> None:
     set_seed(seed)
 
 
-def _stats(state: Any, found: Material, too_long: int, seconds: float) -> TrainingStats:
+def _stats(state: Any, rows: int, tokens: int, seconds: float, too_long: int = 0) -> TrainingStats:
     logs = [entry for entry in state.log_history if "loss" in entry]
     right = [entry["mean_token_accuracy"] for entry in logs if "mean_token_accuracy" in entry]
     lately = right[-max(1, len(right) // POINTS) :]
     return TrainingStats(
-        rows=len(found.rows),
-        tokens=found.tokens[int(state.global_step)],
+        rows=rows,
+        tokens=tokens,
         steps=int(state.global_step),
         losses=curve([(int(entry["step"]), float(entry["loss"])) for entry in logs]),
         token_accuracy=round(sum(lately) / len(lately), 5) if lately else None,
