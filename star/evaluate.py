@@ -137,8 +137,7 @@ def ask_of(work: Work, iteration: Iteration) -> list[Sample]:
             backend = work.models.get(iteration.adapter if iteration.number else None)
             rows = generate_missing(iteration, "test", asked, backend, work.watcher)
             count(rows)
-        reads = [work.read(row, questions[row.question_id]) for row in rows]
-        iteration.write("test.jsonl", [decide(one, ()) for one in reads])
+        iteration.write("test.jsonl", [decide(one, ()) for one in work.reads(rows, questions)])
     return iteration.test()
 
 
@@ -415,7 +414,7 @@ def drawn(
         rows = generate_missing(iteration, "best_of", asked, backend, work.watcher)
         counter(rows)
     questions = {one.id: one for one in test}
-    samples = [decide(work.read(row, questions[row.question_id]), ()) for row in rows]
+    samples = [decide(one, ()) for one in work.reads(rows, questions)]
     render = renderer(backend)
     prompts = {row.id: render(request.prompt) for row, request in asked}
     texts = [(prompts[one.id], completion(prompts[one.id], whole(one))) for one in samples]

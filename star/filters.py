@@ -8,11 +8,11 @@ from __future__ import annotations
 import re
 import statistics
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from starprobe.bench.readers import Reader, Reading, read_one
-from starprobe.bench.records import MULTI, Outcome, Verdict, is_right
+from starprobe.bench.readers import Reader, Reading, verdicts_on
+from starprobe.bench.records import MULTI, Outcome, Treatment, Verdict, is_right
 from starprobe.probes.schema import Question, ShownOption
 from starprobe.star.config import StarConfig
 from starprobe.star.records import Generated, Reason, Sample
@@ -312,27 +312,54 @@ def shown_options(row: Generated, question: Question) -> tuple[ShownOption, ...]
     )
 
 
-def read(
-    row: Generated,
-    question: Question,
+def read_all(
+    rows: Sequence[Generated],
+    questions: Mapping[str, Question],
     reader: Reader,
     verifiers: Sequence[Verifier] = (),
     sides: bool = False,
-) -> Read:
-    """What a generation says, and whether it is right.
+) -> list[Read]:
+    """What generations say, and whether they are right, in order.
 
     Args:
-        row: the generation.
-        question: its own.
+        rows: the generations, read together: one by one takes the neural reader several times as
+            long.
+        questions: their own, by id.
         reader: bench's reader, of responses to questions with options.
         verifiers: of the configuration; with none, the key alone is compared.
         sides: find out which side the reasons take before the closing sentence.
+
+    Raises:
+        UserError: the reader gave no verdict on one (a judge that failed, say).
     """
-    shown = shown_options(row, question)
-    if not question.options:
-        return _read_free(row, question, verifiers)
-    whole = Reading(row.id, row.text, question.stem, shown, row.finish_reason)
-    verdict = read_one(reader, whole)
+    wanted = []
+    for row in rows:
+        question = questions[row.question_id]
+        if question.options:
+            shown = shown_options(row, question)
+            wanted.append(Reading(row.id, row.text, question.stem, shown, row.finish_reason))
+    verdicts = iter(verdicts_on(reader, wanted))
+    # Of the text before the closing sentence, which takes sides too.
+    reasons = [one._replace(text=before_closing(one.text)) for one in wanted] if sides else []
+    before = iter(verdicts_on(reader, reasons))
+    found = []
+    for row in rows:
+        question = questions[row.question_id]
+        if question.options:
+            taken = next(before).options if sides else {}
+            found.append(_read(row, question, next(verdicts), verifiers, taken))
+        else:
+            found.append(_read_free(row, question, verifiers))
+    return found
+
+
+def _read(
+    row: Generated,
+    question: Question,
+    verdict: Verdict,
+    verifiers: Sequence[Verifier],
+    reasons: Mapping[str, Treatment],
+) -> Read:
     answer = verdict.answer
     if answer is not None and answer != MULTI:
         answer = row.shown[answer]
@@ -340,12 +367,10 @@ def read(
     checked = verify(question, row.text, verifiers) if verifiers else Checked(right=None)
     if checked.right is not None and correct is not None:
         correct = correct and checked.right
-    taken: dict[str, str | None] = {}
-    if sides:
-        reasons = read_one(reader, whole._replace(text=before_closing(row.text)))
-        taken = {row.shown[label]: one.side for label, one in reasons.options.items()}
+    shown = shown_options(row, question)
+    sides: dict[str, str | None] = {row.shown[label]: one.side for label, one in reasons.items()}
     return Read(
-        row, verdict, answer, verdict.outcome, correct, shown, question.stem, taken, checked.faults
+        row, verdict, answer, verdict.outcome, correct, shown, question.stem, sides, checked.faults
     )
 
 

@@ -7,7 +7,7 @@ to its file as it comes.
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from starprobe.bench.readers import DEFAULT_READER, load_reader
 from starprobe.probes.errors import FolderError, InputError, MissingError
 from starprobe.probes.schema import ProbeSet, Question
 from starprobe.star.config import StarConfig
-from starprobe.star.filters import Read, read
+from starprobe.star.filters import Read, read_all
 from starprobe.star.folder import Iteration, Splits, Training
 from starprobe.star.measure import solved_questions
 from starprobe.star.questions import held_back, load_questions, splits_of
@@ -190,14 +190,19 @@ class Work:
         backend = self.sampler(iteration.number)
         return generate_missing(iteration, kind, asked, backend, self.watcher)
 
-    def reads(self, rows: Sequence[Generated]) -> list[Read]:
-        """Each generation as bench's reader reads it."""
-        sides = "contradiction" in self.config.selection.filters
-        return [self.read(row, self.questions[row.question_id], sides) for row in rows]
+    def reads(
+        self, rows: Sequence[Generated], questions: Mapping[str, Question] | None = None
+    ) -> list[Read]:
+        """Each generation as bench's reader reads it.
 
-    def read(self, row: Generated, question: Question, sides: bool = False) -> Read:
-        """One generation, read."""
-        return read(row, question, self.classifier, self.verifiers, sides)
+        Args:
+            rows: generations.
+            questions: theirs, by id; those of the training where none are given. Which side the
+                reasons take is found out for these alone, where a filter asks.
+        """
+        sides = questions is None and "contradiction" in self.config.selection.filters
+        own = self.questions if questions is None else questions
+        return read_all(rows, own, self.classifier, self.verifiers, sides)
 
     def solved_in(self, number: int) -> frozenset[str]:
         """The questions that an iteration solved without a hint."""

@@ -24,6 +24,7 @@ from starprobe.bench.readers.base import (
     error_counts,
     measured,
     read_one,
+    verdicts_on,
 )
 from starprobe.bench.records import Verdict
 from starprobe.probes.errors import InputError, MissingError, UserError
@@ -41,6 +42,7 @@ __all__ = [
     "measured",
     "most_unsure",
     "read_one",
+    "verdicts_on",
 ]
 
 READERS = ("neural", "neural:FOLDER", "rules", "judge:MODEL", "neural+judge:MODEL", "MODULE:NAME")

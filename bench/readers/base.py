@@ -16,7 +16,7 @@ after which `--reader mine` loads it. Hold it against the others by
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from importlib import resources
 from typing import Any, NamedTuple, Protocol
@@ -86,16 +86,28 @@ class Reader(Protocol):
         """Frees what it holds; may be called twice."""
 
 
+def verdicts_on(reader: Reader, readings: Sequence[Reading]) -> list[Verdict]:
+    """The verdicts on responses that all have to be read, in order.
+
+    Raises:
+        UserError: the reader gave none on one of them (a judge that failed, say).
+    """
+    verdicts = iter(reader.read(readings))
+    found = []
+    for reading in readings:
+        if (verdict := next(verdicts, None)) is None:
+            raise UserError(f"{reader.name} could not read {reading.id}")
+        found.append(verdict)
+    return found
+
+
 def read_one(reader: Reader, reading: Reading) -> Verdict:
     """The verdict on one response.
 
     Raises:
         UserError: the reader gave none (a judge that failed, say).
     """
-    verdict = next(iter(reader.read([reading])), None)
-    if verdict is None:
-        raise UserError(f"{reader.name} could not read {reading.id}")
-    return verdict
+    return verdicts_on(reader, [reading])[0]
 
 
 def coverage_of(codes: Mapping[str, TreatmentCode]) -> float | None:

@@ -14,7 +14,7 @@ from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Option, Question
 from starprobe.star import filters
 from starprobe.star.config import FilterName, make_config
-from starprobe.star.filters import Read, closes_well, closing, read
+from starprobe.star.filters import Read, closes_well, closing, read_all
 from starprobe.star.folder import Phases, Training
 from starprobe.star.records import REASONS, Generated, Sample
 from starprobe.star.sample import gather
@@ -55,7 +55,9 @@ def generated(text: str, **changed: Any) -> Generated:
 
 
 def reading(text: str, **changed: Any) -> Read:
-    return read(generated(text, **changed), QUESTION, load_reader("rules"), sides=True)
+    return read_all(
+        [generated(text, **changed)], {QUESTION.id: QUESTION}, load_reader("rules"), sides=True
+    )[0]
 
 
 def sample(text: str = RIGHT, **changed: Any) -> Sample:

@@ -19,7 +19,7 @@ from starprobe.probes.rendering import rationale
 from starprobe.probes.schema import Option, Prompt, Question
 from starprobe.probes.sets import write_questions
 from starprobe.star.config import make_config
-from starprobe.star.filters import decide, derives_another, leaks, read, single_filters
+from starprobe.star.filters import decide, derives_another, leaks, read_all, single_filters
 from starprobe.star.loop import train
 from starprobe.star.measure import answered_numbers
 from starprobe.star.prompts import ask, exemplars, reasons_of, shown_for, training_prompt
@@ -119,7 +119,7 @@ def test_a_rationale_that_repeats_the_hint_leaks() -> None:
     def told(text: str) -> bool:
         row, _ = ask(PLUMS, CONFIG, 1, 0, "rationalized")
         made = row.model_copy(update={"text": text, "finish_reason": "stop"})
-        return leaks(read(made, PLUMS, load_reader("rules")))
+        return leaks(read_all([made], {made.question_id: PLUMS}, load_reader("rules"))[0])
 
     assert told("How many are left? (The answer is 19.) The answer is 19.")
     assert not told("3 x 8 = 24, and 24 - 5 = 19. The answer is 19.")
@@ -128,7 +128,7 @@ def test_a_rationale_that_repeats_the_hint_leaks() -> None:
 def answered(text: str, question: Question = PLUMS, **changed: Any) -> Sample:
     row, _ = ask(question, CONFIG, 1, 0, "sampled")
     made = row.model_copy(update={"text": text, "finish_reason": "stop", **changed})
-    one = read(made, question, load_reader("rules"))
+    one = read_all([made], {made.question_id: question}, load_reader("rules"))[0]
     return decide(one, single_filters(make_config("smollm2", "q")))
 
 
@@ -151,7 +151,10 @@ def test_free_answers_are_right_by_their_number_alone() -> None:
 def test_a_number_told_by_the_hint_and_not_worked_out_is_another(text: str, drops: bool) -> None:
     row, _ = ask(PLUMS, CONFIG, 1, 0, "rationalized")
     made = row.model_copy(update={"text": text, "finish_reason": "stop"})
-    assert derives_another(read(made, PLUMS, load_reader("rules"))) is drops
+    assert (
+        derives_another(read_all([made], {made.question_id: PLUMS}, load_reader("rules"))[0])
+        is drops
+    )
 
 
 def test_without_a_closing_sentence_the_last_number_counts_for_the_flexible_share_only() -> None:
@@ -268,6 +271,8 @@ def test_a_rationalization_is_kept_where_the_model_arrives_from_it_without_the_h
 def test_a_right_answer_from_a_false_working_is_dropped_and_says_why() -> None:
     row, _ = ask(PLUMS, CONFIG, 1, 0, "sampled")
     made = row.model_copy(update={"text": "3 x 8 = 25. The answer is 19.", "finish_reason": "stop"})
-    one = read(made, PLUMS, load_reader("rules"), [load_verifier("steps")])
+    one = read_all(
+        [made], {made.question_id: PLUMS}, load_reader("rules"), [load_verifier("steps")]
+    )[0]
     kept = decide(one, single_filters(make_config("smollm2", "q")))
     assert (kept.reason, kept.faults, kept.correct) == ("working", ("3 x 8 = 25",), True)

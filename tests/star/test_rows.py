@@ -18,7 +18,7 @@ from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Prompt, Question
 from starprobe.probes.sets import load_probe_set
 from starprobe.star.config import StarConfig, make_config
-from starprobe.star.filters import decide, read
+from starprobe.star.filters import decide, read_all
 from starprobe.star.folder import Training
 from starprobe.star.loop import train
 from starprobe.star.prompts import ask, exemplars, order_of, training_prompt
@@ -50,7 +50,7 @@ def right(question: Question, settings: StarConfig) -> Sample:
     text = question.option(str(question.answer_id)).text
     said = "\n".join(["Let us see.", *lines, f"The answer is ({label}) {text}."])
     made = row.model_copy(update={"text": said, "finish_reason": "stop"})
-    return decide(read(made, question, load_reader("rules")), ())
+    return decide(read_all([made], {question.id: question}, load_reader("rules"))[0], ())
 
 
 def test_the_hint_of_place_shows_the_right_option_last_and_is_gone_from_the_training() -> None:
@@ -80,7 +80,7 @@ def test_a_turned_rationale_is_read_the_same_under_its_new_labels() -> None:
             }
             assert shown == other.shown
             bare = Generated(**other.model_dump(include=set(Generated.model_fields)))
-            again = decide(read(bare, question, load_reader("rules")), ())
+            again = decide(read_all([bare], {question.id: question}, load_reader("rules"))[0], ())
             assert (again.correct, again.coverage) == (True, sample.coverage)
             assert other.text.splitlines()[1].startswith("(A) ")
 
