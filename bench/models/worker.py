@@ -146,10 +146,11 @@ class Workers:
         Raises:
             MissingError: the last worker is gone.
         """
-        row = {"render": prompt.model_dump(mode="json"), "chat": chat}
-        for answer in self._together([row]):
-            return str(answer["text"])
-        raise self._gone()
+        # To its end: a reader left behind would take the next question's answer.
+        answers = list(self._together([{"render": prompt.model_dump(mode="json"), "chat": chat}]))
+        if not answers:
+            raise self._gone()
+        return str(answers[0]["text"])
 
     def close(self) -> None:
         """Ends the workers."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from starprobe.bench.models.worker import (
     Ended,
     Row,
     ScoringWorkers,
+    Worker,
     Workers,
     dealt,
     environments,
@@ -96,6 +99,28 @@ def test_workers_given_up_in_the_middle_are_closed() -> None:
     assert worker.closed
     with pytest.raises(RuntimeError, match="a was closed"):
         next(workers.generate(requests(1)))
+
+
+SLOW_TO_END = """
+import json, sys, time
+for line in sys.stdin:
+    row = json.loads(line)
+    print(json.dumps({"text": row["render"]["id"]}), flush=True)
+    time.sleep(0.02)
+    print(json.dumps({"done": True}), flush=True)
+"""
+
+
+def test_an_answer_is_never_taken_for_that_of_the_next_question() -> None:
+    worker = Worker([sys.executable, "-c", SLOW_TO_END])
+    workers = Workers({"ready": {"name": "slow"}}, [worker])
+    prompts = [one.prompt.model_copy(update={"id": one.id}) for one in requests(10)]
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            told = pool.submit(lambda: [workers.render(prompt) for prompt in prompts]).result(60)
+        finally:
+            workers.close()
+    assert told == [prompt.id for prompt in prompts]
 
 
 def test_workers_have_gpus_of_their_own_or_share_the_cores() -> None:
