@@ -303,7 +303,7 @@ def left_out(
         if limit:
             seen = random.Random(0).sample(seen, min(limit, len(seen)))
         say(f"fold {number} of {len(folds)}: {len(seen)} rows without {', '.join(sorted(names))}")
-        file = work / f"fold-{_digest(seen, unseen, epochs)}.jsonl"
+        file = work / f"fold-{_digest(seen, unseen, base, epochs, rate)}.jsonl"
         if not file.exists():
             network = fit(seen, base, epochs=epochs, rate=rate, say=say)
             lines = (
@@ -321,10 +321,13 @@ def left_out(
     return scored
 
 
-def _digest(seen: Sequence[Row], unseen: Sequence[Row], epochs: int) -> str:
-    """Names what was learnt from, how often, and what was read."""
+def _digest(
+    seen: Sequence[Row], unseen: Sequence[Row], base: Path, epochs: int, rate: float
+) -> str:
+    """Names what was learnt from, from which weights and how, and what was read."""
     told = [[row.annotated.reading.id for row in part] for part in (seen, unseen)]
-    return hashlib.sha256(json.dumps([*told, epochs]).encode()).hexdigest()[:12]
+    weights = hashlib.sha256((base / "model.safetensors").read_bytes()).hexdigest()
+    return hashlib.sha256(json.dumps([*told, weights, epochs, rate]).encode()).hexdigest()[:12]
 
 
 def calibrate(scored: Sequence[Scored]) -> Calibration:
@@ -593,7 +596,6 @@ def train(annotated: Sequence[Annotated], options: argparse.Namespace) -> None:
         scored,
         verdicts,
         base=options.name or base.name,
-        parameters=sum(one.numel() for one in start(base).parameters()),
         epochs=epochs,
         fits=options.fits,
         curve=curve,
@@ -604,12 +606,14 @@ def train(annotated: Sequence[Annotated], options: argparse.Namespace) -> None:
         return
     states = []
     for seed in range(options.fits):
-        file = work / f"network-{_digest(rows, [], epochs)}-{seed}.pt"
+        file = work / f"network-{_digest(rows, [], base, epochs, options.rate)}-{seed}.pt"
         if not file.exists():
             say(f"fit {seed + 1} of {options.fits}: {len(rows)} rows")
             torch.save(fit(rows, base, seed=seed, **how).state_dict(), file)
         states.append(torch.load(file, weights_only=True, map_location="cpu"))
-    save(averaged(states, base), base, options.out, calibration, card)
+    network = averaged(states, base)
+    card["parameters"] = sum(one.numel() for one in network.parameters())
+    save(network, base, options.out, calibration, card)
     (options.out / "MODEL_CARD.md").write_text(card_text(card), encoding="utf-8")
     say(f"written to {options.out}")
 
