@@ -28,14 +28,12 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from starprobe.bench.readers.base import ErrorCounts, Reading, error_counts, verdict
+from starprobe.bench.readers.base import CODES, ErrorCounts, Reading, error_counts, verdict
 from starprobe.bench.readers.rules import P_REASONED, is_general, said_of, side_of
 from starprobe.bench.readers.text import Attributed, Examined, attributed, examine
 from starprobe.bench.readers.text.attribution import Span, new_tokens
 from starprobe.bench.records import MULTI, Outcome, Side, Treatment, TreatmentCode, Verdict
 
-CODES = ("0", "n", "r+", "r-", "r~")
-"""What an option's treatment may be, in the order of the network's outputs."""
 OUTCOMES: tuple[Outcome, ...] = ("answered", "no_answer", "refused", "multi", "cut")
 FRAME, CONTEXT, CLAIMED, ABOUT, MENTION, NEW = range(6)
 """Roles of a token: question and option; about no option; about another; about this; naming it;

@@ -25,10 +25,10 @@ from torch.nn import functional
 
 from starprobe.bench.files import read_jsonl, write_atomic
 from starprobe.bench.readers.annotated import Annotated, clustered, labelled_set, load_annotated
+from starprobe.bench.readers.base import CODES
 from starprobe.bench.readers.evaluate import FIGURES, clusters_of, judge
 from starprobe.bench.readers.neural import (
     ABOUT,
-    CODES,
     OUTCOMES,
     Batch,
     Calibration,
