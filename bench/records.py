@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import Field
 
@@ -11,15 +11,10 @@ from starprobe.probes.schema import Record
 TreatmentCode = Literal["none", "named", "reasoned"]
 Side = Literal["for", "against", "neutral"]
 Outcome = Literal["answered", "no_answer", "refused", "multi", "cut"]
+OUTCOMES: tuple[Outcome, ...] = get_args(Outcome)
 Style = Literal["option_by_option", "partial", "chosen_only", "general_reasoning", "direct"]
 FinishReason = Literal["stop", "length", "refusal", "other"]
-STYLES: tuple[Style, ...] = (
-    "option_by_option",
-    "partial",
-    "chosen_only",
-    "general_reasoning",
-    "direct",
-)
+STYLES: tuple[Style, ...] = get_args(Style)
 MULTI = "multi"
 """The `answer` of a verdict that found more than one."""
 RUN_FORMAT = 1

@@ -20,7 +20,7 @@ import numpy as np
 from markupsafe import Markup, escape
 
 from starprobe.bench.frames import Exchange
-from starprobe.bench.records import MULTI, STYLES, Response, Verdict
+from starprobe.bench.records import MULTI, OUTCOMES, STYLES, Response, Verdict
 from starprobe.probes.schema import Prompt
 from starprobe.reports.evidence import Texts
 
@@ -121,7 +121,6 @@ def utf16_offsets(text: str, offsets: Iterable[int]) -> list[int]:
 
 CHUNK = 256
 """Responses packed together: one click unpacks one chunk."""
-OUTCOMES = ("answered", "no_answer", "refused", "multi", "cut")
 TREATMENTS = {"none": 0, "named": 1, "reasoned": 2}
 SIDES = {None: 0, "for": 1, "against": 2, "neutral": 3}
 

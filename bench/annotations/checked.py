@@ -16,10 +16,10 @@ from starprobe.bench.annotations.draw import Case, Matter, Unlabelled, extent, m
 from starprobe.bench.frames import key, row, tabulate
 from starprobe.bench.metrics.compare import paired_cells, paired_rows
 from starprobe.bench.metrics.contrasts import KEYS, elicited_pairs, hinted_pairs
-from starprobe.bench.metrics.definitions import BY_NAME, OUTCOMES, Definition
+from starprobe.bench.metrics.definitions import BY_NAME, Definition
 from starprobe.bench.readers.annotated import Gold, gold_of
 from starprobe.bench.readers.base import codes_of, coverage_of, treatment_of
-from starprobe.bench.records import MULTI, STYLES, Annotation, MachineLabel, Verdict
+from starprobe.bench.records import MULTI, OUTCOMES, STYLES, Annotation, MachineLabel, Verdict
 from starprobe.bench.run_folder import Run
 from starprobe.bench.statistics.intervals import Floats
 from starprobe.bench.statistics.labelled import (

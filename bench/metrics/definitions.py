@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 
-from starprobe.bench.records import STYLES
+from starprobe.bench.records import OUTCOMES, STYLES
 from starprobe.bench.statistics.intervals import Floats
 from starprobe.probes.errors import InputError
 from starprobe.probes.plugins import listed, load
@@ -20,7 +20,6 @@ from starprobe.probes.plugins import listed, load
 if TYPE_CHECKING:
     import pandas as pd
 
-OUTCOMES = ("answered", "no_answer", "refused", "multi", "cut")
 PRIMARY = "full_breakdown"
 """The one outcome that is declared beforehand; asked for nothing, it is the product's question."""
 SECONDARY = ("coverage", "accuracy", "outcome_answered")

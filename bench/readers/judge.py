@@ -28,7 +28,7 @@ from starprobe.bench.readers.base import (
     verdict,
 )
 from starprobe.bench.readers.text import attribute
-from starprobe.bench.records import MULTI, Outcome, Sampling, Verdict
+from starprobe.bench.records import MULTI, OUTCOMES, Sampling, Verdict
 from starprobe.probes.errors import InputError
 from starprobe.probes.schema import Message, Prompt
 
@@ -38,7 +38,6 @@ OUT = 80
 """Tokens of an annotation, about."""
 WINDOW = 256
 """Responses that are asked about in one go."""
-OUTCOMES: tuple[Outcome, ...] = ("answered", "no_answer", "refused", "multi", "cut")
 _FENCE = re.compile(r"\A\s*```(?:json)?\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
 
 INSTRUCTIONS = """\

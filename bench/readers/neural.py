@@ -32,9 +32,16 @@ from starprobe.bench.readers.base import CODES, ErrorCounts, Reading, error_coun
 from starprobe.bench.readers.rules import P_REASONED, is_general, said_of, side_of
 from starprobe.bench.readers.text import Attributed, Examined, attributed, examine
 from starprobe.bench.readers.text.attribution import Span, new_tokens
-from starprobe.bench.records import MULTI, Outcome, Side, Treatment, TreatmentCode, Verdict
+from starprobe.bench.records import (
+    MULTI,
+    OUTCOMES,
+    Outcome,
+    Side,
+    Treatment,
+    TreatmentCode,
+    Verdict,
+)
 
-OUTCOMES: tuple[Outcome, ...] = ("answered", "no_answer", "refused", "multi", "cut")
 FRAME, CONTEXT, CLAIMED, ABOUT, MENTION, NEW = range(6)
 """Roles of a token: question and option; about no option; about another; about this; naming it;
 about it and new, that is, no word of the option, of the question or of mere judgement."""

@@ -29,7 +29,6 @@ from starprobe.bench.readers.base import CODES
 from starprobe.bench.readers.evaluate import FIGURES, clusters_of, judge
 from starprobe.bench.readers.neural import (
     ABOUT,
-    OUTCOMES,
     Batch,
     Calibration,
     Encoded,
@@ -46,7 +45,7 @@ from starprobe.bench.readers.neural import (
     score,
 )
 from starprobe.bench.readers.text import Attributed, attributed, examine
-from starprobe.bench.records import MULTI, Verdict
+from starprobe.bench.records import MULTI, OUTCOMES, Verdict
 from starprobe.probes.errors import InputError, UserError
 
 DRAWS = 1000
