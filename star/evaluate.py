@@ -76,7 +76,7 @@ def validate(
             for index, name in enumerate(held)
         ]
         with phases.timed("validating") as count:
-            backend = work.models.get(weights)
+            backend = work.backend(weights)
             rows = generate_missing(iteration, "validation", asked, backend, work.watcher)
             count(rows)
         samples = [decide(one, ()) for one in work.reads(rows)]
@@ -134,7 +134,7 @@ def ask_of(work: Work, iteration: Iteration) -> list[Sample]:
             for index, one in enumerate(work.test.questions)
         ]
         with Phases(iteration).timed("testing") as count:
-            backend = work.models.get(iteration.adapter if iteration.number else None)
+            backend = work.backend(iteration.adapter if iteration.number else None)
             rows = generate_missing(iteration, "test", asked, backend, work.watcher)
             count(rows)
         iteration.write("test.jsonl", [decide(one, ()) for one in work.reads(rows, questions)])
@@ -326,7 +326,7 @@ def take_best_of(work: Work) -> None:
     there = iteration.best_of()
     if there is not None and there.samples == count:
         return
-    backend = work.models.get(iteration.adapter)
+    backend = work.backend(iteration.adapter)
     rows = pair_rows(work, iteration, renderer(backend))
     if not rows:
         work.watcher.say("best_of: no prompt has a right and a wrong sample; nothing is ranked")
@@ -409,7 +409,7 @@ def drawn(
         for index, question in enumerate(test)
         for repeat in range(count)
     ]
-    backend = work.models.get(iteration.adapter)
+    backend = work.backend(iteration.adapter)
     with Phases(iteration).timed("ranking") as counter:
         rows = generate_missing(iteration, "best_of", asked, backend, work.watcher)
         counter(rows)
@@ -446,7 +446,7 @@ def likelihoods(work: Work, weights: Path, texts: Sequence[tuple[str, str]]) -> 
     Raises:
         InputError: the backend cannot score text.
     """
-    backend = work.models.get(weights)
+    backend = work.backend(weights)
     if not isinstance(backend, ScoringBackend):
         raise InputError(f"best_of: {backend.info().name} cannot score text; train with hf:")
     return backend.loglikelihoods(texts)

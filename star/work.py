@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from starprobe.bench.models.backend import Backend, Request, generate
 from starprobe.bench.models.local import EMBEDDED, embedded_folder, gguf_folder
 from starprobe.bench.models.worker import DIED
 from starprobe.bench.progress import Counting
-from starprobe.bench.readers import DEFAULT_READER, load_reader
+from starprobe.bench.readers import DEFAULT_READER, Reader, load_reader
 from starprobe.probes.errors import FolderError, InputError, MissingError
 from starprobe.probes.schema import ProbeSet, Question
 from starprobe.star.config import StarConfig
@@ -132,8 +133,12 @@ class Work:
         self.config = training.config
         self.models = models
         self.watcher = watcher
-        self.classifier = load_reader(DEFAULT_READER)
         self.verifiers = [load_verifier(name) for name in training.config.selection.verify]
+
+    @cached_property
+    def classifier(self) -> Reader:
+        """What reads the responses."""
+        return load_reader(DEFAULT_READER)
 
     @cached_property
     def questions(self) -> dict[str, Question]:
@@ -178,10 +183,21 @@ class Work:
     def _probe_set(self) -> ProbeSet:
         return load_questions(self.config)
 
+    def backend(self, weights: Path | None) -> Backend:
+        """The backend that serves these weights; the base model for None.
+
+        An engine starts in a process of its own, mostly on one core: the reader loads meanwhile.
+        """
+        if sampling_backend(self.config) != "vllm":
+            return self.models.get(weights)
+        with ThreadPoolExecutor(1) as pool:
+            loading = pool.submit(self.models.get, weights)
+            _ = self.classifier
+            return loading.result()
+
     def sampler(self, number: int) -> Backend:
         """The model that samples in this iteration: that of the one before."""
-        weights = self.training.iteration(number - 1).adapter if number > 1 else None
-        return self.models.get(weights)
+        return self.backend(self.training.iteration(number - 1).adapter if number > 1 else None)
 
     def generate(
         self, iteration: Iteration, kind: str, asked: Sequence[tuple[Generated, Request]]

@@ -32,6 +32,7 @@ from starprobe.star.folder import records, replace_folder
 from starprobe.star.records import Job, TrainingStats, TrainRow
 from starprobe.star.tuning.rows import Encoded, encode
 from starprobe.star.tuning.weights import (
+    Snapshot,
     enough_memory,
     is_adapter,
     keeper,
@@ -324,6 +325,19 @@ def passed_on(kind: Any, ours: Mapping[str, Any], given: Mapping[str, Any]) -> A
         raise InputError(f"trainer: {str(error).splitlines()[0]}") from None
 
 
+def run(trainer: Any, snapshot: Snapshot | None) -> None:
+    """Trains, from the snapshot on where there is one.
+
+    LoRA casts what it is given to float32, where autocast casts it back to bfloat16. The products
+    are the same without.
+    """
+    from peft.helpers import disable_input_dtype_casting
+
+    cast_twice = is_adapter(trainer.model) and bool(trainer.args.bf16)
+    with disable_input_dtype_casting(trainer.model, active=cast_twice):
+        trainer.train(resume_from_checkpoint=str(snapshot.path) if snapshot else None)
+
+
 def silence(trainer: Any) -> None:
     """Without a progress bar the trainer prints every log as a dict: we show our own."""
     from transformers import PrinterCallback
@@ -421,7 +435,7 @@ def prefer(model: Any, tokenizer: Any, rows: Sequence[TrainRow], job: Job, watch
     trainer.add_callback(teller(trainer, [0] * (steps + 1), watcher))
     trainer.add_callback(keeper(of, config.machine.checkpoint_minutes, at_end=False))
     watcher.start("pairs", steps, snapshot.step if snapshot else 0)
-    trainer.train(resume_from_checkpoint=str(snapshot.path) if snapshot else None)
+    run(trainer, snapshot)
     return trainer
 
 
@@ -475,7 +489,7 @@ def finetune(job: Job, watcher: Watcher) -> TrainingStats:
     )
     watcher.start("training", found.steps, snapshot.step if snapshot else 0)
     with writing(job.target.parent), enough_memory():
-        trainer.train(resume_from_checkpoint=str(snapshot.path) if snapshot else None)
+        run(trainer, snapshot)
         state, last = trainer.state, trainer
         if job.config.training.pairs:
             last = prefer(trainer.model, tokenizer, rows, job, watcher) or trainer

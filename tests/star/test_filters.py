@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Event
 from typing import Any, get_args
 
 import pytest
 
+from starprobe.bench.models import BackendOptions
 from starprobe.bench.progress import Silent
 from starprobe.bench.readers import load_reader
 from starprobe.bench.records import ResponseError, Usage
@@ -287,3 +289,23 @@ def test_kept_questions_alone_are_asked_again_in_orders_of_their_own(
     (iteration.path / "samples.jsonl").unlink()
     assert gather(work, iteration, Phases(iteration))[0] == samples
     assert sum(one.asked for one in tutor.made) == asked
+
+
+def test_the_reader_loads_while_an_engine_starts(
+    tiny_model: Path, numbers_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = small(tiny_model, numbers_file, backend="vllm")
+    reader, engine, loaded = object(), object(), Event()
+
+    def load_reader(name: str) -> object:
+        loaded.set()
+        return reader
+
+    def load(name: str, options: BackendOptions) -> Any:
+        assert loaded.wait(20)
+        return engine
+
+    monkeypatch.setattr("starprobe.star.work.load_reader", load_reader)
+    work = Work(Training.create(tmp_path / "t", config), Models(config, load), Silent())
+    assert work.backend(None) is engine
+    assert work.classifier is reader

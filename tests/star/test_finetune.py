@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -245,6 +246,21 @@ def test_logits_of_trained_tokens_alone_give_the_same_weights_and_log(
     )
     assert mine.token_accuracy == pytest.approx(theirs.token_accuracy, abs=1e-5)
     assert_close(spared, full, 1e-5)
+
+
+def test_inputs_left_as_they_are_under_autocast_give_the_same_weights(
+    job: Callable[..., Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def never(model: Any, active: bool) -> AbstractContextManager[None]:
+        assert active
+        return nullcontext()
+
+    left, cast = (job(name, dtype="bfloat16", lora_dropout=0.0) for name in ("left", "cast"))
+    mine = finetune(left, Silent())
+    monkeypatch.setattr("peft.helpers.disable_input_dtype_casting", never)
+    theirs = finetune(cast, Silent())
+    assert mine.losses == theirs.losses
+    assert_close(left, cast, 1e-7)
 
 
 def test_too_little_memory_is_told_in_one_line() -> None:
