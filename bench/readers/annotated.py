@@ -59,10 +59,18 @@ def half_of(stem: str) -> str:
 
 
 def labelled_set(half: str | None = None) -> list[Annotated]:
-    """The annotated responses that come with the project; of one half, or of both."""
+    """The annotated responses that come with the project; of one half, or of both.
+
+    To learn from there are more: those written for that alone, `written_*.jsonl`.
+    """
     with as_file(files("starprobe.bench.readers").joinpath("data")) as folder:
         rows = load_annotated(folder / "labels.jsonl", folder / "responses.jsonl")
-    return [row for row in rows if half is None or half_of(row.reading.stem) == half]
+        written = (
+            load_annotated(folder / "written_labels.jsonl", folder / "written_responses.jsonl")
+            if half == "learn"
+            else []
+        )
+    return [row for row in rows if half is None or half_of(row.reading.stem) == half] + written
 
 
 def load_annotated(labels: Path, responses: Path) -> list[Annotated]:
@@ -105,7 +113,7 @@ def _annotated(row: Mapping[str, Any], label: Mapping[str, Any], path: Path) -> 
         Reading(row["id"], row["response"], row["question"], shown),
         gold(label),
         tuple(gold(one) for one in label.get("passes", ())),
-        row.get("source", ""),
+        label.get("source", row.get("source", "")),
         row.get("family", ""),
         row.get("model", ""),
     )

@@ -163,17 +163,7 @@ def cascade(rows: list[Annotated], replies: Path, name: str) -> tuple[int, list[
     Raises:
         InputError: no reply to any of the rows.
     """
-    said = {row["id"]: row["reply"] for row in read_jsonl(replies)}
-    kept, better = [], []
-    for row in rows:
-        reply = said.get(row.reading.id)
-        text = reply if isinstance(reply, str) else json.dumps(reply)
-        verdict = parse(text, row.reading, "judge") if reply is not None else None
-        if verdict is not None:
-            kept.append(row)
-            better.append(verdict)
-    if not kept:
-        raise InputError(f"{replies} has no reply to any of these responses")
+    kept, better = replied(rows, replies)
     reader = load_reader(name)
     first = list(reader.read([row.reading for row in kept]))
     reader.close()
@@ -188,6 +178,26 @@ def cascade(rows: list[Annotated], replies: Path, name: str) -> tuple[int, list[
             CascadePoint(share, _mixed(first, better, places, truth), float(np.mean(by_chance)))
         )
     return len(kept), points
+
+
+def replied(rows: list[Annotated], replies: Path) -> tuple[list[Annotated], list[Verdict]]:
+    """The rows that a judge has replied to, and what it says of each.
+
+    Raises:
+        InputError: no reply to any of the rows.
+    """
+    said = {row["id"]: row["reply"] for row in read_jsonl(replies)}
+    kept, better = [], []
+    for row in rows:
+        reply = said.get(row.reading.id)
+        text = reply if isinstance(reply, str) else json.dumps(reply)
+        verdict = parse(text, row.reading, "judge") if reply is not None else None
+        if verdict is not None:
+            kept.append(row)
+            better.append(verdict)
+    if not kept:
+        raise InputError(f"{replies} has no reply to any of these responses")
+    return kept, better
 
 
 def _mixed(
@@ -301,6 +311,8 @@ def main(arguments: list[str] | None = None) -> int:
         if options.cascade is not None:
             for name in names:
                 _show_cascade(*cascade(rows, options.cascade, name), name, console)
+            alone = judge("the judge", *replied(rows, options.cascade))
+            console.print(_figures([alone], options.draws))
             return 0
         judged = [judge_reader(name, rows) for name in names]
         if options.record:

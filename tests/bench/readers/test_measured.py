@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from starprobe.bench.readers.annotated import (
     take,
 )
 from starprobe.bench.readers.base import codes_of, style_of, treatment_of
+from starprobe.bench.readers.judge import VERSION
 from starprobe.bench.records import Treatment, Verdict
 
 
@@ -67,9 +69,35 @@ HELD_OUT = labelled_set("held_out")
 
 def test_the_halves_share_no_question() -> None:
     learn = labelled_set("learn")
-    assert len(learn) + len(HELD_OUT) == 818
+    split = [row for row in learn if not row.source.startswith("own-written-")]
+    assert len(split) + len(HELD_OUT) == 818
+    assert len(learn) > 4000
     assert not {r.reading.stem for r in learn} & {r.reading.stem for r in HELD_OUT}
-    assert {half_of(row.reading.stem) for row in learn} == {"learn"}
+    assert {half_of(row.reading.stem) for row in split} == {"learn"}
+    assert {row.source for row in HELD_OUT} == {"own-written", "own-small-models"}
+
+
+def test_no_written_question_is_a_held_out_one_in_other_words() -> None:
+    def words(stem: str) -> frozenset[str]:
+        return frozenset(re.findall(r"[a-z0-9]+", stem.lower()))
+
+    held = {words(row.reading.stem) for row in HELD_OUT}
+    more = {
+        row.reading.stem for row in labelled_set("learn") if row.source.startswith("own-written-")
+    }
+    assert not [
+        stem for stem in more for one in held if 2 * len(words(stem) & one) > len(words(stem) | one)
+    ]
+
+
+def test_the_judge_prompt_is_answered_nearly_as_annotated() -> None:
+    """With replies of a capable model that are kept beside the labelled set."""
+    assert VERSION == 2, "the replies were given to this prompt; another one needs new replies"
+    file = Path(evaluate.__file__).parent / "data" / "judge_replies.jsonl"
+    kept, read = evaluate.replied(HELD_OUT, file)
+    assert len(kept) == len(HELD_OUT)
+    golds = [gold_of(verdict) for verdict in read]
+    assert (style_kappa(tabulate([row.gold for row in HELD_OUT], golds)) or 0.0) > 0.9
 
 
 FLOORS = {
