@@ -57,14 +57,14 @@ ENDING = 48
 """Tokens of the response's end that go with them, whatever they are about."""
 MOST_PIECES = 12
 """More sequences about an option than these lose their middle."""
-RULE = 0.6
+RULE = 0.2
 """What the log-odds by rule count beside those of the network: chosen on sources left out."""
 NOTHING = -3.5
 """The log-odds by rule of an option that nothing is about."""
 _PRIOR = [log(p / (1.0 - p)) for p in P_REASONED]
 _NEW_WORDS = 12
 """Place of the number of new words among the features, in threes."""
-GROUP, STEP = 12, 16
+GROUP, STEP = 6, 16
 """Sequences that are padded to one length, a multiple of STEP tokens."""
 FEATURES = 21
 """Numbers about an option beside the text, see `_features`."""
@@ -472,7 +472,7 @@ def collate(rows: Sequence[Encoded], *, exact: bool = False) -> Batch:
 
 WEIGHTS = Path(__file__).parent / "weights"
 """The fine-tuned encoder: model.safetensors, tokenizer.json, config.json, card.json, notices."""
-VERSION = 3
+VERSION = 4
 CHUNK = 256
 """Responses that are looked at together, so that sequences of one length meet."""
 SURE = 0.8
@@ -498,6 +498,8 @@ class Calibration(NamedTuple):
     """Weights of the least and of the mean log-odds over options, and a constant."""
     general: float = 0.0
     """The logit from which on there is general reasoning."""
+    neutral: float = 0.0
+    """What is added to the logit of taking no side, which is rare and so said too seldom."""
 
 
 class Scores(NamedTuple):
@@ -538,9 +540,7 @@ class NeuralReader:
         self.network = load_network(folder).to(self.device).eval()
         self.network.bfloat16 = fast_bfloat16(self.device)
         stored = card["calibration"]
-        self.calibration = Calibration(
-            stored["temperature"], tuple(stored["whole"]), stored.get("general", 0.0)
-        )
+        self.calibration = Calibration(**stored | {"whole": tuple(stored["whole"])})
 
     def read(self, readings: Iterable[Reading]) -> Iterator[Verdict | None]:
         """The verdicts, in order; memory does not grow with the number of readings."""
@@ -647,7 +647,7 @@ def decide(
     answer, outcome = _answer(reading, found, scores)
     odds = log_odds(scores)
     for place, (shown, option) in enumerate(zip(reading.shown, found.options, strict=True)):
-        code = _code(scores.options[place], odds[place])
+        code = code_of_logits(scores.options[place], odds[place], calibration.neutral)
         if code == 0 and answer == shown.label:
             code = 1
         treatment, side = _TREATMENTS[code]
@@ -664,10 +664,11 @@ def decide(
     return verdict(reading, treatments, answer, outcome, general, name, whole)
 
 
-def _code(logits: Sequence[float], odds: float) -> int:
+def code_of_logits(logits: Sequence[float], odds: float, neutral: float) -> int:
     """Reasoned about where that is likelier than not; then the likeliest side."""
     if odds > 0.0:
-        return max(range(2, len(CODES)), key=lambda code: logits[code])
+        sides = [*logits[2:4], logits[4] + neutral]
+        return 2 + sides.index(max(sides))
     return int(logits[1] > logits[0])
 
 

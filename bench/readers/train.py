@@ -37,6 +37,7 @@ from starprobe.bench.readers.neural import (
     Input,
     Network,
     Scores,
+    code_of_logits,
     collate,
     decide,
     fast_bfloat16,
@@ -357,7 +358,23 @@ def calibrate(scored: Sequence[Scored]) -> Calibration:
     said = np.array([[scores.general] for _, scores in scored])
     model.fit(said, np.array([row.annotated.gold.general for row, _ in scored]))
     general = round(float(-model.intercept_[0] / model.coef_[0][0]), 4)
-    return Calibration(round(float(best.x), 4), (least, mean, constant), general)
+    return Calibration(round(float(best.x), 4), (least, mean, constant), general, _neutral(scored))
+
+
+def _neutral(scored: Sequence[Scored]) -> float:
+    """What the logit of taking no side lacks for most sides to be right."""
+
+    def right(added: float) -> int:
+        return sum(
+            code_of_logits(logits, 1.0, added) == CODES.index(code)
+            for row, scores in scored
+            for logits, odds, shown in zip(
+                scores.options, log_odds(scores), row.annotated.reading.shown, strict=True
+            )
+            if odds > 0.0 and (code := row.annotated.gold.codes[shown.label])[0] == "r"
+        )
+
+    return max((step / 4 for step in range(9)), key=right)
 
 
 def save(
@@ -470,8 +487,9 @@ def card_text(card: dict[str, Any]) -> str:
         "## On sources that the weights had not seen",
         "",
         f"{sum(one['responses'] for one in measured.values())} responses of "
-        f"{len(measured)} sources, read by weights fitted once without them; 95 % intervals from "
-        "resampling whole sources."
+        f"{len(measured)} sources, read by weights fitted without them, on "
+        f"{' and '.join(map(str, card['left_out_fitted_on']))} responses of the others; 95 % "
+        "intervals from resampling whole sources."
         + " The columns to the right were fitted on fewer rows."
         * bool(card["curve"]),
         "",
@@ -500,8 +518,9 @@ tables, JSON, visible thinking of any length. It describes behaviour; it says no
 was trained, nor whether what a response says is right.
 """
 CARD_TAIL = """
-The calibration, from which log-odds on there is general reasoning, and the weight of the rule's
-count beside the encoder were chosen on these same responses: their ECE is on the kind side.
+The calibration, from which log-odds on there is general reasoning or no side taken, and the weight
+of the rule's count beside the encoder were chosen on these same responses: their ECE is on the kind
+side.
 Sources that are marked "(drawn)" are rows that were annotated because a reader was unsure of them:
 learnt from, never measured. On questions of our own that no weights have seen:
 `python -m starprobe.bench.readers.evaluate`, figures in docs/results.md.
@@ -510,7 +529,8 @@ learnt from, never measured. On questions of our own that no weights have seen:
 
 - Whether a denial brings in something new ("is not a typical effect" against "acts on the liver
   instead"): the commonest error is a bare denial taken for a reason against.
-- Neutral statements: what is said of an option with no side taken is often read as against it.
+- Neutral statements: what is said of an option with no side taken is often read as against it, or
+  for it where it is the answer.
 - Opinions with a scale of agreement as options, and questions that are answered by yes or no.
 - Options that are spoken of in words that neither the label nor the text shares.
 - Other languages than English, sarcasm, formulas without words.
@@ -597,6 +617,7 @@ def train(annotated: Sequence[Annotated], options: argparse.Namespace) -> None:
         base=options.name or base.name,
         epochs=epochs,
         fits=options.fits,
+        left_out_fitted_on=[sum(_source(row) not in names for row in rows) for names in folds],
         curve=curve,
     )
     for number, figures in (("all", card["left_out"]), *curve.items()):

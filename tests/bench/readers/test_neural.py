@@ -20,7 +20,8 @@ from starprobe.bench.readers.annotated import (
     style_kappa,
     tabulate,
 )
-from starprobe.bench.readers.base import Reading
+from starprobe.bench.readers.base import CODES, Reading
+from starprobe.bench.records import OUTCOMES
 from starprobe.probes.errors import InputError
 from starprobe.probes.schema import ShownOption
 from tests.bench.readers.test_robustness import MESSY
@@ -35,13 +36,17 @@ from starprobe.bench.readers.neural import (  # noqa: E402
     Encoder,
     Network,
     NeuralReader,
+    Scores,
     attributed,
+    code_of_logits,
     collate,
     examine,
 )
 from starprobe.bench.readers.train import (  # noqa: E402
     DRAWN,
+    Scored,
     averaged,
+    calibrate,
     fit,
     left_out,
     loss_of,
@@ -252,6 +257,32 @@ def test_rows_drawn_for_being_hard_are_left_out_with_their_source_and_never_meas
     assert "0 rows without own" in told[0]
 
 
+def test_taking_no_side_is_calibrated_where_it_is_said_too_seldom(tiny: Path) -> None:
+    rows = rows_of(labelled_set("learn")[:80], Encoder(tiny / "tokenizer.json"))
+    codes = [row.annotated.gold.codes for row in rows]
+    assert any(code == "r~" for own in codes for code in own.values())
+
+    def said(code: str) -> list[float]:
+        logits = [3.0 if CODES.index(code) == place else 0.0 for place in range(len(CODES))]
+        return [0.0, 0.0, 0.0, 3.0, 2.4] if code == "r~" else logits
+
+    scored = [
+        Scored(
+            row,
+            Scores(
+                [said(code) for code in own.values()], row.encoded.prior, [0.0] * (len(own) + 2),
+                1.0 if row.annotated.gold.general else -1.0, [0.0] * len(OUTCOMES),
+            ),
+        )
+        for row, own in zip(rows, codes, strict=True)
+    ]  # fmt: skip
+    calibration = calibrate(scored)
+    assert 0.6 < calibration.neutral < 3.0
+    assert code_of_logits(said("r~"), 1.0, 0.0) == CODES.index("r-")
+    assert code_of_logits(said("r~"), 1.0, calibration.neutral) == CODES.index("r~")
+    assert code_of_logits(said("r-"), 1.0, calibration.neutral) == CODES.index("r-")
+
+
 def test_the_weights_of_several_fits_are_averaged(tiny: Path) -> None:
     one, other = start(tiny).state_dict(), start(tiny).state_dict()
     other = {name: value + 2.0 for name, value in other.items()}
@@ -260,8 +291,8 @@ def test_the_weights_of_several_fits_are_averaged(tiny: Path) -> None:
 
 
 FLOORS = {
-    "own-written": {"f1": 0.88, "answer": 0.87, "style": 0.57, "whole": 0.60},
-    "own-small-models": {"f1": 0.87, "answer": 0.82, "style": 0.60, "whole": 0.85},
+    "own-written": {"f1": 0.90, "answer": 0.89, "style": 0.61, "whole": 0.65},
+    "own-small-models": {"f1": 0.88, "answer": 0.84, "style": 0.64, "whole": 0.88},
 }
 """A little below what it reaches on the half that no weights have seen."""
 
