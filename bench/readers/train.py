@@ -261,7 +261,7 @@ def folds_of(rows: Sequence[Row], count: int) -> list[set[str]]:
 
 
 DRAWN = " (drawn)"
-"""Ends the name of a source's rows that were drawn for being hard: learnt from, never measured."""
+"""Ends the name of a source's rows that were drawn to learn from: they are never measured."""
 
 
 def _source(row: Row) -> str:
@@ -521,9 +521,9 @@ CARD_TAIL = """
 The calibration, from which log-odds on there is general reasoning or no side taken, and the weight
 of the rule's count beside the encoder were chosen on these same responses: their ECE is on the kind
 side.
-Sources that are marked "(drawn)" are rows that were annotated because a reader was unsure of them:
-learnt from, never measured. On questions of our own that no weights have seen:
-`python -m starprobe.bench.readers.evaluate`, figures in docs/results.md.
+Sources that are marked "(drawn)" are rows that were annotated to learn from: never measured. On
+questions of our own that no weights have seen: `python -m starprobe.bench.readers.evaluate`, with
+figures in docs/results.md.
 
 ## What it does not read well
 
