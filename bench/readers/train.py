@@ -363,16 +363,17 @@ def calibrate(scored: Sequence[Scored]) -> Calibration:
 
 def _neutral(scored: Sequence[Scored]) -> float:
     """What the logit of taking no side lacks for most sides to be right."""
+    reasoned = [
+        (logits, CODES.index(code))
+        for row, scores in scored
+        for logits, odds, shown in zip(
+            scores.options, log_odds(scores), row.annotated.reading.shown, strict=True
+        )
+        if odds > 0.0 and (code := row.annotated.gold.codes[shown.label])[0] == "r"
+    ]
 
     def right(added: float) -> int:
-        return sum(
-            code_of_logits(logits, 1.0, added) == CODES.index(code)
-            for row, scores in scored
-            for logits, odds, shown in zip(
-                scores.options, log_odds(scores), row.annotated.reading.shown, strict=True
-            )
-            if odds > 0.0 and (code := row.annotated.gold.codes[shown.label])[0] == "r"
-        )
+        return sum(code_of_logits(logits, 1.0, added) == code for logits, code in reasoned)
 
     return max((step / 4 for step in range(9)), key=right)
 
